@@ -1,0 +1,162 @@
+"""Read models: the shapes that pages and APIs show. Times are epoch milliseconds UTC; None is "cannot tell"."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from perception.point import Title
+
+
+@dataclass(frozen=True, slots=True)
+class CityCard:
+    """A city as a page's head needs it."""
+
+    name: str
+    title: Title
+    timezone: str
+    simulated: bool
+    season: Title | None
+    attribution: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """An alarm in a list. `state` is one of active, cleared; `acknowledged` its other half."""
+
+    alarm_id: str
+    rule: str
+    title: Title
+    advice: Title
+    priority: int
+    element: str
+    station: str
+    station_title: Title
+    device: str
+    opened_at: int
+    cleared_at: int | None
+    acknowledged: bool
+    evidence: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One entry of the alarm journal: `at` in event time, `recorded_at` in record time."""
+
+    alarm_id: str
+    what: str
+    at: int
+    recorded_at: int
+    actor: str
+    comment: str | None
+    rule: str
+    title: Title
+    station: str
+    station_title: Title
+    element: str
+
+
+@dataclass(frozen=True, slots=True)
+class StationRow:
+    """A station in a list or on the map, with its device of kind heat_substation and its newest values.
+
+    `values` by point name, only what is present; `bad` names the points whose newest value is not good.
+    """
+
+    name: str
+    title: Title
+    district: str
+    district_title: Title
+    branch: str
+    lat: float | None
+    lon: float | None
+    device: str | None
+    device_id: int | None
+    interval_s: float | None
+    ts: int | None
+    values: Mapping[str, float]
+    bad: Sequence[str]
+    worst_priority: int | None
+    alarms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DistrictShape:
+    """A district on the map: (lat, lon) corners."""
+
+    name: str
+    title: Title
+    outline: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything that the overview of one city shows at one instant.
+
+    `heat_kw` sums the newest good heat power; `reporting` counts devices whose newest reading
+    is younger than max(3 intervals, 180 s). `unacknowledged` counts by priority 1..3.
+    """
+
+    city: CityCard
+    at: int
+    districts: Sequence[DistrictShape]
+    stations: Sequence[StationRow]
+    alarms: Sequence[AlarmRow]
+    journal: Sequence[JournalRow]
+    heat_kw: float | None
+    outdoor_c: float | None
+    reporting: int
+    silent: int
+    abnormal: int
+    unacknowledged: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CommunityCard:
+    """A community of a station."""
+
+    name: str
+    title: Title
+    homes: int | None
+    heated_area_m2: float | None
+    buildings: int
+
+
+@dataclass(frozen=True, slots=True)
+class StationView:
+    """Everything that a station's page shows, trends excepted (see Views.series)."""
+
+    city: CityCard
+    station: StationRow
+    source_title: Title
+    branch_title: Title
+    communities: Sequence[CommunityCard]
+    devices: Sequence["DeviceRow"]
+    alarms: Sequence[AlarmRow]
+    journal: Sequence[JournalRow]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """A device in a list. `last_ts` is its newest stored reading of the last 7 days."""
+
+    device_id: int
+    name: str
+    kind: str
+    station: str
+    status: str
+    interval_s: float
+    online: bool | None
+    simulated: bool
+    last_ts: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Series of one device, ready to be sent: columns of equal length, None where there is a gap.
+
+    `series` by point name: {"mean": [...], "low": [...], "high": [...]}.
+    """
+
+    device: str
+    width: str
+    ts: Sequence[int]
+    series: Mapping[str, Mapping[str, Sequence[float | None]]]

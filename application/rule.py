@@ -1,0 +1,102 @@
+"""Rule: one way to find what matters, as a pure judge over a Window."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from perception.point import Title
+from perception.sensor_kind import SensorKind
+
+
+class Verdict(IntEnum):
+    """What a judge says of one device and element at one instant."""
+
+    CANNOT_TELL = -1
+    CLEAR = 0
+    RAISE = 1
+
+
+class Trigger(StrEnum):
+    """What makes a rule look: a new reading of the device, or also the passing of time."""
+
+    READING = "reading"
+    CLOCK = "clock"
+
+
+class Parameters(BaseModel):
+    """Root of every rule's parameters. Times in seconds, units in the names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    on_delay_s: float
+    off_delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The recent past of n devices of one kind at one instant each, as rules see it.
+
+    now int64[n]: event time of the judgement, epoch microseconds. `last_ts` int64[n]: newest
+    reading of each device (min int64: none yet). `attended_since` int64[n]: since when we have
+    listened without a break. values float64[n, points]: last good value of each point carried
+    forward for its hold, NaN once that is over. bad bool[n, points]: the newest value of the
+    point came with its quality bit set. raised bool[n, elements]: the rule's alarm is open,
+    for deadbands. static_head_mpa and interval_s float64[n], NaN unknown.
+    """
+
+    kind: SensorKind
+    now: NDArray[np.int64]
+    last_ts: NDArray[np.int64]
+    attended_since: NDArray[np.int64]
+    values: NDArray[np.float64]
+    bad: NDArray[np.bool_]
+    present: NDArray[np.bool_]
+    raised: NDArray[np.bool_]
+    static_head_mpa: NDArray[np.float64]
+    interval_s: NDArray[np.float64]
+
+    def value(self, point: str) -> NDArray[np.float64]:
+        """Return float64[n, 1]: the last good value of a point, NaN where it has none."""
+        return self.values[:, [self.kind.bits[point]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """verdict int8[n, elements] of Verdict; since int64[n, elements]: when the condition began, where not now."""
+
+    verdict: NDArray[np.int8]
+    since: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: its words, its numbers and its judge.
+
+    `needs` are the points it cannot do without; a kind that lacks one is not watched by it.
+    `elements` names what is judged separately within a device: by default the device as a
+    whole. `parameters` is the class, with defaults, that configs/rules.toml fills. `advice` says
+    cause, consequence and what to do. `respond_s` is the time to respond.
+    """
+
+    name: str
+    title: Title
+    advice: Title
+    priority: int
+    respond_s: int
+    parameters: type[Parameters]
+    judge: Callable[[Window, Any], Judgement]
+    evidence: Callable[[Window, Any], Mapping[str, NDArray[np.float64]]]
+    needs: tuple[str, ...] = ()
+    trigger: Trigger = Trigger.READING
+    elements: Callable[[SensorKind], tuple[str, ...]] = lambda _kind: ("",)
+    tempo: str = "fast"
+    subject: str = "station"
+
+    def fits(self, kind: SensorKind) -> bool:
+        """Return whether this rule can watch devices of a kind."""
+        return set(self.needs) <= set(kind.names)

@@ -1,0 +1,1 @@
+"""Rules: one file each. Each file states one `RULE`."""

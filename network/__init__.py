@@ -1,0 +1,5 @@
+"""Network: how bytes travel, from a device to a Batch.
+
+Verb: receive. Door: topics, link (ports and shapes), receive, and the adapters mqtt, broker, device.
+Calls: perception. Refuses: SQL, rules, pages; knowing what a reading means.
+"""

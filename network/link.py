@@ -1,0 +1,129 @@
+"""Link: the ports through which bytes come and go, and the shapes that pass them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from perception.readings import Readings, Reject
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Bytes that the broker handed us. Nothing in it has been interpreted.
+
+    `received_at` is epoch microseconds UTC. `mid` and `session` are the adapter's own: they say
+    which acknowledgement belongs to it, and of which connection.
+    """
+
+    topic: str
+    payload: bytes
+    received_at: int
+    redelivered: bool = False
+    retained: bool = False
+    mid: int = 0
+    qos: int = 1
+    session: int = 0
+
+
+class Inlet(Protocol):
+    """Where deliveries come from. Never drops one: what is not acknowledged comes again."""
+
+    def take(self, most: int, wait_s: float) -> list[Delivery]:
+        """Return up to `most` deliveries, waiting up to `wait_s` for the first; empty when none came."""
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Acknowledge deliveries to the broker. Those of a lost connection are passed over: they come again."""
+
+    def pending(self) -> int:
+        """Return how many deliveries wait to be taken."""
+
+    def connected_since(self) -> int | None:
+        """Return since when (epoch microseconds) the link has been up without a break, None while it is down."""
+
+    def close(self) -> None:
+        """Leave the broker, which keeps the session and whatever was not acknowledged."""
+
+
+class Receipt(Protocol):
+    """What became of one published message."""
+
+    def acknowledged(self) -> bool:
+        """Return whether the broker has taken responsibility for it."""
+
+
+class Outlet(Protocol):
+    """Where messages go."""
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> Receipt:
+        """Hand over a message. Blocks while too many are unacknowledged; raises LinkDownError when closed."""
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until every message with QoS 1 is acknowledged; False when time ran out first."""
+
+    def close(self) -> None:
+        """Say goodbye to the broker. Messages that were not flushed may be lost."""
+
+
+class LinkError(Exception):
+    """Root of everything that can go wrong on a link.
+
+    LinkError
+    ├── LinkDownError     the broker cannot be reached, or the link is closed
+    └── BrokerStartError  the embedded broker did not come up
+    """
+
+
+class LinkDownError(LinkError):
+    """The broker cannot be reached: check that it runs, and the address in broker.url."""
+
+
+class BrokerStartError(LinkError):
+    """The embedded broker did not come up; the text says why and what to try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """A device's own description of itself, sent when it comes up (retained)."""
+
+    device: str
+    kind: str
+    interval_s: float | None
+    seen_at: int
+    manifest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """A device said that it is online, or its last will said that it is not."""
+
+    device: str
+    online: bool
+    seen_at: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many readings of one device met which fate. received = the sum of the others."""
+
+    received: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    merged: int = 0
+    conflict: int = 0
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a number of deliveries meant, with the deliveries whose acknowledgement waits for the commit.
+
+    `readings` has one entry per kind, rows in order of arrival; `rejected` counts, by device
+    name ("" when no device could be told), the readings that became Rejects as a whole.
+    """
+
+    deliveries: Sequence[Delivery]
+    readings: Mapping[str, Readings]
+    rejects: Sequence[Reject] = ()
+    births: Sequence[Birth] = ()
+    states: Sequence[StateChange] = ()
+    rejected: Mapping[str, int] = field(default_factory=dict)

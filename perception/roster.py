@@ -1,0 +1,50 @@
+"""Roster: the devices that may report right now, by name. What the hot path needs and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from perception.catalogue import DeviceStatus
+from perception.sensor_kind import SensorKind
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What is done to a value of one device's point at receipt: stored = value * scale + offset.
+
+    `alias` is the name under which the device sends the point; `valid_from` is epoch
+    microseconds of event time.
+    """
+
+    point: str
+    alias: str | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    valid_from: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One device on the roster, with the facts of its station that rules look at."""
+
+    device_id: int
+    name: str
+    kind: SensorKind
+    station: str
+    city: str
+    interval_s: float
+    status: DeviceStatus = DeviceStatus.ACTIVE
+    static_head_mpa: float | None = None
+    corrections: tuple[Correction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Every known device by name, whatever its status; `version` changes when anything in it does."""
+
+    members: Mapping[str, Member]
+    kinds: Mapping[str, SensorKind]
+    version: int = 0
+    by_id: Mapping[int, Member] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_id", {m.device_id: m for m in self.members.values()})

@@ -1,0 +1,5 @@
+"""Simulators: the pretend world.
+
+Verb: publish. Door: fleet, replay, city.
+Calls: network, perception. Refuses: the database; it knows the platform only through MQTT, as a device does.
+"""

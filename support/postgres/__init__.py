@@ -1,0 +1,1 @@
+"""PostgreSQL and TimescaleDB: the adapter behind the ports of support.store."""

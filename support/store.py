@@ -1,0 +1,137 @@
+"""Store: the ports through which facts are written and read, and the value types that pass them."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from network.link import Birth, StateChange, Tally
+from perception.readings import Readings, Reject
+from perception.roster import Roster
+from perception.sensor_kind import SensorKind
+
+
+class Row(NamedTuple):
+    """A row of a fixed table (support.tables). Written as an upsert on the primary key, or inserted if it has none."""
+
+    table: str
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of readings in the transaction that is still open.
+
+    `accepted` are the inserted rows, and filled points as readings of those points alone;
+    `tallies` counts fates by device name; `rejects` are the conflicts.
+    """
+
+    accepted: Readings
+    tallies: Mapping[str, Tally]
+    rejects: Sequence[Reject]
+
+
+class StoreTransaction(Protocol):
+    """One open transaction. Nothing is durable until its `with` block has ended without an exception."""
+
+    def write(self, readings: Readings, roster: Roster) -> Written:
+        """Write readings of one kind, mark the rollup buckets they touch, and say which were accepted."""
+
+    def reject(self, rejects: Sequence[Reject]) -> None:
+        """Keep what could not be taken in."""
+
+    def tally(self, at: int, tallies: Mapping[str, Tally]) -> None:
+        """Add to the ledger, by device name, under the hour of `at` (epoch microseconds)."""
+
+    def meet(self, births: Sequence[Birth], states: Sequence[StateChange]) -> None:
+        """Record what devices said of themselves. Births of unknown devices become pending devices."""
+
+    def put(self, rows: Sequence[Row]) -> None:
+        """Write rows of fixed tables."""
+
+
+class Store(Protocol):
+    """The write side: one writer at a time, held by an advisory lock and an epoch.
+
+    Every method raises StoreDownError when the database is away; the caller tries again.
+    """
+
+    def transaction(self) -> AbstractContextManager[StoreTransaction]:
+        """Open a transaction that commits at the end of its block. Raises FencedError when another writer took over."""
+
+    def roster(self, known_version: int) -> Roster | None:
+        """Return the roster, or None when it has not changed since that version."""
+
+
+class StoreError(Exception):
+    """Root of what can go wrong with the store.
+
+    StoreError
+    ├── StoreDownError     the database cannot be reached
+    ├── FencedError        another ingest took over; this one must stop
+    ├── UnstorableError    the database refuses these very rows
+    ├── SchemaError        manifests and tables contradict each other
+    └── ServerStartError   the embedded PostgreSQL did not come up
+    """
+
+
+class StoreDownError(StoreError):
+    """The database cannot be reached: check that it runs, and the address in database.url."""
+
+
+class FencedError(StoreError):
+    """Another ingest has taken over the right to write; this one stops."""
+
+
+class UnstorableError(StoreError):
+    """The database refuses these rows; the text says why. Others of the batch may be fine."""
+
+
+class SchemaError(StoreError):
+    """Manifests and tables contradict each other; the text lists every problem."""
+
+
+class ServerStartError(StoreError):
+    """The embedded PostgreSQL did not come up; the text says why and what to try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Points of one device over a span, ready to draw.
+
+    ts int64[n], epoch microseconds UTC, ascending; mean, low and high float64[n, points], NaN
+    where there is nothing good; `width` is "raw" or the rollup width that was read. Raw: the
+    three are equal.
+    """
+
+    points: tuple[str, ...]
+    ts: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    width: str
+
+
+class ReadingReader(Protocol):
+    """The read side of readings and rollups. Every read has a lower time bound."""
+
+    def latest(self, on: Connection, kind: SensorKind, device_ids: Sequence[int], since: int) -> Readings:
+        """Return the newest stored reading of each device that has one at or after `since`."""
+
+    def recent(self, on: Connection, kind: SensorKind, since: int) -> Readings:
+        """Return every reading of a kind since then, ordered by device and time."""
+
+    def series(
+        self,
+        on: Connection,
+        kind: SensorKind,
+        device_id: int,
+        points: Sequence[str],
+        span: tuple[int, int],
+        most: int,
+    ) -> Series:
+        """Return at most about `most` instants of the span [from, to), raw or from the rollup that fits."""
