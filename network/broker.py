@@ -1,0 +1,185 @@
+"""The embedded broker: iotcore, which is rumqttd in a wheel, as a child process on loopback.
+
+Everything is in memory. A restart forgets sessions, queues and retained messages: devices with a
+queue of their own, and outlets that still hold a message, send it again; a broker with a disk
+(configs/broker/mosquitto.conf) loses nothing.
+
+Each subscription filter has a log of `backlog_mib`; a session that is away longer than that
+silently loses its oldest messages: that is the backlog limit. Memory is bounded by that figure
+times the filters in use, about twice over for small messages (the object around each payload).
+"""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Self
+
+from iotcore.iotcore import IotCoreBroker
+
+from network.address import Address
+from network.link import BrokerStartError
+
+START_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 3.0
+MAX_PAYLOAD_BYTES = 512 * 1024
+BACKLOG_MIB = 256
+_LOOPBACK = "127.0.0.1"
+_SEGMENTS = 16  # the oldest sixteenth of a full log goes at once
+
+
+def broker_config(port: int, listen: str, max_payload_bytes: int, backlog_mib: int) -> str:
+    """Return rumqttd's own configuration file.
+
+    A topic that nobody subscribes to gets a log of its own (dynamic_filters): refusing it would
+    disconnect the publisher.
+    """
+    return f"""\
+id = 0
+
+[router]
+id = 0
+max_connections = 10010
+max_outgoing_packet_count = 1000
+max_segment_size = {backlog_mib * 1024 * 1024 // _SEGMENTS}
+max_segment_count = {_SEGMENTS}
+
+[v4.1]
+name = "v4-1"
+listen = "{listen}:{port}"
+next_connection_delay_ms = 1
+
+[v4.1.connections]
+connection_timeout_ms = 60000
+max_payload_size = {max_payload_bytes}
+max_inflight_count = 1000
+dynamic_filters = true
+"""
+
+
+def run_broker(
+    port: int,
+    *,
+    listen: str = _LOOPBACK,
+    max_payload_bytes: int = MAX_PAYLOAD_BYTES,
+    backlog_mib: int = BACKLOG_MIB,
+) -> None:
+    """Be the broker until SIGTERM or SIGINT ends this process. Raises BrokerStartError when the port is taken."""
+    _refuse_taken_port(listen, port)
+    with tempfile.TemporaryDirectory(prefix="hearthline-broker-") as folder:
+        config = Path(folder) / "rumqttd.toml"
+        config.write_text(broker_config(port, listen, max_payload_bytes, backlog_mib))
+        native = IotCoreBroker(config_path=str(config))
+    # rumqttd reports every packet as an error span: what it says is for debugging it, not for operators.
+    logging.getLogger("rumqttd").setLevel(logging.CRITICAL + 1)
+    # rumqttd never returns to Python: the default actions are the only ones that still work.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    native.run_forever()
+
+
+class EmbeddedBroker:
+    """The broker as a child of this process, which ends with it. Port 0 chooses a free one."""
+
+    def __init__(
+        self,
+        port: int = 0,
+        listen: str = _LOOPBACK,
+        *,
+        max_payload_bytes: int = MAX_PAYLOAD_BYTES,
+        backlog_mib: int = BACKLOG_MIB,
+    ) -> None:
+        self.port = port or _free_port(listen)
+        self._listen = listen
+        self._limits = (max_payload_bytes, backlog_mib)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> Address:
+        """Where to connect to."""
+        return Address(_LOOPBACK if self._listen == "0.0.0.0" else self._listen, self.port)  # noqa: S104 (compared)
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def start(self) -> Self:
+        """Start, and return when connections are accepted. Raises BrokerStartError."""
+        if self.pid is not None:
+            return self
+        _refuse_taken_port(self._listen, self.port)
+        command = [sys.executable, "-m", __spec__.name, str(self.port), self._listen, *map(str, self._limits)]
+        root = Path(__file__).resolve().parent.parent
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=root)  # noqa: S603 (our own interpreter and module)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not _accepts(self.address):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                code = self._process.poll()
+                self.stop()
+                raise BrokerStartError(f"the embedded broker did not come up on port {self.port} (exit code {code})")
+            time.sleep(0.02)
+        return self
+
+    def stop(self) -> None:
+        """End the child; safe to call twice."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _refuse_taken_port(listen: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((listen, port))
+        except OSError as err:
+            raise BrokerStartError(
+                f"the broker cannot listen on {listen}:{port} ({err.strerror}): stop what listens there, "
+                "choose another port (broker.port), or use that broker (broker.url)"
+            ) from err
+
+
+def _free_port(listen: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((listen, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _accepts(address: Address) -> bool:
+    try:
+        socket.create_connection((address.host, address.port), timeout=0.5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()  # returns when the parent is gone
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    run_broker(int(sys.argv[1]), listen=sys.argv[2], max_payload_bytes=int(sys.argv[3]), backlog_mib=int(sys.argv[4]))

@@ -1,0 +1,44 @@
+"""Settings of the link: section `broker`."""
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from network.address import Address, AddressError
+
+
+class BrokerSettings(BaseModel):
+    """Which broker to use: the one at `url`, or without it our own embedded one on `port`.
+
+    `max_payload_bytes` and `backlog_mib` shape the embedded broker; another broker has its own
+    limits (configs/broker/mosquitto.conf). `most_pending` and `most_pending_mib` bound what
+    ingest holds in memory before it has committed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str | None = None
+    port: int = Field(default=1883, ge=1, le=65535)
+    max_payload_bytes: int = Field(default=512 * 1024, ge=1024, le=64 * 1024 * 1024)
+    backlog_mib: int = Field(default=256, ge=16, le=16 * 1024)
+    keepalive_s: int = Field(default=60, ge=5, le=3600)
+    most_pending: int = Field(default=20_000, ge=1, le=60_000)
+    most_pending_mib: int = Field(default=64, ge=1, le=4096)
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                Address.parse(value)
+            except AddressError as err:
+                raise ValueError(str(err)) from err
+        return value or None
+
+    @property
+    def address(self) -> Address:
+        """Where to connect to."""
+        return Address("127.0.0.1", self.port) if self.url is None else Address.parse(self.url)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the broker is ours to run."""
+        return self.url is None
