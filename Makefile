@@ -1,0 +1,52 @@
+# Hearthline. `make help` lists the targets.
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+QUICK := $(wildcard tests/unit tests/property tests/contract tests/cases tests/architecture)
+LONG := $(wildcard tests/integration tests/e2e)
+SOURCES := hearthline.py perception network support application presentation simulators scripts tests
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-faults bench screenshots lock clean lint venv venv-dev provision
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+run: venv ## start everything: broker, database, ingest, pages, a simulated city and three real substations
+	@exec $(BIN)/hearthline run
+
+test: provision lint ## lint, types, import contracts, then every test, the quick ones first
+	$(BIN)/python -m pytest $(QUICK) $(LONG)
+
+test-faults: provision ## the fault tests at full length; the result is kept in build/faults-<date>.txt
+	@mkdir -p build
+	HEARTHLINE_TEST_LENGTH=full $(BIN)/python -m pytest -m faults tests --report-to build/faults-$$(date +%Y-%m-%d).txt
+
+bench: venv-dev ## measure rates and latencies; one JSON line per figure, also in build/bench.jsonl
+	@mkdir -p build
+	$(BIN)/python -m pytest -q -s -m bench tests/bench
+
+screenshots: provision ## take the pictures of docs/
+	$(BIN)/python scripts/screenshots.py
+
+lock: venv-dev ## write requirements/*.txt anew from pyproject.toml, with hashes and without addresses
+	$(BIN)/python scripts/lock.py
+
+lint: venv-dev ## ruff, mypy, import-linter
+	$(BIN)/ruff check $(wildcard $(SOURCES))
+	$(BIN)/ruff format --check $(wildcard $(SOURCES))
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+clean: ## remove what building and testing left behind; var/ and .venv stay
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+
+venv:
+	@$(PYTHON) scripts/bootstrap.py run
+
+venv-dev:
+	@$(PYTHON) scripts/bootstrap.py dev
+
+provision: venv-dev
+	@sh tests/provision.sh
