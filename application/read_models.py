@@ -20,7 +20,11 @@ class CityCard:
 
 @dataclass(frozen=True, slots=True)
 class AlarmRow:
-    """An alarm in a list. `state` is one of active, cleared; `acknowledged` its other half."""
+    """An alarm in a list: active while `cleared_at` is None; `acknowledged` is the other half of its state.
+
+    `element_title` is the title of the point where the element names one. `shelved_until` and
+    `suppressed` say why it is kept from the lists of what needs attention.
+    """
 
     alarm_id: str
     rule: str
@@ -35,6 +39,9 @@ class AlarmRow:
     cleared_at: int | None
     acknowledged: bool
     evidence: Mapping[str, float | None]
+    element_title: Title | None = None
+    shelved_until: int | None = None
+    suppressed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ class JournalRow:
     station: str
     station_title: Title
     element: str
+    element_title: Title | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +161,43 @@ class DeviceRow:
 class Trend:
     """Series of one device, ready to be sent: columns of equal length, None where there is a gap.
 
-    `series` by point name: {"mean": [...], "low": [...], "high": [...]}.
+    `width` is "raw" or the rollup width that was read. `series` by point name: {"mean": [...],
+    "low": [...], "high": [...]}; the three are equal where raw readings were read.
     """
 
     device: str
     width: str
     ts: Sequence[int]
     series: Mapping[str, Mapping[str, Sequence[float | None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectRow:
+    """A delivery, or part of one, that could not be taken in. `payload` is its beginning as text."""
+
+    reject_id: int
+    received_at: int
+    reason: str
+    detail: str
+    topic: str
+    device: str | None
+    partial: bool
+    points: Sequence[str]
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the database says of the whole: `reporting` of `active` devices have a young reading.
+
+    `newest_ts` and `newest_received_at` are those of the newest stored reading of the last 7
+    days; `rejects` counts those of the last hour, parts of readings included.
+    """
+
+    at: int
+    active: int
+    reporting: int
+    newest_ts: int | None
+    newest_received_at: int | None
+    open_alarms: int
+    rejects: int

@@ -44,9 +44,12 @@ class Window:
     now int64[n]: event time of the judgement, epoch microseconds. `last_ts` int64[n]: newest
     reading of each device (min int64: none yet). `attended_since` int64[n]: since when we have
     listened without a break. values float64[n, points]: last good value of each point carried
-    forward for its hold, NaN once that is over. bad bool[n, points]: the newest value of the
-    point came with its quality bit set. raised bool[n, elements]: the rule's alarm is open,
-    for deadbands. static_head_mpa and interval_s float64[n], NaN unknown.
+    forward for its hold, NaN once that is over. newest float64[n, points]: the newest value
+    within its hold, good or not. present bool[n, points]: there is such a value; bad
+    bool[n, points]: it came with its quality bit set. raised bool[n, elements]: the rule's alarm
+    is open, for deadbands. static_head_mpa and interval_s float64[n], NaN unknown.
+
+    A rule of Trigger.CLOCK that needs no points sees no values.
     """
 
     kind: SensorKind
@@ -56,6 +59,7 @@ class Window:
     values: NDArray[np.float64]
     bad: NDArray[np.bool_]
     present: NDArray[np.bool_]
+    newest: NDArray[np.float64]
     raised: NDArray[np.bool_]
     static_head_mpa: NDArray[np.float64]
     interval_s: NDArray[np.float64]

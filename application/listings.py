@@ -1,0 +1,160 @@
+"""Listings: alarms, their journal, and rejects, as rows of lists."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, or_, select
+
+from application.instants import DAY, HOUR, milliseconds, milliseconds_or_none, moment
+from application.places import title
+from application.read_models import AlarmRow, JournalRow, RejectRow
+from application.rule import Rule
+from perception.point import Title
+from perception.sensor_kind import SensorKind
+from support import tables
+
+JOURNAL_BACK = 30 * DAY
+REJECTS_BACK = 7 * DAY
+PAYLOAD_SHOWN = 400
+_UNKNOWN = Title(zh="规则已移除，没有说明。", en="This rule has been removed; no advice is known.")
+
+_alarm, _event, _reject = tables.alarm, tables.alarm_event, tables.reject
+_station, _district, _device = tables.station, tables.district, tables.device
+
+
+class Listings:
+    """Alarms and journal with their words: titles come from the rules, and elements' from the kinds' points."""
+
+    def __init__(self, rules: Mapping[str, Rule], kinds: Mapping[str, SensorKind]) -> None:
+        self._rules = rules
+        self._points = {(kind.name, p.name): p.title for kind in kinds.values() for p in kind.points}
+
+    def alarms(
+        self,
+        on: Connection,
+        city: str,
+        now: int,
+        *,
+        closed: bool = False,
+        attention: bool = False,
+        station: str | None = None,
+        most: int | None = None,
+    ) -> Sequence[AlarmRow]:
+        """Return alarms, open ones first, then by priority and newest.
+
+        `closed`: also those cleared in the last 30 days; `attention`: without shelved and
+        suppressed ones.
+        """
+        query = _placed(select(_alarm, *_PLACE), city, station)
+        opened = _alarm.c.cleared_at.is_(None)
+        recent = _alarm.c.opened_at >= moment(now - JOURNAL_BACK)
+        query = query.where(or_(opened, recent) if closed else opened)
+        if attention:
+            shelved = _alarm.c.shelved_until
+            query = query.where(_alarm.c.suppressed_by.is_(None), or_(shelved.is_(None), shelved < moment(now)))
+        order = (opened.desc(), _alarm.c.priority, _alarm.c.opened_at.desc(), _alarm.c.alarm_id)
+        return [self._alarm_row(row) for row in on.execute(query.order_by(*order).limit(most))]
+
+    def journal(
+        self, on: Connection, now: int, *, city: str | None = None, station: str | None = None, most: int
+    ) -> Sequence[JournalRow]:
+        """Return what happened to alarms in the last 30 days of record time, newest first."""
+        columns = (_alarm.c.rule, _alarm.c.station, _alarm.c.element, *_PLACE)
+        query = _placed(select(_event, *columns).join_from(_event, _alarm), city, station)
+        query = query.where(_event.c.recorded_at >= moment(now - JOURNAL_BACK))
+        order = (_event.c.recorded_at.desc(), _event.c.alarm_event_id.desc())
+        return [self._journal_row(row) for row in on.execute(query.order_by(*order).limit(most))]
+
+    def _alarm_row(self, row: Row[*tuple[Any, ...]]) -> AlarmRow:
+        rule = self._rules.get(row.rule)
+        return AlarmRow(
+            alarm_id=str(row.alarm_id),
+            rule=row.rule,
+            title=self._title(row.rule),
+            advice=rule.advice if rule else _UNKNOWN,
+            priority=row.priority,
+            element=row.element,
+            station=row.station,
+            station_title=title(row, "station"),
+            device=row.device,
+            opened_at=milliseconds(row.opened_at),
+            cleared_at=milliseconds_or_none(row.cleared_at),
+            acknowledged=row.acknowledged_at is not None,
+            evidence=row.evidence,
+            element_title=self._element_title(row),
+            shelved_until=milliseconds_or_none(row.shelved_until),
+            suppressed=row.suppressed_by is not None,
+        )
+
+    def _journal_row(self, row: Row[*tuple[Any, ...]]) -> JournalRow:
+        return JournalRow(
+            alarm_id=str(row.alarm_id),
+            what=row.what,
+            at=milliseconds(row.at),
+            recorded_at=milliseconds(row.recorded_at),
+            actor=row.actor,
+            comment=row.comment,
+            rule=row.rule,
+            title=self._title(row.rule),
+            station=row.station,
+            station_title=title(row, "station"),
+            element=row.element,
+            element_title=self._element_title(row),
+        )
+
+    def _title(self, rule: str) -> Title:
+        return self._rules[rule].title if rule in self._rules else Title(zh=rule, en=rule)
+
+    def _element_title(self, row: Row[*tuple[Any, ...]]) -> Title | None:
+        return self._points.get((row.device_kind, row.element.rpartition("/")[2]))
+
+
+_PLACE = (
+    _station.c.title_zh.label("station_zh"),
+    _station.c.title_en.label("station_en"),
+    _device.c.kind.label("device_kind"),
+)
+
+
+def _placed(query: Select[Any], city: str | None, station: str | None) -> Select[Any]:
+    query = query.join(_station, _alarm.c.station == _station.c.name)
+    query = query.join(_device, _alarm.c.device == _device.c.name, isouter=True)
+    if station is not None:
+        return query.where(_alarm.c.station == station)
+    return query.join(_district, _station.c.district == _district.c.name).where(_district.c.city == city)
+
+
+def open_alarms(on: Connection) -> int:
+    """Return how many alarms are open, everywhere."""
+    return on.scalar(select(func.count()).select_from(_alarm).where(_alarm.c.cleared_at.is_(None))) or 0
+
+
+def count_rejects(on: Connection, now: int) -> int:
+    """Return how many rejects the last hour brought, parts of readings included."""
+    query = select(func.count()).select_from(_reject).where(_reject.c.received_at >= moment(now - HOUR))
+    return on.scalar(query) or 0
+
+
+def rejects(on: Connection, now: int, *, device: str | None, most: int) -> Sequence[RejectRow]:
+    """Return the rejects of the last 7 days, newest first."""
+    shown = func.substring(_reject.c.payload, 1, PAYLOAD_SHOWN).label("payload")
+    columns = [c for c in _reject.c if c.name != "payload"]
+    query = select(*columns, shown).where(_reject.c.received_at >= moment(now - REJECTS_BACK))
+    if device is not None:
+        query = query.where(_reject.c.device == device)
+    rows = on.execute(query.order_by(_reject.c.received_at.desc(), _reject.c.reject_id.desc()).limit(most))
+    return [_reject_row(row) for row in rows]
+
+
+def _reject_row(row: Row[*tuple[Any, ...]]) -> RejectRow:
+    return RejectRow(
+        reject_id=row.reject_id,
+        received_at=milliseconds(row.received_at),
+        reason=row.reason,
+        detail=row.detail,
+        topic=row.topic,
+        device=row.device,
+        partial=row.partial,
+        points=tuple(row.points),
+        payload=bytes(row.payload).decode(errors="replace"),
+    )

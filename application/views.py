@@ -1,0 +1,172 @@
+"""Views: what pages and APIs show, one method per thing shown.
+
+Each method opens its own connection, in a read-only transaction, and reads with a lower time
+bound. `now`, `start` and `stop` are epoch microseconds UTC; what comes back is in epoch
+milliseconds (read_models). A place or device that does not exist is None. Every method raises
+StoreDownError when the database cannot be reached. Methods block: call them from a thread.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from application import listings, places
+from application.fleet_view import FleetView
+from application.read_models import (
+    AlarmRow,
+    CityCard,
+    DeviceRow,
+    Health,
+    JournalRow,
+    Overview,
+    RejectRow,
+    StationView,
+    Trend,
+)
+from application.rule import Rule
+from application.trend import drawn, most_instants
+from perception.sensor_kind import SensorKind
+from support.store import ReadingReader, StoreDownError
+
+MOST_ALARMS = 100
+MOST_ENTRIES = 30
+
+
+class Views:
+    """The read side of everything. Safe to share between threads; the engine belongs to the caller."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        reader: ReadingReader,
+        kinds: Mapping[str, SensorKind],
+        rules: Mapping[str, Rule],
+    ) -> None:
+        self._engine = engine
+        self._reader = reader
+        self._kinds = kinds
+        self._listings = listings.Listings(rules, kinds)
+        self._fleet = FleetView(reader, kinds)
+
+    def cities(self) -> Sequence[CityCard]:
+        """Return every city, by name."""
+        with self._reading() as on:
+            return places.cities(on)
+
+    def overview(self, city: str, now: int) -> Overview | None:
+        """Return everything that the overview of a city shows."""
+        with self._reading() as on:
+            card = places.city(on, city)
+            if card is None:
+                return None
+            alarms = self._listings.alarms(on, city, now, attention=True)
+            fleet = self._fleet.of_city(on, city, now)
+            return fleet.overview(
+                card,
+                places.districts(on, city),
+                places.stations(on, city),
+                alarms,
+                self._listings.journal(on, now, city=city, most=MOST_ENTRIES),
+            )
+
+    def station(self, name: str, now: int) -> StationView | None:
+        """Return everything that a station's page shows, trends excepted."""
+        with self._reading() as on:
+            home = places.home_of(on, name)
+            if home is None:
+                return None
+            alarms = self._listings.alarms(on, home.card.name, now, station=name)
+            fleet = self._fleet.of_city(on, home.card.name, now, station=name)
+            return StationView(
+                city=home.card,
+                station=fleet.station_row(home.station, alarms),
+                source_title=home.source_title,
+                branch_title=home.branch_title,
+                communities=places.communities(on, name),
+                devices=fleet.rows(),
+                alarms=alarms,
+                journal=self._listings.journal(on, now, station=name, most=MOST_ENTRIES),
+            )
+
+    def trend(self, device: str, points: Sequence[str], start: int, stop: int, pixels: int) -> Trend | None:
+        """Return series of a device's points over [start, stop), at most 2 x `pixels` instants.
+
+        Points that its kind does not have are left out.
+        """
+        with self._reading() as on:
+            found = places.device(on, device)
+            kind = self._kinds.get(found.kind) if found is not None else None
+            if found is None or kind is None or not start < stop:
+                return None
+            chosen = tuple(dict.fromkeys(p for p in points if p in kind.bits))
+            series = self._reader.series(on, kind, found.device_id, chosen, (start, stop), most_instants(pixels))
+        return drawn(device, kind, found.interval_s or kind.interval_s, series, pixels)
+
+    def alarms(
+        self, city: str, now: int, *, closed: bool = False, station: str | None = None, most: int = MOST_ALARMS
+    ) -> Sequence[AlarmRow]:
+        """Return open alarms, worst and newest first; with `closed` those cleared in the last 30 days as well."""
+        with self._reading() as on:
+            return self._listings.alarms(on, city, now, closed=closed, station=station, most=most)
+
+    def journal(
+        self, city: str, now: int, *, station: str | None = None, most: int = MOST_ENTRIES
+    ) -> Sequence[JournalRow]:
+        """Return what happened to alarms in the last 30 days, newest first."""
+        with self._reading() as on:
+            return self._listings.journal(on, now, city=city, station=station, most=most)
+
+    def devices(self, city: str, now: int) -> Sequence[DeviceRow]:
+        """Return every device of a city with its newest reading of the last 7 days."""
+        with self._reading() as on:
+            return self._fleet.of_city(on, city, now).rows()
+
+    def rejects(self, now: int, *, device: str | None = None, most: int = 100) -> Sequence[RejectRow]:
+        """Return what could not be taken in during the last 7 days, newest first."""
+        with self._reading() as on:
+            return listings.rejects(on, now, device=device, most=most)
+
+    def snapshot(self, city: str, now: int) -> Sequence[Mapping[str, object]]:
+        """Return the newest reading of each device of a city as live frames, one per kind.
+
+        `epoch` and `seq` are 0: a snapshot belongs to no stream. The open alarms stand in the first
+        frame as transitions.
+        """
+        with self._reading() as on:
+            frames = self._fleet.of_city(on, city, now).frames()
+            alarms = [_transition(row) for row in self._listings.alarms(on, city, now, attention=True)]
+        return [
+            {"v": 1, "epoch": 0, "seq": 0, **frame, "alarms": () if place else alarms}
+            for place, frame in enumerate(frames)
+        ]
+
+    def health(self, now: int) -> Health:
+        """Return what the database says of the whole."""
+        with self._reading() as on:
+            fleet = self._fleet.of_city(on, None, now)
+            return fleet.health(open_alarms=listings.open_alarms(on), rejects=listings.count_rejects(on, now))
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect().execution_options(postgresql_readonly=True) as on:
+                yield on
+        except (OperationalError, InterfaceError) as err:
+            raise StoreDownError(f"the database cannot be reached: {err.orig}") from err
+
+
+def _transition(row: AlarmRow) -> Mapping[str, object]:
+    return {
+        "what": "raised",
+        "alarm_id": row.alarm_id,
+        "rule": row.rule,
+        "element": row.element,
+        "at": row.opened_at,
+        "opened_at": row.opened_at,
+        "priority": row.priority,
+        "station": row.station,
+        "device": row.device,
+        "evidence": row.evidence,
+    }
