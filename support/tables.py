@@ -93,7 +93,7 @@ device = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("kind", Text, nullable=False),
     Column("kind_version", Integer, nullable=False, server_default="1"),
-    _within("station"),
+    _within("station", nullable=True),
     Column("interval_s", Double),
     Column("status", Text, nullable=False, server_default="active"),
     Column("simulated", Boolean, nullable=False, server_default=text("false")),
@@ -104,7 +104,9 @@ device = Table(
     _now("created_at"),
     _now("changed_at"),
     CheckConstraint("status in ('pending', 'active', 'retired')", name="status"),
+    CheckConstraint("status <> 'active' or station is not null", name="active_has_station"),
 )
+"""`station` is null while nobody has said where a device stands that announced itself (pending)."""
 
 point = Table(
     "point",
@@ -264,11 +266,20 @@ audit = Table(
     Index("ix_audit_at", "at"),
 )
 
+roster_version = Table(
+    "roster_version",
+    metadata,
+    Column("sole", Boolean, primary_key=True, server_default=text("true")),
+    Column("version", BigInteger, nullable=False),
+    CheckConstraint("sole", name="one_row"),
+)
+"""Raised by triggers whenever a fact of the roster changes, whoever changes it and by whatever client."""
+
 ingest_epoch = Table(
     "ingest_epoch",
     metadata,
-    Column("only", Boolean, primary_key=True, server_default=text("true")),
+    Column("sole", Boolean, primary_key=True, server_default=text("true")),
     Column("epoch", BigInteger, nullable=False),
-    CheckConstraint("only", name="one_row"),
+    CheckConstraint("sole", name="one_row"),
 )
 """The right to write readings. Each ingest that takes over raises it; every batch checks it."""
