@@ -15,6 +15,11 @@ from perception.roster import Roster
 from perception.sensor_kind import SensorKind
 
 
+def late_after_us(interval_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return how much older than now a reading may be before it is late: 3 intervals, at least 180 s (microseconds)."""
+    return np.maximum(3 * interval_s, 180.0).astype(np.int64) * 1_000_000
+
+
 class Row(NamedTuple):
     """A row of a fixed table (support.tables). Written as an upsert on the primary key, or inserted if it has none."""
 
@@ -74,6 +79,7 @@ class StoreError(Exception):
     ├── StoreDownError     the database cannot be reached
     ├── FencedError        another ingest took over; this one must stop
     ├── UnstorableError    the database refuses these very rows
+    ├── WatchRowsError     the database refuses rows that the rules made: a fault of ours
     ├── SchemaError        manifests and tables contradict each other
     └── ServerStartError   the embedded PostgreSQL did not come up
     """
@@ -89,6 +95,10 @@ class FencedError(StoreError):
 
 class UnstorableError(StoreError):
     """The database refuses these rows; the text says why. Others of the batch may be fine."""
+
+
+class WatchRowsError(StoreError):
+    """The database refuses rows that the rules made. Starting again begins from what is stored."""
 
 
 class SchemaError(StoreError):

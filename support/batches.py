@@ -1,0 +1,36 @@
+"""Batches: the pure arithmetic of what goes through one transaction."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from network.link import Batch, Delivery, Tally
+from perception.readings import Reject
+
+
+def portions(deliveries: Sequence[Delivery], most_bytes: int) -> Iterator[Sequence[Delivery]]:
+    """Cut deliveries so that each portion holds at most about `most_bytes` of payload."""
+    start = size = 0
+    for place, delivery in enumerate(deliveries):
+        if size and size + len(delivery.payload) > most_bytes:
+            yield deliveries[start:place]
+            start, size = place, 0
+        size += len(delivery.payload)
+    if start < len(deliveries):
+        yield deliveries[start:]
+
+
+def tallied(batch: Batch, fates: Sequence[Mapping[str, Tally]]) -> dict[str, Tally]:
+    """Join the fates of a batch's readings by device: what the store says, and what was rejected before it."""
+    total: dict[str, Counter[str]] = {}
+    for device, tally in (pair for fate in fates for pair in fate.items()):
+        total.setdefault(device, Counter()).update({f: getattr(tally, f) for f in Tally.__slots__})
+    for device, count in batch.rejected.items():
+        total.setdefault(device, Counter()).update(received=count, rejected=count)
+    return {device: Tally(**counts) for device, counts in total.items()}
+
+
+def with_origin(reject: Reject, deliveries: Sequence[Delivery]) -> Reject:
+    """Give a Reject that arose in the store the bytes that it came from."""
+    delivery = deliveries[reject.origin]
+    return replace(reject, topic=delivery.topic, payload=delivery.payload)

@@ -1,0 +1,53 @@
+"""Metrics: what ingest counts about itself, for /metrics."""
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from network.link import Tally
+from perception.readings import Reject
+
+_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
+class IngestMetrics:
+    """Counters of one ingest, in the registry given."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._readings = Counter(
+            "hearthline_readings", "Readings taken in, by what became of them", ["fate"], registry=registry
+        )
+        self._rejects = Counter("hearthline_rejects", "Rejects kept, by reason", ["reason"], registry=registry)
+        self._batch = Histogram(
+            "hearthline_batch_seconds",
+            "Time from taking a batch to its acknowledgement",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._pending = Gauge(
+            "hearthline_pending_deliveries", "Deliveries that wait to be taken", ["inlet"], registry=registry
+        )
+        self._down = Gauge("hearthline_store_down", "1 while the database cannot be reached", registry=registry)
+        self._transitions = Counter(
+            "hearthline_alarm_transitions", "Alarm transitions written", ["what"], registry=registry
+        )
+
+    def count(self, tallies: Sequence[Tally], rejects: Sequence[Reject], seconds: float) -> None:
+        """Count one committed batch."""
+        for fate in ("stored", "duplicate", "merged", "conflict", "rejected"):
+            self._readings.labels(fate).inc(sum(getattr(t, fate) for t in tallies))
+        for reject in rejects:
+            self._rejects.labels(reject.reason).inc()
+        self._batch.observe(seconds)
+
+    def transition(self, what: str) -> None:
+        """Count one alarm transition."""
+        self._transitions.labels(what).inc()
+
+    def pending(self, inlet: str, deliveries: int) -> None:
+        """Say how many deliveries wait."""
+        self._pending.labels(inlet).set(deliveries)
+
+    def store_down(self, *, down: bool) -> None:
+        """Say whether the database is away."""
+        self._down.set(down)
