@@ -87,11 +87,14 @@ def answer(water: Water | None, notices: Sequence[Notice], at: int, limits: Limi
     age_s = max(0.0, (at - water.read_at) / 1000)
     if age_s > max(limits.stale_after_s, 3 * water.interval_s):
         return Answer(Verdict.CANNOT_TELL, Why.TOO_OLD, age_s)
-    if water.target_c is None:
-        return Answer(Verdict.CANNOT_TELL, Why.NO_TARGET, age_s)
-    if water.supply_c < water.target_c - limits.near_target_k:
-        return Answer(Verdict.BELOW_TARGET, Why.TOO_COOL, age_s)
+    return Answer(*_of_fresh(water.supply_c, water.target_c, notices, limits.near_target_k), age_s)
+
+
+def _of_fresh(supply_c: float, target_c: float | None, notices: Sequence[Notice], near_k: float) -> tuple[Verdict, Why]:
+    if target_c is None:
+        return Verdict.CANNOT_TELL, Why.NO_TARGET
+    if supply_c < target_c - near_k:
+        return Verdict.BELOW_TARGET, Why.TOO_COOL
     if any(notice.category is Category.PRESSURE for notice in notices):
-        return Answer(Verdict.DISTURBED, Why.PRESSURE, age_s)
-    warm = water.supply_c > water.target_c + limits.near_target_k
-    return Answer(Verdict.NORMAL, Why.ABOVE_TARGET if warm else Why.ON_TARGET, age_s)
+        return Verdict.DISTURBED, Why.PRESSURE
+    return Verdict.NORMAL, Why.ABOVE_TARGET if supply_c > target_c + near_k else Why.ON_TARGET
