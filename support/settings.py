@@ -1,0 +1,68 @@
+"""Settings of storing and tending: sections `database`, `ingest`, `tend`."""
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+
+class DatabaseSettings(BaseModel):
+    """Which PostgreSQL to use: the one at `url`, or without it our own embedded one.
+
+    `connections` is how many each process may hold.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: SecretStr | None = None
+    connections: int = Field(default=5, ge=1, le=100)
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        try:
+            scheme = make_url(value.get_secret_value()).drivername
+        except (ArgumentError, ValueError) as err:
+            raise ValueError("not an address: expected postgresql://user:password@host:5432/database") from err
+        if scheme not in {"postgresql", "postgres"}:
+            raise ValueError(f"expected an address that begins with postgresql://, not {scheme}://")
+        return value
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is ours to run."""
+        return self.url is None
+
+
+class IngestSettings(BaseModel):
+    """How much goes through one transaction.
+
+    `batch` counts live deliveries, `backfill_batch` belated ones, which wait behind the live;
+    `portion_bytes` bounds the payload of one transaction.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    batch: int = Field(default=5000, ge=1, le=50_000)
+    backfill_batch: int = Field(default=500, ge=1, le=50_000)
+    portion_bytes: int = Field(default=8 * 1024 * 1024, ge=64 * 1024)
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="loopback port of /metrics; 0: none")
+
+
+class TendSettings(BaseModel):
+    """How scheduled work is paced, and how long facts are kept.
+
+    `slice_buckets` ten-minute buckets are rolled up at a time, then tend rests for `pause_s`, so
+    that ingest never waits long. Weekly partitions of readings older than `raw_days` are dropped.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    every_s: float = Field(default=5, gt=0, le=3600)
+    slice_buckets: int = Field(default=2000, ge=1)
+    pause_s: float = Field(default=0.2, ge=0, le=60)
+    weeks_ahead: int = Field(default=2, ge=1, le=52)
+    raw_days: int = Field(default=3 * 365, ge=7, le=10 * 366)
+    reject_days: int = Field(default=90, ge=1)
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="loopback port of /metrics; 0: none")
