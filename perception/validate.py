@@ -1,0 +1,188 @@
+"""Validate: readings in, columns and refusals out. Types, times, corrections, limits; pure."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from perception.payload import JsonValue, RawReading
+from perception.point import POINT_NAME
+from perception.readings import Readings, Reason, quality_words
+from perception.roster import Correction, Member
+from perception.sensor_kind import SensorKind
+
+SECOND_US = 1_000_000
+OLDEST_US = 3652 * 86_400 * SECOND_US  # ten years
+NEWEST_US = 300 * SECOND_US
+_MOST_NAMED = 10
+_POINT_NAME = re.compile(POINT_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a reading, or (`partial`) only some of its points, could not be taken in."""
+
+    reason: Reason
+    detail: str
+    points: tuple[str, ...] = ()
+    partial: bool = False
+
+
+class Sheet:
+    """Readings of one kind, written down row by row, turned into columns at the end.
+
+    `now` (epoch microseconds) bounds the times: ten years back, five minutes ahead.
+    """
+
+    def __init__(self, kind: SensorKind, now: int) -> None:
+        self._kind = kind
+        self._bits = kind.bits
+        self._now = now
+        self._device_id: list[int] = []
+        self._ts: list[int] = []
+        self._received_at: list[int] = []
+        self._origin: list[int] = []
+        self._width: list[int] = []  # cells of each row
+        self._column: list[int] = []  # column and value of each cell, rows end to end
+        self._value: list[float] = []
+
+    def add_plain(self, member: Member, ts: int, values: Mapping[str, float], received_at: int, origin: int) -> bool:
+        """Add a reading of numbers alone; False, and nothing added, when it needs `add` to judge it."""
+        if member.corrections or not self._now - OLDEST_US <= ts <= self._now + NEWEST_US:
+            return False
+        begun = len(self._column)
+        try:
+            self._column.extend(map(self._bits.__getitem__, values))
+        except KeyError:
+            del self._column[begun:]
+            return False
+        self._value.extend(values.values())
+        self._end_row(member, ts, received_at, origin, len(values))
+        return True
+
+    def add(self, member: Member, raw: RawReading, received_at: int, origin: int) -> Refusal | None:
+        """Add what is good of a reading, and return what is not. `raw.ts` None: the time of receipt."""
+        ts = received_at if raw.ts is None else raw.ts
+        refusal = time_refusal(ts, self._now)
+        if refusal is not None:
+            return refusal
+        good, bad = self._sort_out(raw.values, corrections_at(member, ts))
+        if bad:
+            refusal = _bad_points(bad, self._kind, partial=bool(good))
+        elif not good:
+            return Refusal(Reason.EMPTY, "every value is null")
+        if good:
+            self._column.extend(good)
+            self._value.extend(good.values())
+            self._end_row(member, ts, received_at, origin, len(good))
+        return refusal
+
+    def readings(self) -> Readings:
+        """Return everything added as columns; values beyond a point's limits carry their quality bit."""
+        rows = len(self._ts)
+        if not rows:
+            return Readings.empty(self._kind)
+        values = np.full((rows, len(self._kind.points)), np.nan)
+        values[np.repeat(np.arange(rows), self._width), self._column] = self._value
+        return Readings(
+            kind=self._kind,
+            device_id=np.array(self._device_id, np.int32),
+            ts=np.array(self._ts, np.int64),
+            received_at=np.array(self._received_at, np.int64),
+            values=values,
+            quality=quality_words(beyond_limits(values, self._kind)),
+            origin=np.array(self._origin, np.int64),
+        )
+
+    def _end_row(self, member: Member, ts: int, received_at: int, origin: int, width: int) -> None:
+        self._device_id.append(member.device_id)
+        self._ts.append(ts)
+        self._received_at.append(received_at)
+        self._origin.append(origin)
+        self._width.append(width)
+
+    def _sort_out(
+        self, values: Mapping[str, JsonValue], corrections: Mapping[str, Correction]
+    ) -> tuple[dict[int, float], dict[str, str]]:
+        """Return good values by column, and for each bad point what is wrong with it. null is neither."""
+        good: dict[int, float] = {}
+        bad: dict[str, str] = {}
+        for name, value in values.items():
+            correction = corrections.get(name)
+            column = self._bits.get(name if correction is None else correction.point)
+            if column is None:
+                bad[name] = "unknown"
+            elif value is not None:
+                number = _number(value, correction)
+                if number is None:
+                    bad[name] = f"not a number but {_shown(value)}"
+                elif column in good:
+                    bad[name] = "given twice, under its name and its alias"
+                else:
+                    good[column] = number
+        return good, bad
+
+
+def time_refusal(ts: int, now: int) -> Refusal | None:
+    """Return why a time cannot be accepted at `now`, None when it can. Both epoch microseconds."""
+    if now - OLDEST_US <= ts <= now + NEWEST_US:
+        return None
+    ahead_s = (ts - now) / SECOND_US
+    where = f"{ahead_s:.0f} s ahead" if ahead_s > 0 else f"{-ahead_s / 86_400:.0f} days back"
+    return Refusal(
+        Reason.TIME_OUT_OF_BOUNDS, f'"ts" is {where}; accepted: 10 years back to 5 minutes ahead. Check the clock'
+    )
+
+
+def corrections_at(member: Member, ts: int) -> dict[str, Correction]:
+    """Return the corrections in force at `ts`, by the name under which the device sends the point."""
+    in_force: dict[str, Correction] = {}
+    for correction in sorted(member.corrections, key=lambda c: c.valid_from):
+        if correction.valid_from <= ts:
+            in_force[correction.point] = correction
+    return {c.alias or c.point: c for c in in_force.values()}
+
+
+def beyond_limits(
+    values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], kind: SensorKind
+) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """bool[n, points]: present, and outside the physical limits of its point."""
+    low = np.array([p.low for p in kind.points])
+    high = np.array([p.high for p in kind.points])
+    return (values < low) | (values > high)
+
+
+def _number(value: JsonValue, correction: Correction | None) -> float | None:
+    """Return the value as a finite float64, corrected; None when it is none. true and false are 1 and 0."""
+    if not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    if correction is not None:
+        number = number * correction.scale + correction.offset
+    return number if math.isfinite(number) else None
+
+
+def _bad_points(bad: Mapping[str, str], kind: SensorKind, *, partial: bool) -> Refusal:
+    named = [f"{_printable(name)}: {why}" for name, why in list(bad.items())[:_MOST_NAMED]]
+    more = f" and {len(bad) - _MOST_NAMED} more" if len(bad) > _MOST_NAMED else ""
+    return Refusal(
+        reason=Reason.BAD_POINT,
+        detail=f"{'; '.join(named)}{more} (kind {kind.name})",
+        points=tuple(_printable(name) for name in list(bad)[: len(kind.points)]),
+        partial=partial,
+    )
+
+
+def _printable(name: str) -> str:
+    return name if _POINT_NAME.fullmatch(name) else ascii(name)[:60]
+
+
+def _shown(value: JsonValue) -> str:
+    names: dict[type, str] = {dict: "an object", list: "a list", str: "the text "}
+    what = names.get(type(value), "beyond float64")
+    return f"{what}{ascii(value)[:40]}" if isinstance(value, str) else what
