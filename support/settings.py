@@ -1,8 +1,8 @@
 """Settings of storing and tending: sections `database`, `ingest`, `tend`."""
 
+from urllib.parse import urlsplit
+
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 
 class DatabaseSettings(BaseModel):
@@ -22,8 +22,9 @@ class DatabaseSettings(BaseModel):
         if value is None or not value.get_secret_value():
             return None
         try:
-            scheme = make_url(value.get_secret_value()).drivername
-        except (ArgumentError, ValueError) as err:
+            parts = urlsplit(value.get_secret_value())
+            scheme, _ = parts.scheme, parts.port
+        except ValueError as err:
             raise ValueError("not an address: expected postgresql://user:password@host:5432/database") from err
         if scheme not in {"postgresql", "postgres"}:
             raise ValueError(f"expected an address that begins with postgresql://, not {scheme}://")
