@@ -46,7 +46,7 @@ class IngestSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     batch: int = Field(default=5000, ge=1, le=50_000)
-    backfill_batch: int = Field(default=500, ge=1, le=50_000)
+    backfill_batch: int = Field(default=100, ge=1, le=50_000)
     portion_bytes: int = Field(default=8 * 1024 * 1024, ge=64 * 1024)
     metrics_port: int = Field(default=0, ge=0, le=65535, description="loopback port of /metrics; 0: none")
 
@@ -54,16 +54,26 @@ class IngestSettings(BaseModel):
 class TendSettings(BaseModel):
     """How scheduled work is paced, and how long facts are kept.
 
-    `slice_buckets` ten-minute buckets are rolled up at a time, then tend rests for `pause_s`, so
-    that ingest never waits long. Weekly partitions of readings older than `raw_days` are dropped.
+    `slice_buckets` ten-minute buckets are rolled up at a time; then tend rests for `rest` times
+    as long as that took, at least for `pause_s`, so that ingest never waits long. A pass looks at
+    `most_buckets` at most; buckets that are still filling have their turn every `open_every_s`.
+    Weekly partitions of readings older than `raw_days` and rejects older than `reject_days` are
+    dropped.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     every_s: float = Field(default=5, gt=0, le=3600)
-    slice_buckets: int = Field(default=2000, ge=1)
-    pause_s: float = Field(default=0.2, ge=0, le=60)
+    slice_buckets: int = Field(default=200, ge=1)
+    most_buckets: int = Field(default=10_000, ge=1)
+    open_every_s: float = Field(default=60, gt=0, le=3600)
+    pause_s: float = Field(default=0.05, ge=0, le=60)
+    rest: float = Field(default=2, ge=0, le=100)
     weeks_ahead: int = Field(default=2, ge=1, le=52)
     raw_days: int = Field(default=3 * 365, ge=7, le=10 * 366)
     reject_days: int = Field(default=90, ge=1)
     metrics_port: int = Field(default=0, ge=0, le=65535, description="loopback port of /metrics; 0: none")
+
+    def horizon(self, now: int) -> int:
+        """Return the time (epoch microseconds) before which raw readings are not kept."""
+        return now - self.raw_days * 86_400 * 1_000_000
