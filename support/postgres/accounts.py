@@ -1,0 +1,91 @@
+"""Accounts: the arithmetic around a write: rounds of equal keys, fates by device, conflicts, marks. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from network.link import Tally
+from perception.readings import Readings, Reason, Reject
+from perception.roster import Roster
+from support.postgres.merging import CONFLICT, DUPLICATE, MERGED, STORED, Merged
+
+MARK_US = 600 * 1_000_000
+"""Marks name buckets of ten minutes, the finest rollup from which all coarser ones are made."""
+
+_FATES = {STORED: "stored", MERGED: "merged", DUPLICATE: "duplicate", CONFLICT: "conflict"}
+
+
+def rounds(readings: Readings) -> list[NDArray[np.intp]]:
+    """Return the rows in rounds: in each no two of one device and time, and equal ones in order of arrival."""
+    order = np.lexsort((readings.ts, readings.device_id))
+    device_id, ts = readings.device_id[order], readings.ts[order]
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (device_id[1:] != device_id[:-1]) | (ts[1:] != ts[:-1])
+    places = np.arange(len(order))
+    nth = np.empty(len(order), np.intp)
+    nth[order] = places - np.maximum.accumulate(np.where(first, places, 0))
+    return [np.flatnonzero(nth == n) for n in range(int(nth.max(initial=-1)) + 1)]
+
+
+def joined(parts: Sequence[tuple[NDArray[np.intp], Merged]], readings: Readings) -> Merged:
+    """Put what became of the rounds together, in the order of the rows."""
+    if len(parts) == 1:
+        return parts[0][1]
+    shape = readings.values.shape
+    whole = Merged(np.empty(len(readings), np.int8), np.empty(shape), np.empty(shape, np.bool_))
+    for places, part in parts:
+        whole.fate[places], whole.fills[places], whole.differs[places] = part.fate, part.fills, part.differs
+    return whole
+
+
+def account(readings: Readings, merged: Merged, roster: Roster) -> dict[str, Tally]:
+    """Count fates by device name."""
+    device_ids, owner = np.unique(readings.device_id, return_inverse=True)
+    counts = {
+        fate: np.bincount(owner[merged.fate == code], minlength=len(device_ids)).tolist()
+        for code, fate in _FATES.items()
+    }
+    received = np.bincount(owner, minlength=len(device_ids)).tolist()
+    return {
+        roster.by_id[device_id].name: Tally(received[i], **{fate: counts[fate][i] for fate in counts})
+        for i, device_id in enumerate(device_ids.tolist())
+    }
+
+
+def conflicts(readings: Readings, merged: Merged, roster: Roster) -> list[Reject]:
+    """Return a Reject for each conflict. Topic and payload are those of the delivery that `origin` names."""
+    names = readings.kind.names
+    found = []
+    for row in np.flatnonzero(merged.fate == CONFLICT).tolist():
+        points = tuple(names[c] for c in np.flatnonzero(merged.differs[row]))
+        when = datetime.fromtimestamp(int(readings.ts[row]) / 1e6, UTC).isoformat()
+        found.append(
+            Reject(
+                reason=Reason.CONFLICT,
+                detail=f"another value is stored for {when}: {', '.join(points)}",
+                topic="",
+                payload=b"",
+                received_at=int(readings.received_at[row]),
+                device=roster.by_id[int(readings.device_id[row])].name,
+                points=points,
+                origin=int(readings.origin[row]),
+            )
+        )
+    return found
+
+
+def touched(readings: Readings) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the ten-minute buckets that readings fall into, each once, as device_ids and starts."""
+    keys = np.unique(np.stack([readings.device_id.astype(np.int64), readings.ts // MARK_US]), axis=1)
+    return keys[0].astype(np.int32), keys[1] * MARK_US
+
+
+def by_ledger(at: int, tallies: Mapping[str, Tally]) -> list[dict[str, object]]:
+    """Return the rows of the ledger for the hour of `at` (epoch microseconds)."""
+    hour = at // 3_600_000_000 * 3_600_000_000
+    return [
+        {"hour": hour, "device": device, **{fate: getattr(tally, fate) for fate in Tally.__slots__}}
+        for device, tally in sorted(tallies.items())
+    ]

@@ -1,0 +1,137 @@
+"""Merging: readings of which some are stored already: new ones go in, missing points are filled, others compared."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from psycopg import sql
+
+from perception.readings import Readings, quality_mask, quality_words
+from support.columns import readings_name
+from support.postgres.packing import FLOAT8, INT4, INT8, TIMESTAMPTZ, Packed, array, points_present
+
+Link = psycopg.Connection[tuple[Any, ...]]
+
+STORED, MERGED, DUPLICATE, CONFLICT = range(4)
+"""Fates of a reading that reached the store, as they are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What became of readings, row by row.
+
+    fate int8[n]; fills float64[n, points]: the values that filled missing points, all of them for
+    a new row; differs bool[n, points]: where another value is stored already.
+    """
+
+    fate: NDArray[np.int8]
+    fills: NDArray[np.float64]
+    differs: NDArray[np.bool_]
+
+
+def all_stored(readings: Readings) -> Merged:
+    """Return what a clean COPY means: every reading is a new row."""
+    nothing = np.zeros(readings.values.shape, np.bool_)
+    return Merged(np.full(len(readings), STORED, np.int8), readings.values, nothing)
+
+
+def merge(on: Link, readings: Readings) -> Merged:
+    """Store readings, no two of one device and time, some of which may be stored already."""
+    columns = points_present(readings)
+    new = _insert_new(on, readings, columns)
+    stored = np.full(readings.values.shape, np.nan)
+    old = np.flatnonzero(~new)
+    if len(old):
+        stored[np.ix_(old, columns)] = _stored_values(on, readings.take(old), columns)
+    given = ~np.isnan(readings.values)
+    fills = np.where(given & np.isnan(stored), readings.values, np.nan)
+    differs = given & ~np.isnan(stored) & (readings.values != stored)
+    filled = ~np.isnan(fills).all(axis=1)
+    _fill(on, readings, fills, np.flatnonzero(~new & filled))
+    fate = np.select([new, differs.any(axis=1), filled], [STORED, CONFLICT, MERGED], DUPLICATE).astype(np.int8)
+    return Merged(fate, fills, differs)
+
+
+def as_readings(readings: Readings, merged: Merged) -> Readings:
+    """Return what was accepted: new rows, and filled points as a reading of those points alone."""
+    rows = (merged.fate == STORED) | ~np.isnan(merged.fills).all(axis=1)
+    chosen = readings.take(rows)
+    points = chosen.values.shape[1]
+    fills = merged.fills[rows]
+    own = (merged.fate[rows] == STORED)[:, None] | ~np.isnan(fills)
+    quality = quality_words(quality_mask(chosen.quality, points) & own)
+    return Readings(chosen.kind, chosen.device_id, chosen.ts, chosen.received_at, fills, quality, chosen.origin)
+
+
+def _insert_new(on: Link, readings: Readings, columns: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Insert the rows that are not there yet and return which they were."""
+    tail = sql.SQL(
+        "on conflict (device_id, ts) do nothing returning device_id, (extract(epoch from ts) * 1000000)::bigint"
+    )
+    rows = on.execute(_insertion(readings, columns, tail), _parameters(readings, columns), binary=True)
+    inserted = set(rows.fetchall())
+    keys = zip(readings.device_id.tolist(), readings.ts.tolist(), strict=True)
+    return np.fromiter((key in inserted for key in keys), np.bool_, len(readings))
+
+
+def _fill(on: Link, readings: Readings, fills: NDArray[np.float64], rows: NDArray[np.intp]) -> None:
+    """Write filled points into rows that stand. ON CONFLICT finds each by its key, whatever the planner thinks."""
+    if not len(rows):
+        return
+    own = quality_words(quality_mask(readings.quality, fills.shape[1]) & ~np.isnan(fills))
+    chosen = Readings(
+        readings.kind, readings.device_id, readings.ts, readings.received_at, fills, own, readings.origin
+    ).take(rows)
+    columns = points_present(chosen)
+    sets: list[sql.Composable] = [
+        sql.SQL("{0} = coalesce(t.{0}, excluded.{0})").format(sql.Identifier(readings.kind.names[c])) for c in columns
+    ]
+    sets.append(sql.SQL("quality = t.quality | excluded.quality"))
+    tail = sql.SQL("on conflict (device_id, ts) do update set {}").format(sql.SQL(", ").join(sets))
+    on.execute(_insertion(chosen, columns, tail), _parameters(chosen, columns))
+
+
+def _insertion(readings: Readings, columns: NDArray[np.intp], tail: sql.Composable) -> sql.Composed:
+    names = ("device_id", "ts", "received_at", *(readings.kind.names[c] for c in columns), "quality")
+    types = ("int4", "timestamptz", "timestamptz", *(["float8"] * len(columns)), "int8")
+    return sql.SQL("insert into {} as t ({}) select * from unnest({}) {}").format(
+        sql.Identifier(readings_name(readings.kind)),
+        sql.SQL(", ").join(map(sql.Identifier, names)),
+        sql.SQL(", ").join(_placeholder(kind) for kind in types),
+        tail,
+    )
+
+
+def _placeholder(kind: str) -> sql.Composable:
+    return sql.SQL("%b::{}[]").format(sql.Identifier(kind))
+
+
+def _parameters(readings: Readings, columns: NDArray[np.intp]) -> list[Packed]:
+    return [
+        array(INT4, readings.device_id),
+        array(TIMESTAMPTZ, readings.ts),
+        array(TIMESTAMPTZ, readings.received_at),
+        *(array(FLOAT8, readings.values[:, c]) for c in columns),
+        array(INT8, readings.quality),
+    ]
+
+
+def _stored_values(on: Link, readings: Readings, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the stored values of these readings' columns, row by row; NaN where there is none.
+
+    OFFSET 0 keeps the planner from anything but one look-up by key for each row.
+    """
+    points = sql.SQL(", ").join(sql.Identifier(readings.kind.names[c]) for c in columns)
+    statement = sql.SQL(
+        "select v.place, t.* from unnest(%b::int4[], %b::timestamptz[]) with ordinality v (device_id, ts, place) "
+        "cross join lateral (select {} from {} r where r.device_id = v.device_id and r.ts = v.ts offset 0) t"
+    ).format(points, sql.Identifier(readings_name(readings.kind)))
+    keys = [array(INT4, readings.device_id), array(TIMESTAMPTZ, readings.ts)]
+    rows = on.execute(statement, keys, binary=True).fetchall()
+    stored = np.full((len(readings), len(columns)), np.nan)
+    if rows:
+        table = np.array(rows, np.float64)
+        stored[table[:, 0].astype(np.intp) - 1] = table[:, 1:]
+    return stored

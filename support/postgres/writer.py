@@ -1,0 +1,228 @@
+"""Writer: the write side of the store. One connection, one transaction at a time, readings by binary COPY."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import psycopg
+from psycopg import errors, sql
+from psycopg.adapt import Buffer, Dumper
+from psycopg.pq import Format
+from sqlalchemy.exc import DBAPIError
+
+from network.link import Birth, StateChange, Tally
+from perception.readings import Readings, Reject
+from perception.roster import Roster
+from perception.sensor_kind import SensorKind
+from support.columns import readings_name
+from support.postgres import announcements, rosters, rows
+from support.postgres.accounts import account, by_ledger, conflicts, joined, rounds, touched
+from support.postgres.connect import Lock, make_engine, options, store_down, try_lock
+from support.postgres.faults import in_store_words
+from support.postgres.merging import Merged, all_stored, as_readings, merge
+from support.postgres.packing import Packed, copy_block, mark_block, points_present
+from support.postgres.partitions import ensure_weeks, weeks_of
+from support.store import FencedError, Row, StoreDownError, Written
+from support.tables import ledger, reject
+
+Link = psycopg.Connection[tuple[Any, ...]]
+
+_TAKE_OVER = """
+insert into ingest_epoch (sole, epoch) values (true, 1)
+on conflict (sole) do update set epoch = ingest_epoch.epoch + 1 returning epoch
+"""
+_ADD = "on conflict (hour, device) do update set " + ", ".join(
+    f"{fate} = ledger.{fate} + excluded.{fate}" for fate in Tally.__slots__
+)
+
+
+class Ensure(Protocol):
+    """Makes the partitions that readings need; `anew`: also those that it believes are there."""
+
+    def __call__(self, readings: Readings, *, anew: bool) -> None:
+        """Do so, durably."""
+
+
+class _PackedDumper(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: Packed) -> Buffer:
+        return obj.data
+
+
+class PostgresStore:
+    """The write side (port: support.store.Store), for one thread.
+
+    `claim` first: one process at a time has the right to write. After a lost connection the next
+    transaction connects again and keeps the right, unless another has taken it: FencedError.
+    """
+
+    def __init__(self, url: str, kinds: Mapping[str, SensorKind]) -> None:
+        self._url = url
+        self._kinds = kinds
+        self._engine = make_engine(url, "ingest", connections=1)
+        self._link: Link | None = None
+        self._epoch: int | None = None
+        self._weeks: dict[str, set[int]] = {}
+
+    def claim(self, wait_s: float = 0.0) -> bool:
+        """Take the right to write, waiting for another ingest to leave; False when it has not left in time.
+
+        Raises StoreDownError.
+        """
+        until = time.monotonic() + wait_s
+        with in_store_words():
+            while not self._claimed():
+                if time.monotonic() >= until:
+                    return False
+                time.sleep(min(0.2, max(0.0, until - time.monotonic())))
+        return True
+
+    def close(self) -> None:
+        """Leave the database; the right to write is free at once."""
+        self._disconnect()
+        self._engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator["PostgresTransaction"]:
+        """Open a transaction that commits at the end of its block.
+
+        Raises StoreDownError when the database is away or another ingest still has the right to
+        write, FencedError when another took it over.
+        """
+        try:
+            with in_store_words():
+                link = self._writing_link()
+                with link.transaction():
+                    self._check_epoch(link)
+                    yield PostgresTransaction(link, self._ensure)
+        except StoreDownError:
+            self._disconnect()
+            raise
+
+    def roster(self, known_version: int) -> Roster | None:
+        """Return the roster, or None when it has not changed since that version."""
+        try:
+            with self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as on:
+                return None if rosters.version(on) == known_version else rosters.load(on, self._kinds)
+        except DBAPIError as err:
+            raise store_down(err.orig or err) from err
+
+    def _claimed(self) -> bool:
+        link = self._connected()
+        if self._epoch is None and try_lock(link, Lock.INGEST):
+            row = link.execute(_TAKE_OVER).fetchone()
+            assert row is not None
+            self._epoch = int(row[0])
+        return self._epoch is not None
+
+    def _writing_link(self) -> Link:
+        fresh = self._link is None or self._link.closed
+        if self._epoch is None:
+            if not self._claimed():
+                raise StoreDownError("another ingest has the right to write: this one waits until it has left")
+        elif fresh and not try_lock(link := self._connected(), Lock.INGEST):
+            self._check_epoch(link)
+            raise StoreDownError("the database still holds the connection that was lost: wait until it has noticed")
+        return self._connected()
+
+    def _check_epoch(self, link: Link) -> None:
+        row = link.execute("select epoch from ingest_epoch for share").fetchone()
+        if row is None or row[0] != self._epoch:
+            raise FencedError("another ingest has taken over the right to write: this one stops")
+
+    def _connected(self) -> Link:
+        if self._link is None or self._link.closed:
+            self._link = psycopg.connect(self._url, autocommit=True, **options("ingest"))  # type: ignore[arg-type]
+            self._link.adapters.register_dumper(Packed, _PackedDumper)
+        return self._link
+
+    def _disconnect(self) -> None:
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def _ensure(self, readings: Readings, *, anew: bool) -> None:
+        """Make the partitions that these readings need, in a transaction of its own."""
+        known = self._weeks.setdefault(readings.kind.name, set())
+        if anew:
+            known.clear()
+        missing = [week for week in weeks_of(readings.ts) if week not in known]
+        if missing:
+            try:
+                with self._engine.begin() as on:
+                    ensure_weeks(on, readings.kind, missing)
+            except DBAPIError as err:
+                raise store_down(err.orig or err) from err
+            known.update(missing)
+
+
+class PostgresTransaction:
+    """One open transaction (port: support.store.StoreTransaction)."""
+
+    def __init__(self, link: Link, ensure: Ensure) -> None:
+        self._link = link
+        self._ensure = ensure
+
+    def write(self, readings: Readings, roster: Roster) -> Written:
+        """Write readings of one kind, mark the buckets they touch, and say which were accepted.
+
+        The Rejects are the conflicts; their `origin` names the delivery whose topic and payload belong to them.
+        """
+        with in_store_words():
+            self._ensure(readings, anew=False)
+            parts = [(places, self._write_round(readings.take(places))) for places in rounds(readings)]
+            merged = joined(parts, readings) if parts else all_stored(readings)
+            accepted = as_readings(readings, merged)
+            self._mark(accepted)
+        return Written(accepted, account(readings, merged, roster), conflicts(readings, merged, roster))
+
+    def reject(self, rejects: Sequence[Reject]) -> None:
+        """Keep what could not be taken in."""
+        columns = [name for name in reject.columns.keys() if name != "reject_id"]  # noqa: SIM118 - no mapping
+        with in_store_words():
+            rows.insert(self._link, reject, [{name: getattr(r, name) for name in columns} for r in rejects])
+
+    def tally(self, at: int, tallies: Mapping[str, Tally]) -> None:
+        """Add to the ledger under the hour of `at`."""
+        with in_store_words():
+            rows.insert(self._link, ledger, by_ledger(at, tallies), _ADD)
+
+    def meet(self, births: Sequence[Birth], states: Sequence[StateChange]) -> None:
+        """Record what devices said of themselves."""
+        with in_store_words():
+            announcements.meet(self._link, births, states)
+
+    def put(self, rows_: Sequence[Row]) -> None:
+        """Write rows of fixed tables; times may be epoch microseconds."""
+        with in_store_words():
+            rows.put(self._link, rows_)
+
+    def _write_round(self, readings: Readings) -> Merged:
+        try:
+            self._copy_readings(readings)
+        except errors.UniqueViolation:
+            return merge(self._link, readings)
+        except errors.CheckViolation:  # a partition that we knew has been dropped since
+            self._ensure(readings, anew=True)
+            return merge(self._link, readings)
+        return all_stored(readings)
+
+    def _copy_readings(self, readings: Readings) -> None:
+        columns = points_present(readings)
+        names = ("device_id", "ts", "received_at", *(readings.kind.names[c] for c in columns), "quality")
+        with self._link.transaction():  # a savepoint, so that a violation undoes this block alone
+            self._copy(readings_name(readings.kind), names, copy_block(readings, columns))
+
+    def _mark(self, accepted: Readings) -> None:
+        if len(accepted):
+            block = mark_block(accepted.kind.name, *touched(accepted))
+            self._copy("rollup_mark", ("kind", "device_id", "bucket"), block)
+
+    def _copy(self, table: str, columns: Sequence[str], block: bytes) -> None:
+        statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(
+            sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+        )
+        with self._link.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write(block)
