@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select, tuple_
 from application.hold import hold_us
 from application.instants import microseconds, moment
 from perception.readings import Readings, quality_mask, quality_words
+from perception.sensor_kind import SensorKind
 from support.columns import readings_table
 
 
@@ -22,52 +23,61 @@ def completed(on: Connection, latest: Readings, intervals: Mapping[int, float], 
 
     `intervals` in seconds by device_id; `now` in epoch microseconds bounds how far back is read.
     """
-    partial = np.flatnonzero(np.isnan(latest.values).any(axis=1))
+    lacking = np.isnan(latest.values)
+    partial = np.flatnonzero(lacking.any(axis=1))
     if not len(partial):
         return latest
-    holds = hold_us(latest.kind, np.array([intervals[i] for i in latest.device_id[partial].tolist()]))
-    seen = _last_seen(on, latest.take(partial), now - int(holds.max()))
-    lacking = np.isnan(latest.values[partial])
-    seen[~lacking | (seen < now - holds)] = 0
+    ids = latest.device_id[partial]
+    holds = hold_us(latest.kind, np.array([intervals[i] for i in ids.tolist()]))
+    span = now - int(holds.max()), int(latest.ts[partial].max())
+    older = last_of_each_point(on, latest.kind, ids, lacking[partial], span)
     values, not_good = latest.values.copy(), quality_mask(latest.quality, latest.values.shape[1])
-    for place, ts, row_values, row_quality in _rows(on, latest.take(partial), seen):
-        filled = np.flatnonzero(seen[place] == ts)
-        values[partial[place], filled] = row_values[filled]
-        not_good[partial[place], filled] = (row_quality >> filled) & 1
+    places = {device_id: place for place, device_id in enumerate(ids.tolist())}
+    for row in range(len(older)):
+        place = places[int(older.device_id[row])]
+        target = partial[place]
+        fills = lacking[target] & ~np.isnan(older.values[row]) & (older.ts[row] >= now - holds[place])
+        values[target, fills] = older.values[row, fills]
+        not_good[target, fills] = quality_mask(older.quality[[row]], len(fills))[0, fills]
     return Readings(
         latest.kind, latest.device_id, latest.ts, latest.received_at, values, quality_words(not_good), latest.origin
     )
 
 
-def _last_seen(on: Connection, readings: Readings, since: int) -> NDArray[np.int64]:
-    """int64[n, points]: when each device last sent each point, 0 for not since then."""
-    table = readings_table(readings.kind)
-    last = (func.max(table.c.ts).filter(table.c[name].is_not(None)) for name in readings.kind.names)
+def last_of_each_point(
+    on: Connection, kind: SensorKind, device_ids: NDArray[np.int32], points: NDArray[np.bool_], span: tuple[int, int]
+) -> Readings:
+    """Return the readings of [start, stop) that carry the last value of the points asked for, oldest first.
+
+    points bool[n, points]: which points of which device.
+    """
+    keys = _keys(on, kind, device_ids, points, span)
+    table = readings_table(kind)
+    columns = table.c.device_id, table.c.ts, table.c.received_at, table.c.quality
+    query = select(*columns, *(table.c[name] for name in kind.names)).order_by(table.c.ts)
+    rows = on.execute(query.where(tuple_(table.c.device_id, table.c.ts).in_(keys))).all() if keys else []
+    return Readings(
+        kind,
+        np.array([row[0] for row in rows], np.int32),
+        np.array([microseconds(row[1]) for row in rows], np.int64),
+        np.array([microseconds(row[2]) for row in rows], np.int64),
+        np.array([row[4:] for row in rows], np.float64).reshape(len(rows), len(kind.points)),
+        np.array([row[3] for row in rows], np.int64),
+        np.zeros(len(rows), np.int64),
+    )
+
+
+def _keys(
+    on: Connection, kind: SensorKind, device_ids: NDArray[np.int32], points: NDArray[np.bool_], span: tuple[int, int]
+) -> list[tuple[int, object]]:
+    """Return (device_id, ts) of the readings that carry the last value of each point asked for."""
+    table = readings_table(kind)
+    start, stop = moment(span[0]), moment(span[1])
+    asked = [name for name, column in zip(kind.names, points.T, strict=True) if column.any()]
+    last = (func.max(table.c.ts).filter(table.c[name].is_not(None)) for name in asked)
     query = (
         select(table.c.device_id, *last)
-        .where(table.c.device_id.in_(readings.device_id.tolist()), table.c.ts >= moment(since))
+        .where(table.c.device_id.in_(device_ids.tolist()), table.c.ts >= start, table.c.ts < stop)
         .group_by(table.c.device_id)
     )
-    seen = np.zeros(readings.values.shape, np.int64)
-    places = {device_id: place for place, device_id in enumerate(readings.device_id.tolist())}
-    for device_id, *when in on.execute(query):
-        seen[places[device_id]] = [0 if w is None else microseconds(w) for w in when]
-    return seen
-
-
-def _rows(
-    on: Connection, readings: Readings, seen: NDArray[np.int64]
-) -> list[tuple[int, int, NDArray[np.float64], int]]:
-    """Return (place, ts, values, quality) of the readings that the instants in `seen` name."""
-    ids = readings.device_id.tolist()
-    keys = [(ids[place], moment(ts)) for place in range(len(ids)) for ts in np.unique(seen[place]).tolist() if ts]
-    if not keys:
-        return []
-    table = readings_table(readings.kind)
-    columns = [table.c[name] for name in readings.kind.names]
-    query = select(table.c.device_id, table.c.ts, table.c.quality, *columns)
-    places = {device_id: place for place, device_id in enumerate(ids)}
-    return [
-        (places[device_id], microseconds(ts), np.array(values, np.float64), quality)
-        for device_id, ts, quality, *values in on.execute(query.where(tuple_(table.c.device_id, table.c.ts).in_(keys)))
-    ]
+    return sorted({(row[0], ts) for row in on.execute(query) for ts in row[1:] if ts is not None})

@@ -1,0 +1,239 @@
+"""Judging: one step of the watch over the devices of one kind.
+
+Readings go through in rounds, the k-th of each device together, so that what comes out does not
+depend on how a sequence was cut into batches. Everything that is written to is a copy of its own:
+the state that came in stays as it was.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from application.journal import Condition, Transition, state_row
+from application.memory import DEAF, NEVER, Facts, Memory, Rows
+from application.rule import Judgement, Parameters, Rule, Trigger, Verdict, Window
+from application.track import Track, advance
+from perception.readings import Readings
+from support.store import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One rule over the devices of one kind. `apart`: devices that bear their own name in the element.
+
+    A subject has one alarm per element; where several devices stand for one subject, the first
+    keeps the plain element and the others put their name before it.
+    """
+
+    rule: Rule
+    parameters: Parameters
+    elements: tuple[str, ...]
+    apart: frozenset[int] = frozenset()
+
+    @property
+    def looks_at_clock(self) -> bool:
+        """Whether the passing of time is enough to make it judge."""
+        return self.rule.trigger is Trigger.CLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class KindState:
+    """The devices of one kind: what is known, remembered and judged of them. tracks[i] belongs to watched[i]."""
+
+    facts: Facts
+    watched: tuple[Watched, ...]
+    memory: Memory
+    tracks: tuple[Track, ...]
+
+    def condition(self, place: int, row: int, element: int) -> Condition:
+        """Name what watched[place] judges of a device's element."""
+        watched, member = self.watched[place], self.facts.members[row]
+        name = watched.elements[element]
+        if member.device_id in watched.apart:
+            name = f"{member.name}/{name}" if name else member.name
+        subject = f"station:{member.station}" if watched.rule.subject == "station" else f"device:{member.name}"
+        return Condition(subject, watched.rule.name, name, watched.rule.priority, member.station, member.name)
+
+
+class Judging:
+    """The step in progress. `transitions` grows in the order of event time of each device."""
+
+    def __init__(self, before: KindState, attended: int | None) -> None:
+        self._before = before
+        self._attended = DEAF if attended is None else attended
+        self._memory = before.memory
+        self._tracks = list(before.tracks)
+        self._touched: list[list[Rows]] = [[] for _ in before.tracks]
+        self.transitions: list[Transition] = []
+
+    def take_in(self, readings: Readings, heard: NDArray[np.int64]) -> None:
+        """Judge accepted readings in the order of their arrival. `heard` int64[n]: when each was received.
+
+        Late ones (older than their limit when they were heard, or not newer than the device's
+        newest) judge nothing; one of the very instant of the newest adds its points.
+        """
+        facts = self._before.facts
+        rows = facts.find(readings.device_id)
+        fresh = (rows >= 0) & (readings.ts >= heard - facts.late_us[rows])
+        fresh[fresh] = readings.ts[fresh] >= self._memory.watermark[rows[fresh]]
+        if not fresh.any():
+            return
+        if self._memory is self._before.memory:
+            self._memory = self._memory.own(odd=bool(readings.quality.any()))
+        readings, rows, heard = _those(fresh, readings), rows[fresh], heard[fresh]
+        for chosen in _rounds(rows):
+            self._round(_those(chosen, readings), rows[chosen], heard[chosen])
+
+    def pass_time(self, now: int) -> None:
+        """Let the rules that look at the clock judge every device at `now` (epoch microseconds)."""
+        rows = np.arange(len(self._before.facts.members))
+        self._look_at_clock(rows, np.full(len(rows), now))
+
+    def result(self) -> tuple[KindState, list[Row]]:
+        """Return the state after the step, and the rows of watch_state that changed."""
+        rows = [row for place in range(len(self._tracks)) for row in self._changes(place)]
+        return replace(self._before, memory=self._memory, tracks=tuple(self._tracks)), rows
+
+    def _round(self, readings: Readings, rows: Rows, heard: NDArray[np.int64]) -> None:
+        mark = self._memory.watermark[rows]
+        again = readings.ts == mark
+        if again.any():
+            self._memory.absorb(rows[again], readings.take(again))
+        newer = readings.ts > mark
+        if not newer.all():
+            readings, rows, heard = readings.take(newer), rows[newer], heard[newer]
+        if len(rows):
+            self._forget_waiting(rows[readings.ts - self._before.facts.late_us[rows] > self._memory.watermark[rows]])
+            self._look_at_clock(rows, np.maximum(heard, self._memory.watermark[rows]))
+            self._memory.absorb(rows, readings)
+            window = self._memory.window_of(self._before.facts, rows, readings, self._attended)
+            for place in range(len(self._before.watched)):
+                self._apply(place, rows, window)
+
+    def _forget_waiting(self, rows: Rows) -> None:
+        """Begin delays anew on devices that were silent beyond their limit: nobody saw what was meanwhile."""
+        for place, watched in enumerate(self._before.watched):
+            waiting = rows[self._tracks[place].busy[rows]]
+            if len(waiting) and not watched.looks_at_clock:
+                self._owned(place).pending[waiting] = NEVER
+                self._touched[place].append(waiting)
+
+    def _look_at_clock(self, rows: Rows, at: NDArray[np.int64]) -> None:
+        """Let the rules that look at the clock judge devices at these instants. Those without needs see no values."""
+        facts, attended = self._before.facts, self._attended
+        for place, watched in enumerate(self._before.watched):
+            if watched.looks_at_clock:
+                seen = self._memory.window if watched.rule.needs else self._memory.bare_window
+                self._apply(place, rows, seen(facts, rows, at, attended))
+
+    def _apply(self, place: int, rows: Rows, window: Window) -> None:
+        watched, track = self._before.watched[place], self._tracks[place]
+        seen = replace(window, raised=track.raised(rows))
+        judgement = watched.rule.judge(seen, watched.parameters)
+        verdict = judgement.verdict
+        if len(watched.elements) == 1:
+            lively = track.busy[rows] | (verdict != track.verdict[rows])[:, 0]
+        else:
+            lively = track.busy[rows] | (verdict == Verdict.RAISE).any(axis=1)
+        if lively.any():
+            some = np.flatnonzero(lively)
+            since = None if judgement.since is None else judgement.since[some]
+            self._advance(place, rows[some], _part(seen, some), Judgement(verdict[some], since))
+
+    def _advance(self, place: int, rows: Rows, window: Window, judgement: Judgement) -> None:
+        watched, track = self._before.watched[place], self._owned(place)
+        step = advance(track.pending[rows], track.opened[rows], judgement, window.now, watched.parameters)
+        if step.raises.any() or step.clears.any():
+            evidence = watched.rule.evidence(window, watched.parameters)
+            opened = np.where(step.clears, track.opened[rows], step.opened)
+            for i, e in zip(*np.nonzero(step.raises | step.clears), strict=True):
+                at = int(step.opened[i, e]) if step.raises[i, e] else max(int(window.now[i]), int(opened[i, e]))
+                what = "raised" if step.raises[i, e] else "cleared"
+                condition = self._before.condition(place, int(rows[i]), int(e))
+                self.transitions.append(Transition(condition, what, at, int(opened[i, e]), _picked(evidence, i, e)))
+        track.verdict[rows] = judgement.verdict
+        track.pending[rows], track.opened[rows] = step.pending, step.opened
+        track.busy[rows] = ((step.pending != NEVER) | (step.opened != NEVER)).any(axis=1)
+        self._touched[place].append(rows)
+
+    def _owned(self, place: int) -> Track:
+        if self._tracks[place] is self._before.tracks[place]:
+            self._tracks[place] = self._tracks[place].copied()
+        return self._tracks[place]
+
+    def _changes(self, place: int) -> Iterator[Row]:
+        """Yield what changed in one track; of rules with many elements only what a restart needs."""
+        if not self._touched[place]:
+            return
+        rows = np.unique(np.concatenate(self._touched[place]))
+        old, new = self._before.tracks[place], self._tracks[place]
+        changed = (old.verdict[rows] != new.verdict[rows]) | (old.pending[rows] != new.pending[rows])
+        if new.verdict.shape[1] > 1:
+            raising = (old.verdict[rows] == Verdict.RAISE) | (new.verdict[rows] == Verdict.RAISE)
+            changed &= raising | (old.pending[rows] != new.pending[rows])
+        for i, element in zip(*np.nonzero(changed), strict=True):
+            row = int(rows[i])
+            yield state_row(
+                self._before.condition(place, row, int(element)),
+                int(new.verdict[row, element]),
+                _or_none(int(new.pending[row, element])),
+                _or_none(int(self._memory.watermark[row])),
+            )
+
+
+def _those(rows: NDArray[np.bool_] | Rows, readings: Readings) -> Readings:
+    """Return chosen readings; the same object when a mask or an order leaves all of them as they are."""
+    every = rows.all() if rows.dtype == np.bool_ else len(rows) == len(readings)
+    return readings if every else readings.take(rows)
+
+
+def _rounds(rows: Rows) -> Iterator[Rows]:
+    """Yield places so that each round holds a row at most once, and a row's places come in their order."""
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    nth = np.arange(len(rows)) - np.repeat(first, np.diff(np.append(first, len(rows))))
+    if not nth.any():
+        yield np.arange(len(rows))
+        return
+    by_round = np.argsort(nth, kind="stable")
+    yield from np.split(order[by_round], np.cumsum(np.bincount(nth))[:-1])
+
+
+def _part(window: Window, rows: Rows) -> Window:
+    """Return the window of some of its rows."""
+    if len(rows) == len(window.now):
+        return window
+    columns: Mapping[str, NDArray[np.int64]] = {
+        name: getattr(window, name)[rows] for name in Window.__dataclass_fields__ if name != "kind"
+    }
+    return replace(window, **columns)  # type: ignore[arg-type]  # every field but the kind is an array of rows
+
+
+def _picked(evidence: Mapping[str, NDArray[np.float64]], row: int, element: int) -> Mapping[str, float | None]:
+    """Return the evidence of one element; columns are float64[n], float64[n, 1] or float64[n, elements]."""
+    return {name: _value(column, row, element) for name, column in evidence.items()}
+
+
+def _value(column: NDArray[np.float64], row: int, element: int) -> float | None:
+    wide = column.reshape(len(column), -1)
+    value = float(wide[row, min(element, wide.shape[1] - 1)])
+    return None if np.isnan(value) else round(value, 6)
+
+
+def _or_none(at: int) -> int | None:
+    return None if at == NEVER else at
+
+
+def fitting(
+    rules: Sequence[tuple[Rule, Parameters]], facts: Facts, apart: Mapping[str, frozenset[int]]
+) -> tuple[Watched, ...]:
+    """Return the fast rules that can watch devices of a kind."""
+    kind = facts.kind
+    return tuple(
+        Watched(rule, parameters, rule.elements(kind), apart.get(rule.name, frozenset()))
+        for rule, parameters in rules
+        if rule.tempo == "fast" and rule.fits(kind)
+    )

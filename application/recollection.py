@@ -1,0 +1,126 @@
+"""Recollection: what the tables know of an earlier run of the watch, and how it comes back into its state.
+
+Recalling emits nothing: it only fills windows, and puts open alarms and waiting delays back.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from application.journal import Condition, Transition
+from application.judging import Judging, KindState, Watched
+from application.rule import Verdict
+from perception.readings import Readings
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlarm:
+    """An alarm that is open. `opened_at` in epoch microseconds."""
+
+    condition: Condition
+    opened_at: int
+
+    def cleared(self, at: int) -> Transition:
+        """Return its end, for one that nobody watches any more."""
+        return Transition(self.condition, "cleared", max(at, self.opened_at), self.opened_at, {})
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """A row of watch_state; times in epoch microseconds."""
+
+    subject: str
+    rule: str
+    element: str
+    verdict: Verdict
+    pending_since: int | None
+    watermark: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recollection:
+    """What is stored: open alarms, states of conditions, and recent readings by kind in the order of their receipt."""
+
+    alarms: Sequence[OpenAlarm] = ()
+    states: Sequence[StateRow] = ()
+    recent: Mapping[str, Readings] = field(default_factory=dict)
+
+
+class Recollector:
+    """Puts a recollection into states that were just laid out (they are written to)."""
+
+    def __init__(self, kinds: Mapping[str, KindState], *, event_time: bool) -> None:
+        self._kinds = dict(kinds)
+        self._event_time = event_time
+        self._homes = {key: home for name, kind in kinds.items() for key, home in _homes(name, kind)}
+
+    def recall(self, told: Recollection) -> tuple[dict[str, KindState], tuple[OpenAlarm, ...]]:
+        """Return the states, and the open alarms that nobody watches any more."""
+        for name, readings in told.recent.items():
+            if name in self._kinds:
+                self._fill(name, readings)
+        for row in told.states:
+            self._put_state(row)
+        orphans = tuple(alarm for alarm in told.alarms if not self._put_alarm(alarm))
+        return self._kinds, orphans
+
+    def _fill(self, name: str, readings: Readings) -> None:
+        kind = self._kinds[name]
+        heard = readings.ts if self._event_time else readings.received_at
+        filling = Judging(replace(kind, watched=(), tracks=()), None)
+        filling.take_in(readings, heard)
+        filled, _ = filling.result()
+        self._kinds[name] = replace(filled, watched=kind.watched, tracks=kind.tracks)
+
+    def _put_state(self, row: StateRow) -> None:
+        home = self._find(row.subject, row.rule, row.element)
+        if home is None:
+            return
+        kind, place, device, element = home
+        track, memory = kind.tracks[place], kind.memory
+        track.verdict[device, element] = row.verdict
+        if row.pending_since is not None:
+            track.pending[device, element] = row.pending_since
+            track.busy[device] = True
+        if row.watermark is not None:
+            memory.watermark[device] = max(int(memory.watermark[device]), row.watermark)
+
+    def _put_alarm(self, alarm: OpenAlarm) -> bool:
+        condition = alarm.condition
+        home = self._find(condition.subject, condition.rule, condition.element)
+        if home is None:
+            return False
+        kind, place, device, element = home
+        kind.tracks[place].opened[device, element] = alarm.opened_at
+        kind.tracks[place].busy[device] = True
+        return True
+
+    def _find(self, subject: str, rule: str, element: str) -> tuple[KindState, int, int, int] | None:
+        head, slash, tail = element.partition("/")
+        for device, part in (("", element), (head, tail if slash else "")):
+            name, place, row = self._homes.get((subject, rule, device), ("", -1, -1))
+            if name and part in self._kinds[name].watched[place].elements:
+                kind = self._kinds[name]
+                return kind, place, row, kind.watched[place].elements.index(part)
+        return None
+
+
+def _homes(name: str, kind: KindState) -> Iterator[tuple[tuple[str, str, str], tuple[str, int, int]]]:
+    """Yield where each subject, rule and (where needed) device is kept: kind, place of the rule, row."""
+    for place, watched in enumerate(kind.watched):
+        for row in range(len(kind.facts.members)):
+            yield (
+                (kind.condition(place, row, 0).subject, watched.rule.name, _bearer(watched, kind, row)),
+                (name, place, row),
+            )
+
+
+def _bearer(watched: Watched, kind: KindState, row: int) -> str:
+    member = kind.facts.members[row]
+    return member.name if member.device_id in watched.apart else ""
+
+
+def in_order_of_receipt(readings: Readings) -> Readings:
+    """Return readings in the order in which the watch first saw them, as far as the tables tell."""
+    return readings.take(np.lexsort((readings.ts, readings.received_at)))

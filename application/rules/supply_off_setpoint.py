@@ -1,0 +1,57 @@
+"""supply_off_setpoint: the station does not hold the secondary supply temperature that it was told to hold.
+
+In three real substations the median control error is 0.5 to 0.6 K; 3 K for half an hour is control
+that has failed. The deadband is 1 % of the sensor's span (EEMUA 191 for temperatures).
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from application.rule import Judgement, Parameters, Rule, Verdict, Window
+from perception.point import Title
+
+
+class SupplyOffSetpoint(Parameters):
+    """Raised when the error exceeds `limit_k`; cleared when it is below `limit_k - deadband_k`."""
+
+    on_delay_s: float = Field(default=1800.0, ge=0)
+    off_delay_s: float = Field(default=300.0, ge=0)
+    limit_k: float = Field(default=3.0, gt=0)
+    deadband_k: float = Field(default=1.0, ge=0)
+
+
+def judge(window: Window, p: SupplyOffSetpoint) -> Judgement:
+    """Compare supply and setpoint; cannot tell without either."""
+    error = np.abs(window.value("t_sec_supply") - window.value("t_sec_supply_setpoint"))
+    limit = np.where(window.raised, p.limit_k - p.deadband_k, p.limit_k)
+    verdict = np.where(error > limit, Verdict.RAISE, Verdict.CLEAR)
+    return Judgement(np.where(np.isnan(error), Verdict.CANNOT_TELL, verdict).astype(np.int8))
+
+
+def evidence(window: Window, p: SupplyOffSetpoint) -> Mapping[str, NDArray[np.float64]]:
+    """Show both temperatures, and the limit of their difference."""
+    supply = window.value("t_sec_supply")
+    setpoint = window.value("t_sec_supply_setpoint")
+    return {"t_sec_supply": supply, "t_sec_supply_setpoint": setpoint, "limit_k": np.full_like(supply, p.limit_k)}
+
+
+RULE = Rule(
+    name="supply_off_setpoint",
+    title=Title(zh="二次供水温度偏离设定值", en="Secondary supply temperature off its setpoint"),
+    advice=Title(
+        zh="可能原因：一次侧供热不足、调节阀卡涩、控制参数不当或换热器结垢。后果：居民室温偏低或过热。"
+        "处理：检查一次供水温度与压差、阀门指令与开度是否一致，再查换热器与控制参数。",
+        en="Cause: too little primary heat, a stuck control valve, unsuitable controller settings or a fouled "
+        "exchanger. Consequence: homes become too cold or too warm. To do: check primary temperature and differential "
+        "pressure, compare valve command and position, then look at exchanger and controller.",
+    ),
+    priority=2,
+    respond_s=2 * 3600,
+    parameters=SupplyOffSetpoint,
+    judge=judge,
+    evidence=evidence,
+    needs=("t_sec_supply", "t_sec_supply_setpoint"),
+)

@@ -1,0 +1,163 @@
+"""Watch: the spine of application. Readings in, alarm transitions out.
+
+`step` is pure: no clock, no I/O, and the state given is never changed. Any cut of the same
+sequence of readings into batches gives the same transitions, as long as each batch is stepped
+before later ones are heard. Silence is judged at every tick and, for each reading, at the instant
+when it was heard.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from application.instants import SECOND
+from application.journal import Condition, written
+from application.judging import Judging, KindState, fitting
+from application.memory import NEVER, Facts, Memory
+from application.recollection import OpenAlarm, Recollection, Recollector
+from application.rule import Parameters, Rule
+from application.track import Track
+from perception.catalogue import DeviceStatus
+from perception.readings import Readings
+from perception.roster import Roster
+from support.store import Row
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that the watch knows. `attended`: since when we listen; `now` and `ticked`: of the last step and tick.
+
+    `orphans` are open alarms that nobody watches any more; the next step clears them.
+    """
+
+    kinds: Mapping[str, KindState] = field(default_factory=dict)
+    attended: int | None = None
+    now: int = NEVER
+    ticked: int = NEVER
+    orphans: tuple[OpenAlarm, ...] = ()
+
+
+class Watch:
+    """The fast rules with their parameters.
+
+    `remember` reads what the tables know of an earlier run; it is called when enrolling from
+    nothing and is the only I/O. `event_time`: `now` is the newest event time received, not the wall
+    clock.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[tuple[Rule, Parameters]],
+        remember: Callable[[], Recollection] = Recollection,
+        *,
+        event_time: bool = False,
+    ) -> None:
+        self._rules = tuple(rules)
+        self._remember = remember
+        self._event_time = event_time
+
+    def enrol(self, state: State | None, roster: Roster) -> State:
+        """Return a state for a roster: from what is stored at first, later with what is known carried over.
+
+        Raises StoreDownError when it begins from nothing and the tables cannot be read.
+        """
+        before = state or State()
+        kinds = {kind: self._laid_out(kind, roster, before.now) for kind in self._kinds(roster)}
+        if not before.kinds:
+            recollector = Recollector(kinds, event_time=self._event_time)
+            kinds, orphans = recollector.recall(self._remember())
+            return replace(before, kinds=kinds, orphans=orphans if kinds else ())
+        for name, kind in kinds.items():
+            _carry(kind, before.kinds.get(name))
+        return replace(before, kinds=kinds, orphans=(*before.orphans, *_left_open(before.kinds, kinds)))
+
+    def attend(self, state: State, since: int | None) -> State:
+        """Return a state that knows since when we listen without a break; None: we do not, and silence says nothing."""
+        return replace(state, attended=since)
+
+    def step(
+        self, state: State, accepted: Mapping[str, Readings], now: int
+    ) -> tuple[State, Sequence[Mapping[str, object]], Sequence[Row]]:
+        """Judge accepted readings, and once a second the passing of time.
+
+        Returns the new state, the transitions as they are announced, and the rows to be written in
+        the transaction of the readings: alarm, alarm_event and watch_state.
+        """
+        tick = state.ticked == NEVER or not 0 <= now - state.ticked < SECOND
+        kinds = dict(state.kinds)
+        transitions = [orphan.cleared(now) for orphan in state.orphans]
+        changes: list[Row] = []
+        for name, kind in state.kinds.items():
+            readings = accepted.get(name)
+            if not tick and (readings is None or not len(readings)):
+                continue
+            judging = Judging(kind, state.attended)
+            if readings is not None and len(readings):
+                judging.take_in(readings, self._heard(readings, state.now, now))
+            if tick:
+                judging.pass_time(now)
+            kinds[name], rows = judging.result()
+            transitions += judging.transitions
+            changes += rows
+        after = State(kinds, state.attended, now, now if tick else state.ticked)
+        return after, [t.announced() for t in transitions], [*written(transitions), *changes]
+
+    def _heard(self, readings: Readings, before: int, now: int) -> NDArray[np.int64]:
+        """int64[n]: what the clock of this watch showed when each reading was received."""
+        if self._event_time:
+            heard: NDArray[np.int64] = np.maximum(np.maximum.accumulate(readings.ts), before)
+            return heard
+        return np.minimum(readings.received_at, now)
+
+    def _kinds(self, roster: Roster) -> Sequence[str]:
+        return sorted({m.kind.name for m in roster.members.values() if m.status is DeviceStatus.ACTIVE})
+
+    def _laid_out(self, name: str, roster: Roster, joined: int) -> KindState:
+        members = [m for m in roster.members.values() if m.kind.name == name and m.status is DeviceStatus.ACTIVE]
+        facts = Facts.of(members[0].kind, members)
+        apart = {rule.name: _apart(rule, roster) for rule, _ in self._rules if rule.subject == "station"}
+        watched = fitting(self._rules, facts, apart)
+        tracks = tuple(Track.blank(len(members), len(w.elements)) for w in watched)
+        return KindState(facts, watched, Memory.blank(len(members), len(facts.kind.points), joined), tracks)
+
+
+def _apart(rule: Rule, roster: Roster) -> frozenset[int]:
+    """Return the devices that are not the first of their station which this rule can watch, retired ones counted."""
+    first: dict[str, int] = {}
+    suited = sorted((m for m in roster.members.values() if rule.fits(m.kind)), key=lambda m: m.device_id)
+    for member in suited:
+        first.setdefault(member.station, member.device_id)
+    return frozenset(m.device_id for m in suited if first[m.station] != m.device_id)
+
+
+def _carry(new: KindState, old: KindState | None) -> None:
+    """Bring what is known of devices that stay into a state that was just laid out."""
+    if old is None:
+        return
+    ids = np.array([m.device_id for m in new.facts.members]), np.array([m.device_id for m in old.facts.members])
+    _, here, there = np.intersect1d(*ids, return_indices=True)
+    new.memory.carry(old.memory, here, there)
+    for place, watched in enumerate(new.watched):
+        for earlier, track in zip(old.watched, old.tracks, strict=True):
+            if earlier.rule.name == watched.rule.name and earlier.elements == watched.elements:
+                new.tracks[place].carry(track, here, there)
+
+
+def _left_open(old: Mapping[str, KindState], new: Mapping[str, KindState]) -> Sequence[OpenAlarm]:
+    """Return the open alarms of conditions that are not watched any more."""
+    kept = {alarm.condition for kind in new.values() for alarm in _open(kind)}
+    return [alarm for kind in old.values() for alarm in _open(kind) if alarm.condition not in kept]
+
+
+def _open(kind: KindState) -> Sequence[OpenAlarm]:
+    return [
+        OpenAlarm(_condition(kind, place, row, element), int(track.opened[row, element]))
+        for place, track in enumerate(kind.tracks)
+        for row, element in zip(*np.nonzero(track.opened != NEVER), strict=True)
+    ]
+
+
+def _condition(kind: KindState, place: int, row: int, element: int) -> Condition:
+    return kind.condition(place, int(row), int(element))
