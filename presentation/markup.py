@@ -8,7 +8,7 @@ Child = object
 _VOID = frozenset({"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
 
 
-def el(name: str, *children: Child, **attributes: object) -> Markup:
+def el(name: str, /, *children: Child, **attributes: object) -> Markup:
     """Return an element: `el("a", "text", href="/x", class_="y", data_point="z", aria_label="…")`.
 
     In attribute names a trailing underscore is dropped and the others become hyphens; None and False

@@ -1,0 +1,136 @@
+"""App: the spine. Views in; pages, API and live feed out, in one ASGI application."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+
+from dash.exceptions import DependencyException
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from prometheus_client import CollectorRegistry
+from starlette.exceptions import HTTPException as AnyHTTPError
+from starlette.middleware.gzip import GZipMiddleware
+
+from perception.sensor_kind import SensorKind
+from presentation.api.alarms import alarms_router
+from presentation.api.health import health_router
+from presentation.api.places import places_router
+from presentation.api.trends import trends_router
+from presentation.console.charts import create_charts
+from presentation.console.pages import Site, door_router, pages_router
+from presentation.console.trouble import trouble_page
+from presentation.desk import Desk
+from presentation.live import Hub, live_router
+from presentation.ports import ConsoleViews, LiveFrames
+from presentation.security import SecurityHeaders, content_policy
+from presentation.settings import ConsoleSettings
+from presentation.static import PressedBundles, Shelf
+from presentation.texts import Language, as_language, negotiate, texts_for
+from support.store import StoreDownError
+
+
+def create_console(
+    views: ConsoleViews,
+    settings: ConsoleSettings,
+    live: LiveFrames,
+    kinds: Mapping[str, SensorKind],
+) -> FastAPI:
+    """Return the console. `live` is read from start to stop of the application, and belongs to it.
+
+    Blocking work goes to threads; the views' engine stays the caller's to close.
+    """
+    registry = CollectorRegistry()
+    hub = Hub(registry, time.monotonic, settings.viewers_max)
+    desk, shelf = Desk(views), Shelf()
+    app = FastAPI(
+        title="Hearthline console",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=_fed(hub, live),
+    )
+    app.include_router(live_router(hub))
+    app.include_router(health_router(desk, hub, registry, settings.live_quiet_s))
+    for router in (places_router(desk), trends_router(desk), alarms_router(desk)):
+        app.include_router(router)
+    _answer_unknown_api(app)
+    app.include_router(shelf.router())
+    app.include_router(door_router())  # before Dash, which would claim the bare address
+    charts = create_charts(app, desk, kinds)
+    app.include_router(pages_router(Site(desk, charts, kinds, shelf.urls, settings)))
+    _answer_unknown_pages(app)
+    _answer_trouble(app, shelf.urls)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(PressedBundles)
+    app.add_middleware(SecurityHeaders, policy=content_policy(charts.csp_hashes()))
+    return app
+
+
+def _fed(hub: Hub, live: LiveFrames) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        feeding = asyncio.create_task(hub.run(live))
+        try:
+            yield
+        finally:
+            feeding.cancel()
+            with suppress(asyncio.CancelledError):
+                await feeding
+
+    return lifespan
+
+
+def _answer_unknown_api(app: FastAPI) -> None:
+    @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    async def unknown(path: str) -> Response:
+        raise HTTPException(404, f"no such resource: /api/{path}")
+
+
+def _answer_unknown_pages(app: FastAPI) -> None:
+    """Take what is left, before Dash's own catch-all can answer 200 to any address."""
+
+    @app.get("/{path:path}", include_in_schema=False)
+    async def unknown(path: str) -> Response:
+        del path
+        raise HTTPException(404)
+
+
+def _answer_trouble(app: FastAPI, asset: Mapping[str, str]) -> None:
+    async def http(request: Request, err: Exception) -> Response:
+        assert isinstance(err, AnyHTTPError)
+        if not _wants_page(request):
+            return JSONResponse({"detail": err.detail}, err.status_code, err.headers)
+        t = texts_for(_language(request))
+        told = err.detail if err.detail != "Not Found" else t.say("There is nothing at this address.")
+        return trouble_page(t, err.status_code, told, asset)
+
+    async def store_down(request: Request, err: Exception) -> Response:
+        if not _wants_page(request):
+            return JSONResponse({"detail": str(err)}, 503, {"retry-after": "3"})
+        t = texts_for(_language(request))
+        what = t.say("The database cannot be reached at the moment.")
+        return trouble_page(t, 503, what, asset, detail=str(err), refresh=True)
+
+    async def no_bundle(_request: Request, err: Exception) -> Response:
+        return JSONResponse({"detail": str(err)}, 404)
+
+    async def bad_request(_request: Request, err: Exception) -> Response:
+        assert isinstance(err, RequestValidationError)
+        return JSONResponse({"detail": [{k: e[k] for k in ("loc", "msg", "type")} for e in err.errors()]}, 422)
+
+    app.add_exception_handler(AnyHTTPError, http)
+    app.add_exception_handler(StoreDownError, store_down)
+    app.add_exception_handler(DependencyException, no_bundle)
+    app.add_exception_handler(RequestValidationError, bad_request)
+
+
+def _wants_page(request: Request) -> bool:
+    path = request.url.path
+    return not path.startswith(("/api/", "/assets/", "/_dash")) and "text/html" in request.headers.get("accept", "")
+
+
+def _language(request: Request) -> Language:
+    first = request.url.path.strip("/").partition("/")[0]
+    return as_language(first) or negotiate(request.headers.get("accept-language"))

@@ -1,0 +1,110 @@
+"""City map: districts and stations as one SVG, from their coordinates alone. No tiles, no request to anybody."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import cos, radians
+
+from markupsafe import Markup
+
+from application.read_models import DistrictShape, StationRow
+from presentation.components.marker import STATES, State, shape, state_of, state_text
+from presentation.markup import el
+from presentation.texts import Texts
+
+WIDTH = 640.0
+_MARGIN = 34.0
+Corner = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Degrees to SVG units: equirectangular about the middle latitude, north up."""
+
+    west: float
+    north: float
+    per_degree: float
+    squeeze: float
+    height: float
+
+    def at(self, lat: float, lon: float) -> Corner:
+        """Return x and y of a place."""
+        x = _MARGIN + (lon - self.west) * self.squeeze * self.per_degree
+        return round(x, 1), round(_MARGIN + (self.north - lat) * self.per_degree, 1)
+
+
+def projection_of(places: Sequence[Corner]) -> Projection:
+    """Return the projection that fits (lat, lon) places into the width; needs at least one place."""
+    lats, lons = [p[0] for p in places], [p[1] for p in places]
+    squeeze = cos(radians((min(lats) + max(lats)) / 2))
+    tall = max(max(lats) - min(lats), 1e-3)
+    wide = max((max(lons) - min(lons)) * squeeze, 1e-3)
+    per_degree = min((WIDTH - 2 * _MARGIN) / wide, (1.3 * WIDTH - 2 * _MARGIN) / tall)
+    spare = ((WIDTH - 2 * _MARGIN) / per_degree - wide) / squeeze
+    return Projection(
+        west=min(lons) - spare / 2,
+        north=max(lats),
+        per_degree=per_degree,
+        squeeze=squeeze,
+        height=round(tall * per_degree + 2 * _MARGIN, 1),
+    )
+
+
+def city_map(districts: Sequence[DistrictShape], stations: Sequence[StationRow], at: int, t: Texts) -> Markup:
+    """Return the map; a sentence when no place is known."""
+    placed = [(s, (s.lat, s.lon)) for s in stations if s.lat is not None and s.lon is not None]
+    corners = [corner for d in districts for corner in d.outline]
+    if not corners and not placed:
+        return el("p", t.say("No coordinates are known."), class_="calm")
+    projection = projection_of([*corners, *(place for _, place in placed)])
+    # The most urgent are drawn last, on top.
+    ranked = sorted(placed, key=lambda pair: -STATES.index(state_of(pair[0], at)))
+    return el(
+        "svg",
+        el("g", [_district(d, projection, t) for d in districts if d.outline], class_="districts"),
+        el("g", [_station(s, projection.at(*place), at, t) for s, place in ranked]),
+        class_="city-map",
+        viewBox=f"0 0 {WIDTH:g} {projection.height:g}",
+        role="group",
+        aria_label=t.say("Map of districts and stations"),
+    )
+
+
+def _district(district: DistrictShape, projection: Projection, t: Texts) -> Markup:
+    places = [projection.at(*corner) for corner in district.outline]
+    x, y = _middle(places)
+    return el(
+        "g",
+        el("polygon", points=" ".join(f"{px:g},{py:g}" for px, py in places)),
+        el("text", t.title(district.title), x=f"{x:.1f}", y=f"{y:.1f}", text_anchor="middle"),
+    )
+
+
+def _station(row: StationRow, place: Corner, at: int, t: Texts) -> Markup:
+    state = state_of(row, at)
+    name = f"{t.title(row.title)} · {state_text(state, t)}"
+    return el(
+        "a",
+        el("title", name),
+        el("circle", class_="hit", r=13),
+        shape(state),
+        href=f"/{t.language}/stations/{row.name}",
+        aria_label=name,
+        transform=f"translate({place[0]:g} {place[1]:g})",
+        class_="station-mark",
+        data_device=row.device_id,
+        data_mark=state,
+    )
+
+
+def _middle(places: Iterable[Corner]) -> Corner:
+    known = list(places)
+    return sum(x for x, _ in known) / len(known), sum(y for _, y in known) / len(known)
+
+
+def legend(t: Texts) -> Markup:
+    """Return what the shapes mean."""
+    return el("ul", [el("li", _sample(state), state_text(state, t)) for state in STATES], class_="legend")
+
+
+def _sample(state: State) -> Markup:
+    return el("svg", shape(state), class_="symbol", viewBox="-11 -11 22 22", width=16, height=16, aria_hidden="true")

@@ -1,0 +1,203 @@
+"""Station: everything about one heat-exchange station. Bars of what is now, the trend, alarms, homes, devices."""
+
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from application.read_models import CommunityCard, DeviceRow, StationRow, StationView
+from perception.point import Point
+from perception.sensor_kind import SensorKind
+from presentation import ids
+from presentation.components.alarms import alarm_list, journal_list
+from presentation.components.bar import bar
+from presentation.components.marker import hold_ms, state_of, state_text, symbol
+from presentation.components.value import is_switch, live_age, live_difference, live_value
+from presentation.console.groups import SETPOINTS, group_title, grouped
+from presentation.console.shell import Frame, overview_path, page
+from presentation.markup import Child, el, fragment
+from presentation.texts import ABSENT, Texts
+from presentation.units import unit_text
+
+_SIDES = ("secondary", "primary")
+
+
+def station_page(view: StationView, frame: Frame, t: Texts, at: int, chart: Markup) -> str:
+    """Return the page of a station at an instant (epoch milliseconds). `chart` is where the trend is mounted."""
+    title = t.title(view.station.title)
+    alarms = el("div", _alarms(view, frame, t, at), data_part="alarms")
+    main = [
+        _heading(view, t, at),
+        el("div", _values(view, frame.kinds, t, at), class_="column values-column"),
+        el(
+            "div",
+            _section(t.say("Trend"), "trend", chart, class_="trend-panel"),
+            _section(t.say("Alarms"), "alarms", alarms, beside=el("button", id="show-new", type="button", hidden=True)),
+            _section(t.say("Alarm journal"), "journal", el("div", _journal(view, t), data_part="journal")),
+            _section(t.say("Communities heated from here"), "communities", _communities(view.communities, t)),
+            _section(t.say("Devices"), "devices", _devices(view.devices, frame.kinds, at, t)),
+            class_="column",
+        ),
+    ]
+    return page(frame, t, title, main, class_="station")
+
+
+def _heading(view: StationView, t: Texts, at: int) -> Markup:
+    row = view.station
+    state = state_of(row, at)
+    home = f"/{t.language}{overview_path(view.city.name)}"
+    where = [view.city.title, row.district_title, view.source_title, view.branch_title]
+    path = [el("a", t.title(where[0]), href=home), *(f" › {t.title(title)}" for title in where[1:])]
+    age = live_age(row.ts, at, row.device_id, hold_ms(row.interval_s), t) if row.device_id is not None else ABSENT
+    return el(
+        "div",
+        el("p", path, class_="path"),
+        el("h1", symbol(state, t), t.title(row.title), el("small", state_text(state, t))),
+        el("p", t.say("newest reading"), " ", age, " ", t.say("ago"), class_="read-at"),
+        class_="heading",
+        data_part="heading",
+    )
+
+
+def _values(view: StationView, kinds: Mapping[str, SensorKind], t: Texts, at: int) -> Markup:
+    """Return the values of every device of the station that is in use, the substation first."""
+    active = [d for d in view.devices if d.status == "active" and d.kind in kinds]
+    ordered = sorted(active, key=lambda d: (d.name != view.station.device, d.name))
+    return fragment([_device_values(device, view.station, kinds[device.kind], t, at) for device in ordered])
+
+
+def _device_values(device: DeviceRow, row: StationRow, kind: SensorKind, t: Texts, at: int) -> Markup:
+    own = device.name == row.device
+    values, bad = (row.values, row.bad) if own else ({}, ())
+    groups = [_group(name, points, device, values, bad, t) for name, points in grouped(kind)]
+    if own:
+        return fragment(groups)
+    age = live_age(device.last_ts, at, device.device_id, hold_ms(device.interval_s), t)
+    head = el("p", el("strong", t.title(kind.title)), f" {device.name} · ", age, class_="device-head")
+    return fragment(head, groups)
+
+
+def _group(
+    name: str, points: Sequence[Point], device: DeviceRow, values: Mapping[str, float], bad: Sequence[str], t: Texts
+) -> Markup | None:
+    """Return a group of points. Points that the device has never sent wait, hidden, for their first value."""
+    lines = [_line(p, device.device_id, values, bad, t) for p in points]
+    some = any(p.name in values for p in points)
+    title = group_title(name, t)
+    return el(
+        "details",
+        el("summary", el("h2", title)),
+        el("dl", lines, class_="lines"),
+        class_="panel group",
+        open=name in _SIDES or name == "other" or None,
+        hidden=None if some else True,
+        data_group=True,
+    )
+
+
+def _line(point: Point, device_id: int, values: Mapping[str, float], bad: Sequence[str], t: Texts) -> Markup:
+    setpoint = SETPOINTS.get(point.name)
+    value = values.get(point.name)
+    shown = fragment(
+        live_value(point, value, device_id, t, bad=point.name in bad),
+        el("span", unit_text(point.unit), class_="unit"),
+    )
+    drawn = None
+    if not point.counter and not is_switch(point):
+        drawn = bar(point, value, device_id, values.get(setpoint) if setpoint else None, setpoint or "")
+    beside = _beside_setpoint(point, setpoint, device_id, values, t) if setpoint in values else None
+    return el(
+        "div",
+        el("dt", t.title(point.title)),
+        el("dd", drawn, class_="line-bar") if drawn is not None else None,
+        el("dd", shown, beside, class_="line-value"),
+        class_="line",
+        hidden=True if value is None else None,
+        data_line=point.name,
+        data_device=device_id,
+    )
+
+
+def _beside_setpoint(
+    point: Point, setpoint: str | None, device_id: int, values: Mapping[str, float], t: Texts
+) -> Markup | None:
+    if setpoint is None:
+        return None
+    unit = "K" if point.unit == "Cel" else unit_text(point.unit)
+    off = live_difference(values, (point.name, setpoint), device_id, t, point.decimals)
+    return el("span", t.say("off setpoint"), " ", off, " ", unit, class_="note")
+
+
+def _alarms(view: StationView, frame: Frame, t: Texts, at: int) -> Markup:
+    points = {p.name: p for kind in frame.kinds.values() for p in kind.points}
+    return alarm_list(view.alarms, at, view.city.timezone, t, points, of_city=False)
+
+
+def _journal(view: StationView, t: Texts) -> Markup:
+    return journal_list(view.journal, view.city.timezone, t, of_city=False)
+
+
+def _communities(rows: Sequence[CommunityCard], t: Texts) -> Markup:
+    heads = [t.say("Community"), t.say("Buildings"), t.say("Homes"), t.say("Heated area")]
+    body = [
+        el(
+            "tr",
+            el("th", t.title(c.title), scope="row"),
+            el("td", t.number(c.buildings), class_="number"),
+            el("td", t.number(c.homes), class_="number"),
+            el("td", t.number(c.heated_area_m2), " m²" if c.heated_area_m2 is not None else None, class_="number"),
+        )
+        for c in rows
+    ]
+    return _table(heads, body)
+
+
+def _devices(rows: Sequence[DeviceRow], kinds: Mapping[str, SensorKind], at: int, t: Texts) -> Markup:
+    heads = [t.say("Device"), t.say("Kind"), t.say("Status"), t.say("Interval"), t.say("Newest reading")]
+    body = [
+        el(
+            "tr",
+            el("th", d.name, scope="row"),
+            el("td", t.title(kinds[d.kind].title) if d.kind in kinds else d.kind),
+            el("td", status_text(d, t)),
+            el("td", t.age(d.interval_s), class_="number"),
+            el("td", live_age(d.last_ts, at, d.device_id, hold_ms(d.interval_s), t), class_="number"),
+        )
+        for d in rows
+    ]
+    return _table(heads, body)
+
+
+def status_text(device: DeviceRow, t: Texts) -> str:
+    """Return a device's place in its life and whether it says that it is connected."""
+    status = {"pending": t.say("pending"), "active": t.say("active"), "retired": t.say("retired")}
+    words = [status.get(device.status, device.status)]
+    if device.online is not None:
+        words.append(t.say("online") if device.online else t.say("offline"))
+    if device.simulated:
+        words.append(t.say("simulated"))
+    return " · ".join(words)
+
+
+def _table(heads: Sequence[str], body: Sequence[Markup]) -> Markup:
+    return el(
+        "div",
+        el(
+            "table", el("thead", el("tr", [el("th", h, scope="col") for h in heads])), el("tbody", body), class_="plain"
+        ),
+        class_="sideways",
+    )
+
+
+def _section(title: str, name: str, *children: Child, beside: Child = None, class_: str = "") -> Markup:
+    return el(
+        "section",
+        el("div", el("h2", title, id=f"{name}-title"), beside, class_="panel-head"),
+        *children,
+        class_=f"panel {class_}".strip(),
+        aria_labelledby=f"{name}-title",
+    )
+
+
+def chart_place(entry: Markup) -> Markup:
+    """Return where the trend is mounted, around the entry element of the chart application."""
+    return el("div", entry, id=ids.TREND_PLACE)

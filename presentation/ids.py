@@ -1,0 +1,12 @@
+"""Ids: names of elements that two places must agree on."""
+
+TREND = "trend"
+TREND_PLACE = "trend-place"
+TREND_BODY = "trend-body"
+TREND_SPAN = "trend-span"
+TREND_TOPIC = "trend-topic"
+TREND_GRAPH = "trend-graph"
+TREND_TABLE = "trend-table"
+TREND_TICK = "trend-tick"
+PAGE_CONFIG = "page-config"
+MAIN = "main"

@@ -1,0 +1,58 @@
+"""Ports: what the console asks of the layers below."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol
+
+from application.read_models import (
+    AlarmRow,
+    CityCard,
+    DeviceRow,
+    Health,
+    JournalRow,
+    Overview,
+    RejectRow,
+    StationView,
+    Trend,
+)
+
+LiveFrames = AsyncIterator[tuple[str, bytes]]
+"""Live frames as they come: (city, JSON bytes of one frame). Its end means that the feed was closed."""
+
+
+class ConsoleViews(Protocol):
+    """The read side. Every method blocks: pages call it on a thread. Times are epoch microseconds UTC.
+
+    Every method raises StoreDownError when the database is away. None means that no such thing is known.
+    """
+
+    def cities(self) -> Sequence[CityCard]:
+        """Return every city."""
+
+    def overview(self, city: str, now: int) -> Overview | None:
+        """Return everything that the overview of a city shows."""
+
+    def station(self, name: str, now: int) -> StationView | None:
+        """Return everything that a station's page shows but its trends."""
+
+    def trend(self, device: str, points: Sequence[str], start: int, stop: int, pixels: int) -> Trend | None:
+        """Return the points of a device over [start, stop), thinned to what `pixels` of width can show."""
+
+    def alarms(
+        self, city: str, now: int, *, closed: bool = False, station: str | None = None, most: int = ...
+    ) -> Sequence[AlarmRow]:
+        """Return open alarms, worst first; with `closed` the cleared ones of the last 30 days as well."""
+
+    def journal(self, city: str, now: int, *, station: str | None = None, most: int = ...) -> Sequence[JournalRow]:
+        """Return the newest entries of the alarm journal."""
+
+    def devices(self, city: str, now: int) -> Sequence[DeviceRow]:
+        """Return the devices of a city."""
+
+    def rejects(self, now: int, *, device: str | None = None, most: int = ...) -> Sequence[RejectRow]:
+        """Return what could not be taken in, newest first."""
+
+    def snapshot(self, city: str, now: int) -> Sequence[Mapping[str, object]]:
+        """Return the newest reading of every device, one live frame per kind, with `seq` 0."""
+
+    def health(self, now: int) -> Health:
+        """Return what the database says of the whole."""
