@@ -14,6 +14,9 @@ from support.postgres.merging import CONFLICT, DUPLICATE, MERGED, STORED, Merged
 MARK_US = 600 * 1_000_000
 """Marks name buckets of ten minutes, the finest rollup from which all coarser ones are made."""
 
+FATES = ("received", "stored", "duplicate", "merged", "conflict", "rejected")
+"""Columns of the ledger, in the order of the statement that adds to it."""
+
 _FATES = {STORED: "stored", MERGED: "merged", DUPLICATE: "duplicate", CONFLICT: "conflict"}
 
 
@@ -43,15 +46,13 @@ def joined(parts: Sequence[tuple[NDArray[np.intp], Merged]], readings: Readings)
 def account(readings: Readings, merged: Merged, roster: Roster) -> dict[str, Tally]:
     """Count fates by device name."""
     device_ids, owner = np.unique(readings.device_id, return_inverse=True)
+    names = [roster.by_id[device_id].name for device_id in device_ids.tolist()]
     counts = {
-        fate: np.bincount(owner[merged.fate == code], minlength=len(device_ids)).tolist()
-        for code, fate in _FATES.items()
+        fate: np.bincount(owner[merged.fate == code], minlength=len(names)).tolist() for code, fate in _FATES.items()
     }
-    received = np.bincount(owner, minlength=len(device_ids)).tolist()
-    return {
-        roster.by_id[device_id].name: Tally(received[i], **{fate: counts[fate][i] for fate in counts})
-        for i, device_id in enumerate(device_ids.tolist())
-    }
+    received = np.bincount(owner, minlength=len(names)).tolist()
+    columns = (counts[fate] for fate in ("stored", "duplicate", "merged", "conflict"))
+    return dict(zip(names, map(Tally, received, *columns), strict=True))
 
 
 def conflicts(readings: Readings, merged: Merged, roster: Roster) -> list[Reject]:
@@ -82,10 +83,8 @@ def touched(readings: Readings) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     return keys[0].astype(np.int32), keys[1] * MARK_US
 
 
-def by_ledger(at: int, tallies: Mapping[str, Tally]) -> list[dict[str, object]]:
-    """Return the rows of the ledger for the hour of `at` (epoch microseconds)."""
-    hour = at // 3_600_000_000 * 3_600_000_000
-    return [
-        {"hour": hour, "device": device, **{fate: getattr(tally, fate) for fate in Tally.__slots__}}
-        for device, tally in sorted(tallies.items())
-    ]
+def ledger_columns(tallies: Mapping[str, Tally]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return devices in order and int64[fates, devices]: two ingests would lock the rows of the ledger in one order."""
+    devices = sorted(tallies)
+    counts = [[getattr(tallies[device], fate) for device in devices] for fate in FATES]
+    return devices, np.array(counts, np.int64)

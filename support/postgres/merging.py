@@ -56,6 +56,8 @@ def merge(on: Link, readings: Readings) -> Merged:
 
 def as_readings(readings: Readings, merged: Merged) -> Readings:
     """Return what was accepted: new rows, and filled points as a reading of those points alone."""
+    if (merged.fate == STORED).all():
+        return readings
     rows = (merged.fate == STORED) | ~np.isnan(merged.fills).all(axis=1)
     chosen = readings.take(rows)
     points = chosen.values.shape[1]

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import psycopg
 
+from support.postgres.former import clear_away
 from support.postgres.household import Household, Owner, as_owner
 from support.store import ServerStartError
 
@@ -121,7 +122,7 @@ def prepare(home: Path, *, durable: bool = True) -> ServerPlan:
     binaries = household.binaries(owner)
     address = url(home)
     if household.data.exists():
-        _clear_away(household.data)
+        clear_away(household.data)
     else:
         _make_cluster(household, owner, binaries, household.secret(_SECRET))
     _write(household.data / "postgresql.conf", _configuration(household, durable=durable), owner)
@@ -175,45 +176,6 @@ def _step(command: tuple[str, ...], owner: Owner, text: str = "") -> None:
     if done.returncode != 0 or "ERROR:" in done.stderr:  # single-user mode ends with 0 after an error
         what = Path(command[0]).name
         raise ServerStartError(f"{what} could not make the database cluster: {done.stderr.strip()[-800:]}")
-
-
-def _clear_away(data: Path) -> None:
-    """Wait for a server that is stopping; stop one whose supervisor is gone. Raises ServerStartError for a live one."""
-    limit = time.monotonic() + _STOP_LIMIT_S
-    grace = time.monotonic() + 2.0
-    while (pid := _running(data)) is not None:
-        if time.monotonic() > limit:
-            os.kill(pid, signal.SIGQUIT)
-            raise ServerStartError(f"the former PostgreSQL (pid {pid}) did not stop in time: try again in a moment")
-        if time.monotonic() > grace and not _stopping(data):
-            if _parent(pid) != 1 or os.getppid() == 1:
-                raise ServerStartError(f"PostgreSQL already runs on {data} (pid {pid}): another `run` has this home")
-            os.kill(pid, signal.SIGINT)
-        time.sleep(0.05)
-
-
-def _running(data: Path) -> int | None:
-    """Return the pid of the live server of this data folder."""
-    try:
-        pid = int((data / "postmaster.pid").read_text("utf-8").split("\n", 1)[0])
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (OSError, ValueError):
-        return None
-    return pid if os.fsencode(data) in command.split(b"\0") else None
-
-
-def _stopping(data: Path) -> bool:
-    try:
-        return "stopping" in (data / "postmaster.pid").read_text("utf-8")
-    except OSError:
-        return True
-
-
-def _parent(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1])
-    except OSError:
-        return 1
 
 
 def wait_ready(address: str, limit_s: float = START_LIMIT_S, child: subprocess.Popen[bytes] | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import psycopg
 from psycopg import errors, sql
 from psycopg.adapt import Buffer, Dumper
+from psycopg.conninfo import make_conninfo
 from psycopg.pq import Format
 from sqlalchemy.exc import DBAPIError
 
@@ -17,14 +18,14 @@ from perception.roster import Roster
 from perception.sensor_kind import SensorKind
 from support.columns import readings_name
 from support.postgres import announcements, rosters, rows
-from support.postgres.accounts import account, by_ledger, conflicts, joined, rounds, touched
+from support.postgres.accounts import account, conflicts, joined, ledger_columns, rounds, touched
 from support.postgres.connect import Lock, make_engine, options, store_down, try_lock
 from support.postgres.faults import in_store_words
 from support.postgres.merging import Merged, all_stored, as_readings, merge
-from support.postgres.packing import Packed, copy_block, mark_block, points_present
+from support.postgres.packing import INT8, Packed, array, copy_block, mark_block, points_present
 from support.postgres.partitions import ensure_weeks, weeks_of
 from support.store import FencedError, Row, StoreDownError, Written
-from support.tables import ledger, reject
+from support.tables import reject
 
 Link = psycopg.Connection[tuple[Any, ...]]
 
@@ -32,9 +33,18 @@ _TAKE_OVER = """
 insert into ingest_epoch (sole, epoch) values (true, 1)
 on conflict (sole) do update set epoch = ingest_epoch.epoch + 1 returning epoch
 """
-_ADD = "on conflict (hour, device) do update set " + ", ".join(
-    f"{fate} = ledger.{fate} + excluded.{fate}" for fate in Tally.__slots__
-)
+_ADD = """
+insert into ledger (hour, device, received, stored, duplicate, merged, conflict, rejected)
+select date_trunc('hour', %s::timestamptz), *
+from unnest(%s::text[], %b::int8[], %b::int8[], %b::int8[], %b::int8[], %b::int8[], %b::int8[])
+on conflict (hour, device) do update set
+    received = ledger.received + excluded.received,
+    stored = ledger.stored + excluded.stored,
+    duplicate = ledger.duplicate + excluded.duplicate,
+    merged = ledger.merged + excluded.merged,
+    conflict = ledger.conflict + excluded.conflict,
+    rejected = ledger.rejected + excluded.rejected
+"""
 
 
 class Ensure(Protocol):
@@ -134,7 +144,7 @@ class PostgresStore:
 
     def _connected(self) -> Link:
         if self._link is None or self._link.closed:
-            self._link = psycopg.connect(self._url, autocommit=True, **options("ingest"))  # type: ignore[arg-type]
+            self._link = psycopg.connect(make_conninfo(self._url, **options("ingest")), autocommit=True)
             self._link.adapters.register_dumper(Packed, _PackedDumper)
         return self._link
 
@@ -187,7 +197,8 @@ class PostgresTransaction:
     def tally(self, at: int, tallies: Mapping[str, Tally]) -> None:
         """Add to the ledger under the hour of `at`."""
         with in_store_words():
-            rows.insert(self._link, ledger, by_ledger(at, tallies), _ADD)
+            devices, counts = ledger_columns(tallies)
+            self._link.execute(_ADD, [rows.moment(at), devices, *(array(INT8, row) for row in counts)])
 
     def meet(self, births: Sequence[Birth], states: Sequence[StateChange]) -> None:
         """Record what devices said of themselves."""
