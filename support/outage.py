@@ -39,6 +39,7 @@ class Outage:
         self._on_turn = on_turn
         self._lost_at: float | None = None
         self._attempts = 0
+        self._cause = ""
 
     def endure(self, work: Callable[[], None]) -> bool:
         """Do `work`, again with backoff while it raises StoreDownError. False: asked to stop before it was done."""
@@ -56,6 +57,7 @@ class Outage:
 
     def _lost(self, err: StoreDownError) -> None:
         self._attempts += 1
+        self._cause = str(err)
         if self._lost_at is None:
             self._lost_at = time.monotonic()
             self._on_turn(down=True)
@@ -71,7 +73,7 @@ class Outage:
     def _stopped_within(self, delay_s: float) -> bool:
         until = time.monotonic() + delay_s
         while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
-            self._heartbeat("the database is away", ready=False)
+            self._heartbeat(self._cause, ready=False)
             self._stop.wait(min(left, _BEAT_S))
         return self._stop.is_set()
 

@@ -112,7 +112,7 @@ def test_a_new_roster_keeps_the_watermark(live):
 def test_what_does_not_fit_follows_in_the_next_frame():
     live = LiveFrames(epoch=1)
     live.enrol(roster(count=2000))
-    said = {name: 123456.789 for name in SUBSTATION.names}
+    said = dict.fromkeys(SUBSTATION.names, 123456.789)
     live.add(readings([(i, NOW, said) for i in range(1, 2001)]), NOW)
     seen = []
     for step in range(20):

@@ -1,0 +1,315 @@
+"""From the broker into the tables: stored exactly once, acknowledged after the commit, alive through outages."""
+
+import itertools
+import json
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+from prometheus_client import CollectorRegistry
+
+from network.broker import EmbeddedBroker
+from network.mqtt import LiveFeed, MqttInlet, MqttOutlet
+from network.receive import receive
+from network.topics import LIVE_FILTER, Channel, filters
+from perception.catalogue import Device
+from perception.kinds import load_kinds
+from perception.seed_files import load_catalogue
+from support.catalogue_store import add_device, save_catalogue
+from support.ingest import Links, ingest
+from support.metrics import IngestMetrics
+from support.postgres.connect import make_engine
+from support.postgres.server import EmbeddedServer
+from support.postgres.writer import PostgresStore
+from support.settings import IngestSettings
+from support.store import FencedError, Row, StoreError
+
+KINDS = load_kinds()
+CITIES = Path(__file__).resolve().parents[2] / "configs" / "cities"
+DEVICE, ITS_STATION = "probe-01", "nis-l4"
+_numbers = itertools.count(1)
+
+
+def wall():
+    return time.time_ns() // 1000
+
+
+@dataclass
+class Recorder:
+    """A watching step that counts what it was given, and writes what a test asks it to."""
+
+    rows: list = field(default_factory=list)
+    enrolled_from_store: int = 0
+    steps: list = field(default_factory=list)
+
+    def enrol(self, state, roster):
+        self.enrolled_from_store += state is None
+        return state or 0
+
+    def attend(self, state, since):
+        return state
+
+    def step(self, state, accepted, now):
+        count = sum(map(len, accepted.values()))
+        self.steps.append(count)
+        return state + count, [], self.rows
+
+
+@dataclass
+class Running:
+    """An ingest at work, and the means to look at it."""
+
+    database: str
+    outlet: MqttOutlet
+    frames: list
+    beats: list
+    watcher: Recorder
+    stop: threading.Event
+    failures: list
+    thread: threading.Thread | None = None
+
+    def publish(self, payload, channel="readings", device=DEVICE):
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        self.outlet.publish(f"hearthline/v1/{device}/{channel}", body)
+
+    def ask(self, query, *parameters):
+        with psycopg.connect(self.database) as conn:
+            return conn.execute(query, parameters).fetchall()
+
+    def await_answer(self, query, expected, within_s=15):
+        """Ask until the answer is the expected one."""
+        until = time.monotonic() + within_s
+        while (got := self.ask(query)) != expected:
+            assert time.monotonic() < until, f"{query}: {got}, expected {expected}; {self.failures}"
+            threading.Event().wait(0.02)
+
+    def fates(self):
+        columns = ("received", "stored", "duplicate", "merged", "conflict", "rejected")
+        [row] = self.ask(f"select {', '.join(f'coalesce(sum({c}), 0)::int' for c in columns)} from ledger")
+        return dict(zip(columns, row, strict=True))
+
+
+@pytest.fixture(scope="module")
+def own_broker():
+    with EmbeddedBroker() as running:
+        yield running.address
+
+
+def seed(database):
+    engine = make_engine(database, "test")
+    with engine.begin() as conn:
+        save_catalogue(conn, load_catalogue(CITIES), "test")
+        add_device(conn, Device(name=DEVICE, kind="weather_station", station=ITS_STATION), "test")
+        add_device(conn, Device(name="probe-02", kind="heat_substation", station=ITS_STATION), "test")
+    engine.dispose()
+
+
+@contextmanager
+def ingesting(database, address, client=None, settings=None, watcher=None):
+    """Run ingest in a thread for the length of the block."""
+    client = client or f"ingest-{next(_numbers)}"
+    watcher = watcher or Recorder()
+    live = MqttInlet(address, client, filters(Channel.READINGS, Channel.BIRTH, Channel.STATE))
+    backfill = MqttInlet(address, f"{client}-backfill", filters(Channel.BACKFILL))
+    outlet, own = MqttOutlet(address, f"{client}-test"), MqttOutlet(address, f"{client}-out")
+    frames, failures, beats = [], [], []
+    feed = LiveFeed(address, LIVE_FILTER, lambda _topic, payload: frames.append(json.loads(payload)))
+    store = PostgresStore(database, KINDS)
+    stop = threading.Event()
+
+    def work():
+        try:
+            ingest(
+                Links(live, backfill, own), store, watcher, receive, settings or IngestSettings(), wall, stop,
+                lambda detail="", *, ready=True: beats.append((ready, detail)), IngestMetrics(CollectorRegistry()),
+            )  # fmt: skip
+        except StoreError as err:
+            failures.append(err)
+
+    thread = threading.Thread(target=work)
+    running = Running(database, outlet, frames, beats, watcher, stop, failures, thread)
+    thread.start()
+    until = time.monotonic() + 10
+    try:
+        while not (live.connected_since() and backfill.connected_since() and outlet.connected and feed.connected):
+            assert time.monotonic() < until
+            threading.Event().wait(0.01)
+        yield running
+    finally:
+        stop.set()
+        thread.join(10)
+        store.close()
+        for link in (live, backfill, outlet, own, feed):
+            link.close()
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def running(database, own_broker):
+    seed(database)
+    with ingesting(database, own_broker) as running:
+        yield running
+    assert running.failures == []
+
+
+def reading(ts, **values):
+    return {"ts": ts // 1000, "values": values or {"t_outdoor": -12.5}}
+
+
+def test_every_fate_has_its_place_in_the_ledger(running):
+    now = wall() // 1000 * 1000
+    running.publish(reading(now))
+    running.publish(reading(now))  # duplicate
+    running.publish(reading(now, t_outdoor=-12.5, wind_speed=3.0))  # merged
+    running.publish(reading(now, t_outdoor=99.0))  # conflict
+    running.publish(b"{not json")  # rejected
+    running.publish([reading(now + 1000), reading(now + 2000, no_such_point=1.0), reading(now + 3000, wind_speed=2.0)])
+    running.publish(reading(now), device="stranger-1")
+    running.await_answer("select sum(received)::int from ledger", [(9,)])
+    fates = running.fates()
+    assert fates == {"received": 9, "stored": 3, "duplicate": 1, "merged": 1, "conflict": 1, "rejected": 3}
+    assert running.ask("select count(*) from readings_weather_station") == [(3,)]
+    reasons = Counter(reason for (reason,) in running.ask("select reason from reject"))
+    assert reasons == {"conflict": 1, "malformed": 1, "bad_point": 1, "unknown_device": 1}
+    [(topic, payload)] = running.ask("select topic, payload from reject where reason = 'conflict'")
+    assert topic == f"hearthline/v1/{DEVICE}/readings"
+    assert json.loads(bytes(payload))["values"] == {"t_outdoor": 99.0}
+
+
+def test_what_is_stored_is_shown(running):
+    now = wall()
+    running.publish(reading(now, t_outdoor=-20.25))
+    until = time.monotonic() + 10
+    while not running.frames:
+        assert time.monotonic() < until
+        threading.Event().wait(0.01)
+    frame = running.frames[0]
+    [[_, ts, quality, *values]] = frame["rows"]
+    assert (frame["kind"], ts, quality) == ("weather_station", now // 1000, 0)
+    assert dict(zip(frame["points"], values, strict=True))["t_outdoor"] == -20.25
+
+
+def test_a_burst_and_a_backfill_are_stored_exactly_once(running):
+    now = wall() // 1_000_000 * 1_000_000
+    for n in range(3000):
+        running.publish(reading(now - n * 20_000))
+    for n in range(50):
+        block = [reading(now - 3600_000_000 - (n * 60 + k) * 60_000_000) for k in range(60)]
+        running.publish(block, channel="backfill")
+    running.await_answer("select count(*), count(distinct ts) from readings_weather_station", [(6000, 6000)])
+    assert running.fates()["stored"] == 6000
+    assert sum(running.watcher.steps) == 6000
+
+
+def test_a_reading_that_cannot_be_stored_is_set_aside_and_its_neighbours_live(running):
+    with psycopg.connect(running.database, autocommit=True) as conn:
+        conn.execute(
+            "alter table readings_weather_station add constraint refused check (t_outdoor is distinct from 13)"
+        )
+    now = wall() // 1_000_000 * 1_000_000
+    for n in range(500):
+        running.publish(reading(now - n * 1000_000, t_outdoor=13.0 if n == 250 else 1.0))
+    running.await_answer("select count(*) from readings_weather_station", [(499,)])
+    running.await_answer("select reason, convert_from(payload, 'utf8') from reject",
+                         [("unstorable", json.dumps(reading(now - 250_000_000, t_outdoor=13.0)))])  # fmt: skip
+    assert running.fates() == {
+        "received": 500, "stored": 499, "duplicate": 0, "merged": 0, "conflict": 0, "rejected": 1,
+    }  # fmt: skip
+
+
+def test_births_and_states_reach_the_catalogue_and_a_new_device_reports_within_five_seconds(running):
+    manifest = {"kind": "weather_station", "points": ["t_outdoor"]}
+    running.publish(manifest, "birth", "newcomer-1")
+    running.publish(b"online", "state", DEVICE)
+    running.await_answer("select status from device where name = 'newcomer-1'", [("pending",)])
+    running.await_answer("select online from device where name = 'probe-01'", [(True,)])
+    with psycopg.connect(running.database, autocommit=True) as conn:
+        conn.execute("update device set status = 'active', station = %s where name = 'newcomer-1'", [ITS_STATION])
+    began = time.monotonic()
+    while running.ask("select count(*) from readings_weather_station") == [(0,)]:
+        assert time.monotonic() - began < 5
+        running.publish(reading(wall()), device="newcomer-1")
+        threading.Event().wait(0.1)
+
+
+def test_an_answer_tells_the_device_why(running, own_broker):
+    answers = []
+    feed = LiveFeed(
+        own_broker, f"hearthline/v1/{DEVICE}/rejected", lambda _, payload: answers.append(json.loads(payload))
+    )
+    until = time.monotonic() + 10
+    while not feed.connected:
+        assert time.monotonic() < until
+        threading.Event().wait(0.01)
+    for _ in range(50):
+        running.publish(b"nonsense")
+    running.await_answer("select count(*) from reject", [(50,)])
+    while not answers:
+        assert time.monotonic() < until
+        threading.Event().wait(0.01)
+    feed.close()
+    assert answers[0]["reason"] == "malformed"
+    assert len(answers) <= 3
+
+
+def test_rows_of_the_rules_that_are_refused_stop_ingest_and_store_nothing(database, own_broker):
+    seed(database)
+    watcher = Recorder(rows=[Row("watch_state", {"subject": "s", "rule": "r", "element": "", "verdict": None})])
+    with ingesting(database, own_broker, watcher=watcher) as running:
+        running.thread.join(10)
+        assert [type(e).__name__ for e in running.failures] == ["WatchRowsError"]
+        assert running.ask("select count(*) from watch_state") == [(0,)]
+
+
+def test_nothing_is_lost_between_two_runs_of_one_session(database, own_broker):
+    seed(database)
+    now = wall() // 1_000_000 * 1_000_000
+    with ingesting(database, own_broker, client="kept") as first:
+        first.publish(reading(now))
+        first.await_answer("select count(*) from readings_weather_station", [(1,)])
+    outlet = MqttOutlet(own_broker, "meanwhile")
+    for n in range(1, 500):
+        outlet.publish(f"hearthline/v1/{DEVICE}/readings", json.dumps(reading(now - n * 1000)).encode())
+    assert outlet.flush(10)
+    outlet.close()
+    with ingesting(database, own_broker, client="kept") as second:
+        second.await_answer("select count(*) from readings_weather_station", [(500,)])
+
+
+def test_an_ingest_that_was_overtaken_stops(running):
+    running.publish(reading(wall()))
+    running.await_answer("select count(*) from readings_weather_station", [(1,)])
+    with psycopg.connect(running.database, autocommit=True) as conn:
+        conn.execute("update ingest_epoch set epoch = epoch + 1")
+    running.thread.join(10)
+    assert [type(e) for e in running.failures] == [FencedError]
+    running.failures.clear()
+
+
+def test_the_database_is_killed_under_load_and_nothing_is_lost(reachable, own_broker, length):
+    """kill -9 of PostgreSQL again and again: what the broker acknowledged is in the table once."""
+    from support.postgres.schema import migrate
+
+    with EmbeddedServer(reachable / "killed") as server:
+        migrate(server.url, KINDS)
+        seed(server.url)
+        with ingesting(server.url, own_broker) as running:
+            now, sent = wall() // 1_000_000 * 1_000_000, 0
+            for _ in range(length.of(2, 10)):
+                for _ in range(1000):
+                    running.publish(reading(now - sent * 20_000))
+                    sent += 1
+                server.kill()
+                for _ in range(1000):
+                    running.publish(reading(now - sent * 20_000))
+                    sent += 1
+                server.start()
+            expected = [(sent, sent)]
+            running.await_answer("select count(*), count(distinct ts) from readings_weather_station", expected, 60)
+            assert not all(ready for ready, _ in running.beats)
+        assert running.failures == []
