@@ -59,17 +59,16 @@ class Climate:
         self._phase = rng.uniform(0, 2 * np.pi, len(periods_s))
         self._phase[:2] = -self._omega[:2] * _WARMEST_S
 
-    def outdoor(self, at: int, lag_s: float | Floats = 0.0) -> Floats:
+    def outdoor(self, at: int, lag_s: float = 0.0) -> Floats:
         """Return Cel per place at `at` (epoch microseconds UTC), seen through a lag of that time constant."""
-        lag = np.broadcast_to(np.asarray(lag_s, dtype=np.float64), self._warmer.shape)[..., None]
-        damping = 1 / np.sqrt(1 + (self._omega * lag) ** 2)
-        waves = self._height * damping * np.cos(self._omega * self._local_s(at) + self._phase - self._late(lag))
-        total: Floats = self._season.mean + self._warmer + waves.sum(axis=-1)
-        return total
+        return self._warmer + self.mean(np.array([at / 1e6]), lag_s)
 
-    def _late(self, lag: Floats) -> Floats:
-        late: Floats = np.arctan(self._omega * lag)
-        return late
+    def mean(self, at_s: Floats, lag_s: float = 0.0) -> Floats:
+        """Return Cel over the city as a whole at each of these epoch seconds, seen through a lag."""
+        damping = self._height / np.sqrt(1 + (self._omega * lag_s) ** 2)
+        late = self._phase - np.arctan(self._omega * lag_s)
+        waves: Floats = np.cos((at_s + self._offset_s)[:, None] * self._omega + late) @ damping
+        return self._season.mean + waves
 
     def irradiance(self, at: int, latitude_deg: float = 46.0) -> float:
         """Return global irradiance on the ground in W/m2: the sun's height on a winter day, through some cloud."""

@@ -1,0 +1,64 @@
+"""Faults: what is wrong in the pretend world, where, and since when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulators.heat.design import Design
+
+Floats = NDArray[np.float64]
+
+_BELOW_HEAD_MPA = 0.02
+_LEAK_BEGAN_US = 72 * 60 * 1_000_000
+"""The pressure needs some minutes to fall: it has then been too low for about an hour."""
+_SENSOR_BROKE_US = 3 * 3600 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A leak of the secondary loop so large that both make-up pumps hold it only just below the static head."""
+
+    device: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class FalseSensor:
+    """A sensor that reports this value and nothing else."""
+
+    device: str
+    point: str
+    value: float
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Everything that is wrong. Times are epoch microseconds UTC."""
+
+    leaks: Sequence[Leak] = ()
+    sensors: Sequence[FalseSensor] = ()
+
+
+def opening_scene(names: Sequence[str], now: int, leak_at: str | None, sensor_at: str | None) -> Faults:
+    """Return one leak and one broken room sensor, at the named devices or, where there are none, at others."""
+    if not names:
+        return Faults()
+    leaky = leak_at if leak_at is not None and leak_at in names else names[len(names) // 3]
+    broken = sensor_at if sensor_at is not None and sensor_at in names else names[2 * len(names) // 3]
+    return Faults(
+        (Leak(leaky, now - _LEAK_BEGAN_US),),
+        (FalseSensor(broken, "t_station_room", 85.0, now - _SENSOR_BROKE_US),),
+    )
+
+
+def leaks_at(faults: Faults, d: Design, places: dict[str, int], at: int) -> Floats:
+    """Return the leak of each station at that time, in m3/h per sqrt(MPa)."""
+    found = np.zeros(len(d))
+    for leak in faults.leaks:
+        if at >= leak.since:
+            i = places[leak.device]
+            found[i] = 2 * d.makeup[i] / np.sqrt(max(d.static_head[i] - _BELOW_HEAD_MPA, 0.02))
+    return found

@@ -1,0 +1,154 @@
+"""Design: what each station is, in numbers that do not change while it runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulators.heat.curve import DESIGN_OUTDOOR_C, ROOM_C, SOURCE_SUPPLY_C
+from simulators.heat.exchanger import CP_WATER, Plates, sized_for
+
+Floats = NDArray[np.float64]
+
+_LOAD_W_M2 = {"old": 54.0, "renovated": 45.0, "new": 37.0}
+_APPROACH_K = 2.0
+"""A good plate exchanger returns the primary water 1 to 2 K above the secondary return."""
+VALVE_RANGE = 30.0
+"""Rangeability of an equal-percentage valve."""
+_WATER_VELOCITY_M_S = 1.2
+_LOOP_LITRES_M2 = 1.2
+_COMPLIANCE_PER_MPA = 0.03
+"""Share of the loop's volume that one MPa squeezes in: a gas cushion of ordinary size."""
+
+
+@dataclass(frozen=True, slots=True)
+class StationFacts:
+    """What the catalogue tells of a station. Unknown facts have been replaced by ordinary ones."""
+
+    area_m2: float = 60_000.0
+    homes: int = 700
+    envelope: str = "renovated"
+    static_head_mpa: float = 0.22
+    pipe_m: float = 4_000.0
+    source: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """One array per quantity, one place per station. Flows kg/s, heat W, pressures MPa, temperatures Cel."""
+
+    area: Floats
+    heat: Floats
+    loss: Floats  # of the buildings, W/K
+    air_mass: Floats  # heat capacity of air and furniture, J/K
+    wall_mass: Floats  # heat capacity of walls and floors, J/K
+    wall_link: Floats  # between the two, W/K
+    supply: Floats
+    back: Floats  # return temperature
+    exponent: Floats  # of the emitters
+    emitter: Floats  # W/K^(1+exponent)
+    curve_shift: Floats  # the operator's hand on the curve, K
+    flow_sec: Floats
+    plates: Plates
+    valve_flow: Floats  # kg/s per sqrt(MPa), fully open
+    dp_pri: Floats
+    p_pri_return: Floats
+    delay_s: Floats  # of the primary water from its source
+    cooling: Floats  # share of the excess temperature kept on that way
+    source: NDArray[np.int64]
+    loop_lag_s: Floats
+    dp_sec: Floats
+    dp_inside: Floats  # of exchanger, strainer and pipes inside the station
+    pumps: Floats  # circulation pumps that run, 1 or 2
+    head_zero: Floats  # of one pump at no flow and 50 Hz
+    head_slope: Floats  # MPa per (kg/s)^2 of one pump
+    efficiency: Floats
+    static_head: Floats
+    p_hold: Floats  # secondary return pressure that make-up holds
+    compliance: Floats  # m3/MPa
+    volume: Floats  # m3
+    seep: Floats  # ordinary water loss, m3/h
+    makeup: Floats  # of one make-up pump, m3/h
+    dhw_homes: Floats
+    house_power: Floats  # lights, controls, make-up stand-by, kW
+    strainer_pri: Floats  # kPa at design flow
+    strainer_sec: Floats
+
+    def __len__(self) -> int:
+        return len(self.area)
+
+
+def design(facts: Sequence[StationFacts], seed: int) -> Design:
+    """Return stations for these facts; everything that the facts leave open is drawn from the seed."""
+    rng = np.random.default_rng((seed, 23))
+    n = len(facts)
+    area = np.array([f.area_m2 for f in facts])
+    floor_heated = np.array([f.envelope == "new" for f in facts]) & (rng.random(n) < 0.5)
+    load = np.clip(np.array([_LOAD_W_M2[f.envelope] for f in facts]) + rng.normal(0, 3, n), 30, 65)
+    heat = load * area
+    supply = np.where(floor_heated, 46.0, 58.0) + rng.normal(0, 1.2, n)
+    back = supply - np.where(floor_heated, 10.0, 14.5)
+    exponent = np.where(floor_heated, 0.1, 0.3)
+    flow_sec = heat / (CP_WATER * (supply - back)) * np.clip(rng.normal(1.06, 0.07, n), 0.85, 1.25)
+    flow_pri = heat / (CP_WATER * (SOURCE_SUPPLY_C - back - _APPROACH_K))
+    pipe = np.array([f.pipe_m for f in facts])
+    far = pipe / max(15_000.0, float(pipe.max(initial=0.0)))
+    dp_pri = 0.46 - 0.30 * far + rng.normal(0, 0.012, n)
+    dp_sec = rng.uniform(0.10, 0.16, n)
+    dp_inside = rng.uniform(0.09, 0.13, n)
+    pumps = np.where(flow_sec > 55.0, 2.0, 1.0)
+    speed = rng.uniform(0.78, 0.88, n)
+    static_head = np.array([f.static_head_mpa for f in facts])
+    volume = area * _LOOP_LITRES_M2 / 1000
+    circulating = flow_sec * 3.6
+    return Design(
+        area=area,
+        heat=heat,
+        loss=heat / (18.0 - DESIGN_OUTDOOR_C),
+        air_mass=area * rng.uniform(0.04e6, 0.06e6, n),
+        wall_mass=area * rng.uniform(0.28e6, 0.48e6, n),
+        wall_link=area * 4.0,
+        supply=supply,
+        back=back,
+        exponent=exponent,
+        emitter=heat / ((supply + back) / 2 - ROOM_C) ** (1 + exponent),
+        curve_shift=np.clip(rng.normal(0.0, 0.9, n), -2, 2),
+        flow_sec=flow_sec,
+        plates=sized_for(heat * 1.02, flow_pri, flow_sec, _lmtd(SOURCE_SUPPLY_C - supply, np.full(n, _APPROACH_K))),
+        valve_flow=flow_pri / (VALVE_RANGE ** (rng.uniform(0.5, 0.78, n) - 1) * np.sqrt(dp_pri)),
+        dp_pri=dp_pri,
+        p_pri_return=0.38 + 0.12 * far + rng.normal(0, 0.01, n),
+        delay_s=pipe / _WATER_VELOCITY_M_S,
+        cooling=np.exp(-2.5e-6 * pipe),
+        source=np.array([f.source for f in facts], dtype=np.int64),
+        loop_lag_s=rng.uniform(300, 1200, n),
+        dp_sec=dp_sec,
+        dp_inside=dp_inside,
+        pumps=pumps,
+        head_zero=1.35 * (dp_sec + dp_inside) / speed**2,
+        head_slope=0.35 * (dp_sec + dp_inside) / (flow_sec / pumps) ** 2,
+        efficiency=rng.uniform(0.60, 0.72, n),
+        static_head=static_head,
+        p_hold=static_head + rng.uniform(0.085, 0.105, n),
+        compliance=volume * _COMPLIANCE_PER_MPA,
+        volume=volume,
+        seep=circulating * rng.uniform(0.0003, 0.0008, n),
+        makeup=circulating * rng.uniform(0.005, 0.008, n),
+        dhw_homes=np.array([f.homes for f in facts]) * rng.uniform(0.05, 0.12, n),
+        house_power=1.2 + area / 90_000 + rng.uniform(0, 1.0, n),
+        strainer_pri=rng.uniform(8, 19, n),
+        strainer_sec=rng.uniform(8, 21, n),
+    )
+
+
+def repeated(d: Design, times: int) -> Design:
+    """Return the stations side by side so many times."""
+    plates = Plates(**{f.name: np.tile(getattr(d.plates, f.name), times) for f in fields(d.plates)})
+    arrays = {f.name: np.tile(getattr(d, f.name), times) for f in fields(d) if f.name != "plates"}
+    return Design(plates=plates, **arrays)
+
+
+def _lmtd(warm_end: Floats, cold_end: Floats) -> Floats:
+    mean: Floats = (warm_end - cold_end) / np.log(warm_end / cold_end)
+    return mean
