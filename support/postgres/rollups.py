@@ -89,17 +89,19 @@ class Rollups:
         readers take the youngest readings from raw.
         """
         moment = _moment(now)
-        yield from self._slices(self._marked(now, moment - _TENTH, self._settings.most_buckets))
+        yield from self._slices(
+            self._marked(_moment(self._settings.horizon(now)), moment - _TENTH, self._settings.most_buckets)
+        )
         if now >= self._open_until:
             self._open_until = now + int(self._settings.open_every_s * 1_000_000)
-            yield from self._slices(self._marked(now, moment + _TENTH, self._settings.slice_buckets))
+            yield from self._slices(self._marked(moment - _TENTH, moment + _TENTH, self._settings.slice_buckets))
 
-    def _marked(self, now: int, newest: datetime, most: int) -> list[Bucket]:
-        """Return marked buckets from the horizon of raw readings to `newest`, the newest first, at most so many."""
+    def _marked(self, after: datetime, until: datetime, most: int) -> list[Bucket]:
+        """Return marked buckets that begin after one moment and until another, the newest first, at most so many."""
         c = rollup_mark.c
         query = (
             select(c.kind, c.device_id, c.bucket, func.array_agg(c.mark_id))
-            .where(c.bucket <= newest, c.bucket >= _moment(self._settings.horizon(now)))
+            .where(c.bucket > after, c.bucket <= until)
             .group_by(c.kind, c.device_id, c.bucket)
             .order_by(c.bucket.desc(), c.kind, c.device_id)
             .limit(most)

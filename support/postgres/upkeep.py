@@ -1,6 +1,7 @@
 """Upkeep: what tend does to the tables of readings: partitions ahead, retention, and the right to do so."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,6 +48,8 @@ class TendTurn:
     def close(self) -> None:
         """Give the lock back."""
         if self._conn is not None:
+            with suppress(psycopg.Error):  # the server gives it back too, once it sees that we are gone
+                self._conn.execute("select pg_advisory_unlock_all()")
             self._conn.close()
         self._conn, self._held = None, False
 
