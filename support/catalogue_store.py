@@ -25,6 +25,9 @@ from perception.catalogue import (
 )
 from support import tables
 
+_NAMES_AUDITED = 100
+"""Of each table, that one seed changed: a generated city has thousands, and its seed tells the rest."""
+
 Values = dict[str, Any]
 Place = TypeVar("Place", City, District, HeatSource, Branch, Station, Community, Building)
 
@@ -62,7 +65,8 @@ def save_catalogue(conn: Connection, catalogue: Catalogue, actor: str, *, simula
     changed = {name: names for name, names in changes.items() if names}
     if changed:
         counts = {name: len(names) for name, names in changed.items()}
-        _audit(conn, actor, "seed", "catalogue", {"counts": counts, "names": changed})
+        first = {name: names[:_NAMES_AUDITED] for name, names in changed.items()}
+        _audit(conn, actor, "seed", "catalogue", {"counts": counts, "names": first})
     return sum(map(len, changed.values()))
 
 
