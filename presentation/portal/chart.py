@@ -17,7 +17,7 @@ from application.public import STEP_MS, History
 from presentation.markup import el
 from presentation.texts import Texts
 
-HEIGHT = 208
+HEIGHT = 232
 """Height of the plot in pixels; the hours stand below it."""
 TOP = 10
 BELOW = 34
@@ -89,7 +89,10 @@ def hour_ticks(at: Sequence[int], zone: str) -> list[tuple[float, str]]:
     """Return (share of the width, "18:00") for every sixth hour of the city's clock."""
     place, quarter = ZoneInfo(zone), 900_000
     first, last = at[0], at[-1] + STEP_MS
-    moments = ((ms, datetime.fromtimestamp(ms / 1000, UTC).astimezone(place)) for ms in range(first, last, quarter))
+    moments = (
+        (ms, datetime.fromtimestamp(ms / 1000, UTC).astimezone(place))
+        for ms in range(-(-first // quarter) * quarter, last, quarter)
+    )
     return [
         ((ms - first) / (last - first), f"{local:%H:%M}")
         for ms, local in moments

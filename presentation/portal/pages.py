@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
@@ -15,7 +15,7 @@ from application.public import Availability, CommunityNow, DistrictCard, History
 from perception.point import Title
 from presentation.portal.chart import gaps, trend
 from presentation.portal.render import Renderer
-from presentation.portal.wording import near_words, short, summary, words
+from presentation.portal.wording import endpoint_words, near_words, short, summary, words
 from presentation.texts import LANGUAGES, Language, Texts, negotiate, texts_for
 
 ROWS_PER_PAGE = 100
@@ -62,6 +62,15 @@ class Hour:
     target: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address of the API, what it gives, and the questions that it takes."""
+
+    path: str
+    summary: str
+    questions: Sequence[str]
+
+
 def pages(views: PublicViews, renderer: Renderer, limits: Limits) -> APIRouter:
     """Return the routes of the pages: each page once in each language, and the entrance that chooses one."""
     router = APIRouter(include_in_schema=False)
@@ -98,7 +107,7 @@ def _pages_in(language: Language, views: PublicViews, renderer: Renderer, limits
 
     @router.get("/data")
     def programs(request: Request) -> Response:
-        return renderer.page(request, language, "data.html", {"endpoints": endpoints(request.app.openapi())})
+        return renderer.page(request, language, "data.html", {"endpoints": endpoints(request.app.openapi(), t)})
 
     return router
 
@@ -188,18 +197,12 @@ def hourly(history: History, zone: str, t: Texts) -> list[Hour]:
     ]
 
 
-def endpoints(schema: dict[str, object]) -> list[SimpleNamespace]:
+def endpoints(schema: dict[str, Any], t: Texts) -> list[Endpoint]:
     """Return the addresses of an OpenAPI description as a page shows them."""
-    paths = schema["paths"]
-    assert isinstance(paths, dict)
+    duties = endpoint_words(t)
     return [
-        SimpleNamespace(
-            path=path,
-            summary=operations["get"]["summary"],
-            questions=[p["name"] for p in operations["get"].get("parameters", []) if p["in"] == "query"],
-        )
-        for path, operations in paths.items()
-        if "get" in operations
+        Endpoint(path, duties[path], [p["name"] for p in of["get"].get("parameters", []) if p["in"] == "query"])
+        for path, of in schema["paths"].items()
     ]
 
 

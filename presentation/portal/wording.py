@@ -1,6 +1,6 @@
 """Wording: the answer in plain words, for people who know nothing of heat networks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from application.answer import Answer, Category, Limits, Notice, Verdict, Why
@@ -149,6 +149,19 @@ def _follows(verdict: Verdict, now: CommunityNow, t: Texts) -> Sequence[str]:
             return [t.say("If it stays like this, the control room is alerted automatically."), cold]
         case _:
             return [cold]
+
+
+def endpoint_words(t: Texts) -> Mapping[str, str]:
+    """Say of each address of the API what it gives."""
+    one = "/api/v1/communities/{name}"
+    return {
+        "/api/v1/cities": t.say("Cities, with time zone, season and attribution"),
+        "/api/v1/communities": t.say("Communities as they are now, by name, district or city"),
+        one: t.say("One community as it is now"),
+        f"{one}/history": t.say("Its last hours in steps of ten minutes"),
+        f"{one}/history.csv": t.say("The same as CSV"),
+        "/api/v1/availability": t.say("How complete the data of each city are"),
+    }
 
 
 def summary(history: History, zone: str, t: Texts) -> str:

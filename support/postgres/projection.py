@@ -13,9 +13,13 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import Engine, create_engine, event, make_url
 
+from support.postgres.connect import options, store_down
+
 ROLE = "hearthline_portal"
 VIEWS = Path(__file__).parent / "sql" / "portal.sql"
-APPLY_LOCK = 0x706F7274  # "port": one at a time in this database
+_APPLY = 0x48454154706F7274
+"""Advisory lock: one at a time in this database. "HEATport", a single key, apart from the pairs of connect.py."""
+_OPTIONS: Any = options("portal")
 
 ROLE_SETTINGS = {
     "default_transaction_read_only": "on",
@@ -53,27 +57,27 @@ def apply_projection(conn: psycopg.Connection[Any], password: str | None) -> Pro
     Raises psycopg.Error when the views do not fit the tables, and then nothing has changed.
     """
     with conn.transaction():
-        conn.execute("select pg_advisory_xact_lock(%s)", [APPLY_LOCK])
+        conn.execute("select pg_advisory_xact_lock(%s)", [_APPLY])
         projection = _settle_role(conn, password)
         conn.execute(VIEWS.read_bytes())
+    conn.commit()
+    if projection.access is Access.LOGIN and not _can_log_in(conn, password or ""):
+        return _without_login(conn)
     return projection
 
 
 def choose_access(url: str, password: str | None) -> Access:
     """Return the least rights with which this process can read the projection: for a portal that starts by itself.
 
-    Raises psycopg.OperationalError when the database is away.
+    Raises StoreDownError when the database is away.
     """
-    if password is not None:
-        try:
-            psycopg.connect(url, user=ROLE, password=password, connect_timeout=5).close()
-        except psycopg.OperationalError as err:
-            if err.sqlstate not in {None, "28000", "28P01"}:
-                raise
-        else:
-            return Access.LOGIN
-    with psycopg.connect(url, connect_timeout=5) as conn:
-        return Access.SET_ROLE if _may_change_into_role(conn) else Access.OWNER
+    try:
+        with psycopg.connect(url, **_OPTIONS) as conn:
+            if password is not None and _can_log_in(conn, password):
+                return Access.LOGIN
+            return Access.SET_ROLE if _may_change_into_role(conn) else Access.OWNER
+    except psycopg.OperationalError as err:
+        raise store_down(err) from err
 
 
 def portal_engine(url: str, access: Access, password: str | None, *, most_connections: int = 5) -> Engine:
@@ -90,7 +94,7 @@ def portal_engine(url: str, access: Access, password: str | None, *, most_connec
         max_overflow=0,
         pool_timeout=5,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 5, "application_name": "hearthline portal"},
+        connect_args=dict(_OPTIONS),
     )
     if access is Access.SET_ROLE:
         event.listen(engine, "connect", _change_role)
@@ -107,31 +111,52 @@ def _settle_role(conn: psycopg.Connection[Any], password: str | None) -> Project
     try:
         with conn.transaction():
             _create_role(conn)
-            _limit_role(conn, password)
+            if password is not None and not _serves_another_database(conn):
+                _let_in(conn, password)
     except psycopg.errors.InsufficientPrivilege:
-        return _without_own_role(conn)
+        return _without_login(conn)
     if password is None:
-        return _without_own_role(conn)
+        return _without_login(conn)
     return Projection(Access.LOGIN, f"the portal logs in as {ROLE}: it reads the schema portal only")
 
 
 def _create_role(conn: psycopg.Connection[Any]) -> None:
-    if conn.execute("select from pg_roles where rolname = %s", [ROLE]).fetchone() is None:
-        role = sql.Identifier(ROLE)
-        conn.execute(sql.SQL("create role {} nologin noinherit").format(role))
-        # Who may create roles may hand them out, yet may not change into one unless told so.
-        conn.execute(sql.SQL("grant {} to current_user").format(role))
-
-
-def _limit_role(conn: psycopg.Connection[Any], password: str | None) -> None:
     role = sql.Identifier(ROLE)
+    if conn.execute("select from pg_roles where rolname = %s", [ROLE]).fetchone() is not None:
+        return
+    conn.execute(sql.SQL("create role {} nologin noinherit").format(role))
+    # Who may create roles may hand them out, yet may not change into one unless told so.
+    conn.execute(sql.SQL("grant {} to current_user").format(role))
     for name, value in ROLE_SETTINGS.items():
         conn.execute(sql.SQL("alter role {} set {} = {}").format(role, sql.Identifier(name), sql.Literal(value)))
-    if password is not None:
-        conn.execute(sql.SQL("alter role {} login password {}").format(role, sql.Literal(password)))
 
 
-def _without_own_role(conn: psycopg.Connection[Any]) -> Projection:
+def _serves_another_database(conn: psycopg.Connection[Any]) -> bool:
+    """Roles belong to the whole server: a second instance on it must not change the password of the first."""
+    found = conn.execute(
+        "select from pg_shdepend d join pg_roles r on r.oid = d.refobjid and d.refclassid = 'pg_authid'::regclass"
+        " where r.rolname = %s and d.dbid not in (0, (select oid from pg_database where datname = current_database()))"
+        " limit 1",
+        [ROLE],
+    )
+    return found.fetchone() is not None
+
+
+def _let_in(conn: psycopg.Connection[Any], password: str) -> None:
+    conn.execute(
+        sql.SQL("alter role {} login password {}").format(sql.Identifier(ROLE), sql.Literal(password)),
+    )
+
+
+def _can_log_in(conn: psycopg.Connection[Any], password: str) -> bool:
+    try:
+        psycopg.connect(conn.info.dsn, user=ROLE, password=password, **_OPTIONS).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _without_login(conn: psycopg.Connection[Any]) -> Projection:
     if _may_change_into_role(conn):
         return Projection(Access.SET_ROLE, f"the portal changes into the role {ROLE}: it reads the schema portal only")
     remedy = f"CREATE ROLE {ROLE} NOLOGIN; GRANT {ROLE} TO {conn.info.user};"
