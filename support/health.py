@@ -94,8 +94,8 @@ def _postgres(socket_file: str) -> Answer:
         line.settimeout(ASK_S)
         line.connect(socket_file)
         line.sendall(struct.pack("!I", len(greeting) + 4) + greeting)
-        answer = line.recv(1)
-    return Answer(ready=answer == b"R", detail="" if answer == b"R" else "is starting up")
+        answer = line.recv(4096)  # all of it: a server that is left with unread words logs a broken connection
+    return Answer(ready=answer[:1] == b"R", detail="" if answer[:1] == b"R" else "is starting up")
 
 
 _LINES = {Asked.HTTP: _http, Asked.TCP: _tcp, Asked.POSTGRES: _postgres}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from network.link import Tally
 from perception.readings import Reject
@@ -51,3 +51,9 @@ class IngestMetrics:
     def store_down(self, *, down: bool) -> None:
         """Say whether the database is away."""
         self._down.set(down)
+
+
+def serve_metrics(port: int) -> None:
+    """Serve /metrics of this process on loopback; 0: not at all."""
+    if port:
+        start_http_server(port, addr="127.0.0.1")

@@ -1,12 +1,12 @@
-"""Supervisor SPINE: start every program in order, keep it alive, stop it in reverse order.
+"""Supervisor SPINE: start every program in its turn, keep it alive, stop all in reverse order.
 
 Children stand in sessions of their own, so that Ctrl-C reaches the supervisor alone, and die with
-it: each asks the kernel for that at its start (`die_with_supervisor`).
+it: each asks the kernel for that at its start (stopping.die_with_supervisor). A program that is
+started ahead of its turn loads while others come up, and waits at stopping.await_turn.
 """
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import time
@@ -20,12 +20,11 @@ from support.health import Answer, Probe, ask
 from support.run_log import RunLog
 from support.run_state import Entry
 from support.set_up import CONFIGURATION_EXIT
+from support.stopping import SUPERVISOR_PID, TURN_ON_INPUT
 
-SUPERVISOR_PID = "HEARTHLINE_SUPERVISOR_PID"
 FIRST_DELAY_S, LONGEST_DELAY_S, PROVEN_S = 0.2, 30.0, 20.0
 ASK_EAGERLY_S, ASK_CALMLY_S, REMIND_S = 0.05, 1.0, 15.0
-STOP_WITHIN_S = 4.5
-_PR_SET_PDEATHSIG = 1
+STOP_WITHIN_S, POLITE_S = 4.5, 10.0
 
 
 class State(StrEnum):
@@ -41,13 +40,21 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run. `once`: runs to its end before the next stage starts; otherwise it is kept alive."""
+    """What to run. `once`: runs to its end, and is ready then; otherwise it is kept alive.
+
+    `after` must be ready before its turn comes. `early`: its process starts at once and waits for
+    its turn. `yields_to`: it gives these ten seconds to be ready first, since people wait for them.
+    """
 
     name: str
     argv: Sequence[str]
     probe: Probe
+    after: Sequence[str] = ()
+    yields_to: Sequence[str] = ()
+    early: bool = False
     once: bool = False
     stop_s: float = 1.5
+    stop_signal: signal.Signals = signal.SIGTERM
 
 
 @dataclass(slots=True)
@@ -57,6 +64,7 @@ class _Child:
     process: asyncio.subprocess.Process | None = None
     created: float | None = None
     restarts: int = -1
+    its_turn: bool = False
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -66,23 +74,23 @@ class _Child:
 
 
 class Supervisor:
-    """Runs programs in stages: a stage starts when all of the stage before it are ready (or done)."""
+    """Runs programs, each in its turn. They are given in an order in which each stands behind those it is after."""
 
     def __init__(
         self,
-        stages: Sequence[Sequence[Program]],
+        programs: Sequence[Program],
         *,
         log: RunLog,
         environment: Mapping[str, str],
         changed: Callable[[Sequence[Entry]], None],
     ) -> None:
-        self._stages = [[_Child(program) for program in stage] for stage in stages]
+        self._children = {program.name: _Child(program) for program in programs}
         self._log = log
         self._environment = {**environment, SUPERVISOR_PID: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
         self._changed = changed
         self._stopping = asyncio.Event()
         self._problem = False
-        self._keepers: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, started: Callable[[], None]) -> int:
         """Start all, call `started` once all are ready, keep them until a signal, stop all. Returns the exit status."""
@@ -100,7 +108,7 @@ class Supervisor:
     def stop(self) -> None:
         """Ask for a clean stop; a second time: kill what is left."""
         if self._stopping.is_set():
-            for child in self._children():
+            for child in self._children.values():
                 _signal(child, signal.SIGKILL)
         self._stopping.set()
 
@@ -109,15 +117,23 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.stop)
 
-    def _children(self) -> list[_Child]:
-        return [child for stage in self._stages for child in stage]
-
     async def _start(self) -> None:
-        for stage in self._stages:
-            for child in stage:
-                keeper = asyncio.create_task(self._keep(child))
-                self._keepers.add(keeper)
-            await asyncio.gather(*(self._until_ready(child) for child in stage))
+        for child in self._children.values():
+            self._tasks.add(asyncio.create_task(self._bring_up(child)))
+        await asyncio.gather(*(self._until_ready(child) for child in self._children.values()))
+
+    async def _bring_up(self, child: _Child) -> None:
+        if child.program.early:
+            self._tasks.add(asyncio.create_task(self._keep(child)))
+        await asyncio.gather(*(self._children[name].ready.wait() for name in child.program.after))
+        polite = [asyncio.ensure_future(self._children[name].ready.wait()) for name in child.program.yields_to]
+        if polite:
+            await asyncio.wait(polite, timeout=POLITE_S)
+        child.its_turn = True
+        if child.program.early:
+            _give_turn(child)
+        else:
+            await self._keep(child)
 
     async def _until_ready(self, child: _Child) -> None:
         began = time.monotonic()
@@ -125,7 +141,8 @@ class Supervisor:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(child.ready.wait(), REMIND_S)
                 return
-            self._say(f"still waiting for {child.program.name} ({time.monotonic() - began:.0f} s)")
+            if child.its_turn:
+                self._say(f"still waiting for {child.program.name} ({time.monotonic() - began:.0f} s)")
 
     async def _keep(self, child: _Child) -> None:
         delay = FIRST_DELAY_S
@@ -156,17 +173,20 @@ class Supervisor:
 
     async def _live(self, child: _Child) -> int:
         """One life of a program, from start to its exit status."""
+        waits = not child.its_turn
         process = await asyncio.create_subprocess_exec(
             *child.program.argv,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE if waits else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env=self._environment,
+            env={**self._environment, **({TURN_ON_INPUT: "1"} if waits else {})},
             start_new_session=True,
         )
         child.process, child.restarts, child.created = process, child.restarts + 1, _created(process.pid)
         child.gone.clear()
         self._become(child, State.STARTING)
+        if waits and child.its_turn:  # it came while the process was made
+            _give_turn(child)
         watching = asyncio.create_task(self._watch(child))
         assert process.stdout is not None
         reading = asyncio.create_task(self._read(child.program.name, process.stdout))
@@ -192,6 +212,9 @@ class Supervisor:
         """Follow the health of one life: say when it becomes ready, and when it no longer is."""
         began, ready = time.monotonic(), False
         while child.process is not None and not child.program.once:
+            if not child.its_turn:
+                await asyncio.sleep(ASK_EAGERLY_S)
+                continue
             answer: Answer = await asyncio.to_thread(ask, child.program.probe, child.process.pid)
             if answer.ready and not child.ready.is_set():
                 self._say(f"{child.program.name} is ready ({time.monotonic() - began:.1f} s)")
@@ -207,24 +230,34 @@ class Supervisor:
         began = time.monotonic()
         deadline = began + STOP_WITHIN_S
         self._say("stopping ...")
-        for stage in reversed(self._stages):
-            living = [child for child in stage if child.process is not None]
+        for rank in self._ranks():
+            living = [child for child in rank if child.process is not None]
             for child in living:
-                _signal(child, signal.SIGTERM)
+                _signal(child, child.program.stop_signal)
             patience = max((child.program.stop_s for child in living), default=0.0)
             await _gone(living, min(patience, deadline - time.monotonic()))
             for child in (c for c in living if c.process is not None):
                 self._say(f"{child.program.name} did not stop in time and is killed")
                 _signal(child, signal.SIGKILL)
             await _gone(living, 0.5)
-        for child in self._children():
+        for child in self._children.values():
             _signal(child, signal.SIGKILL)  # one that was being started while we stopped the others
             self._become(child, State.STOPPED)
         self._say(f"stopped in {time.monotonic() - began:.1f} s")
 
+    def _ranks(self) -> list[list[_Child]]:
+        """Return the children so that each stands before those it needs: the order of stopping."""
+        rank: dict[str, int] = {}
+        for name, child in self._children.items():
+            rank[name] = 1 + max((rank[other] for other in child.program.after), default=0)
+        return [
+            [self._children[name] for name in rank if rank[name] == height]
+            for height in sorted(set(rank.values()), reverse=True)
+        ]
+
     def _become(self, child: _Child, state: State) -> None:
         child.state = state
-        self._changed([c.entry() for c in self._children() if not c.program.once])
+        self._changed([c.entry() for c in self._children.values() if not c.program.once])
 
     def _say(self, text: str) -> None:
         self._log.line("hearthline", text)
@@ -247,6 +280,12 @@ def _signal(child: _Child, number: signal.Signals) -> None:
             child.process.send_signal(number)
 
 
+def _give_turn(child: _Child) -> None:
+    """Tell a process that waits at await_turn; one that is being started is told when it is there."""
+    if child.process is not None and child.process.stdin is not None:
+        child.process.stdin.write(b"\n")
+
+
 def _how(status: int) -> str:
     return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
 
@@ -256,13 +295,3 @@ def _created(pid: int) -> float | None:
         return float(psutil.Process(pid).create_time())
     except psutil.Error:
         return None
-
-
-def die_with_supervisor() -> None:
-    """Ask the kernel for SIGTERM when the supervisor ends, however it ends. For supervised programs, at their start."""
-    expected = os.environ.get(SUPERVISOR_PID)
-    if expected is None:
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != int(expected):
-        raise SystemExit(0)

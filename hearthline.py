@@ -1,0 +1,356 @@
+"""Hearthline: the composition root and the command line. The only file that knows every adapter.
+
+Each verb reads the settings, builds the adapters it needs and hands them to one spine, or to one
+function of a layer's `commands`. Adapters are imported inside the verbs, so that each process
+loads only what it uses. Imported by nobody.
+"""
+
+import getpass
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from application.settings import WatchClock, WatchSettings
+from network.settings import BrokerSettings
+from perception.kinds import load_kinds
+from perception.sensor_kind import SensorKind
+from presentation.settings import ConsoleSettings, PortalSettings
+from simulators.settings import SimulateSettings
+from support.commands.listing import show
+from support.commands.verbs import AsJson, DeviceName, Ports, register
+from support.configuration import load, rows, without_password
+from support.home import Home, default_home, open_home
+from support.set_up import CONFIGURATION_EXIT, ConfigurationError
+from support.settings import DatabaseSettings, IngestSettings, TendSettings
+from support.stopping import SUPERVISOR_PID, await_turn, die_with_supervisor, stop_event
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from perception.catalogue import Catalogue
+    from perception.roster import Roster
+
+CHECKOUT = Path(__file__).resolve().parent
+CONFIGS = CHECKOUT / "configs"
+SETTINGS_FILE = CONFIGS / "hearthline.toml"
+LOOPBACK = "127.0.0.1"
+
+
+class Settings(BaseSettings):
+    """Every setting: configs/hearthline.toml, overruled by HEARTHLINE_<SECTION>__<KEY>."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HEARTHLINE_", env_nested_delimiter="__", extra="forbid", frozen=True, toml_file=SETTINGS_FILE
+    )
+
+    broker: BrokerSettings = BrokerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    ingest: IngestSettings = IngestSettings()
+    watch: WatchSettings = WatchSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    portal: PortalSettings = PortalSettings()
+    simulate: SimulateSettings = SimulateSettings()
+    tend: TendSettings = TendSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the file."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings. Raises ConfigurationError with every problem at once."""
+    return load(Settings, SETTINGS_FILE, os.environ)
+
+
+@cache
+def home() -> Home:
+    """Return the data folder, made where it is missing."""
+    return open_home(default_home(CHECKOUT))
+
+
+@cache
+def kinds() -> MappingProxyType[str, SensorKind]:
+    """Return every sensor kind."""
+    return load_kinds()
+
+
+def database_url() -> str:
+    """Return the address of the database, ours or the one that the settings name."""
+    from support.postgres.server import url
+
+    chosen = settings().database.url
+    return url(home().root) if chosen is None else chosen.get_secret_value()
+
+
+@cache
+def engine(name: str) -> "Engine":
+    """Return an engine; `name` is shown among the server's connections."""
+    from support.postgres.connect import make_engine
+
+    return make_engine(database_url(), name, connections=settings().database.connections)
+
+
+def roster() -> "Roster":
+    """Return the devices as they are known right now."""
+    from support.postgres import rosters
+
+    with engine("verb").connect() as on:
+        return rosters.load(on, kinds())
+
+
+def portal_password() -> str:
+    """Return the password of the portal's own database role."""
+    from support.postgres.household import Household
+
+    return Household(home().root).secret("portal-password")
+
+
+def rules_file() -> Path:
+    """Return the file of the rules' parameters."""
+    return CHECKOUT / settings().watch.rules
+
+
+def addresses(with_secrets: bool) -> dict[str, str]:
+    """Return where everything is reached."""
+    told, database = settings(), database_url()
+    return {
+        "console": f"http://{told.console.host}:{told.console.port}/",
+        "portal": f"http://{told.portal.host}:{told.portal.port}/",
+        "broker": told.broker.address.url if with_secrets else str(told.broker.address),
+        "database": database if with_secrets else without_password(database),
+    }
+
+
+def clock() -> int:
+    """Return the wall clock: epoch microseconds UTC."""
+    return time.time_ns() // 1000
+
+
+def actor() -> str:
+    """Return who stands behind what a verb writes."""
+    return f"cli:{getpass.getuser()}"
+
+
+def heartbeat(name: str) -> Callable[..., None]:
+    """Return what a process calls to say how it does; sets up its log and its metrics."""
+    from support.heartbeat import Heartbeat
+    from support.logs import configure
+
+    configure(timestamps=SUPERVISOR_PID not in os.environ)
+    return Heartbeat(home().run, name).beat
+
+
+app = typer.Typer(
+    name="hearthline",
+    help="Hearthline: an open-source smart heat network.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+serve = typer.Typer(help="Serve one of the two web applications.", no_args_is_help=True)
+devices = typer.Typer(help="See, add, approve, retire and watch devices.", no_args_is_help=True)
+rejects = typer.Typer(help="What could not be taken in.", no_args_is_help=True)
+config = typer.Typer(help="The settings.", no_args_is_help=True)
+for _name, _group in (("serve", serve), ("devices", devices), ("rejects", rejects), ("config", config)):
+    app.add_typer(_group, name=_name)
+register(app, devices, rejects, Ports(home, partial(engine, "verb"), kinds, addresses, actor))
+
+
+@app.command()
+def run() -> None:
+    """Run everything under one supervisor: database, broker, ingest, tend, both web applications, a pretend world."""
+    from support.commands import running
+    from support.postgres.household import Household
+
+    told = settings()
+    web = {"console": (told.console.host, told.console.port), "portal": (told.portal.host, told.portal.port)}
+    ours = f"{LOOPBACK}:{told.broker.port}" if told.broker.embedded else None
+    socket = Household(home().root).socket_folder / ".s.PGSQL.5432" if told.database.embedded else None
+    plan = running.programs(home(), web, database_socket=socket, broker=ours)
+    sys.exit(running.run(home(), plan, running.listeners(web, broker=ours), addresses(with_secrets=False)))
+
+
+@app.command()
+def broker() -> None:
+    """Be the embedded broker, in the foreground."""
+    from network.broker import run_broker
+
+    told = settings().broker
+    run_broker(told.port, max_payload_bytes=told.max_payload_bytes, backlog_mib=told.backlog_mib)
+
+
+@app.command()
+def postgres() -> None:
+    """Be the embedded PostgreSQL, in the foreground."""
+    from support.postgres.server import prepare
+
+    prepare(home().root).execute()
+
+
+@app.command()
+def ingest() -> None:
+    """Receive, store and watch: deliveries in, one transaction, then the acknowledgement."""
+    from prometheus_client import REGISTRY
+
+    from application.commands import watch_of
+    from network.linking import linked
+    from network.receive import receive
+    from support.ingest import Links
+    from support.ingest import ingest as spine
+    from support.metrics import IngestMetrics, serve_metrics
+    from support.postgres.reader import PostgresReader
+    from support.postgres.writer import PostgresStore
+
+    told, stop, beat = settings(), stop_event(), heartbeat("ingest")
+    serve_metrics(told.ingest.metrics_port)
+    events = told.watch.clock is WatchClock.EVENTS
+    watch = watch_of(rules_file(), engine("watch"), PostgresReader(), kinds(), clock, event_time=events)
+    store = PostgresStore(database_url(), kinds())
+    metrics = IngestMetrics(REGISTRY)
+    await_turn()
+    with linked(told.broker) as links:
+        spine(Links(*links), store, watch, receive, told.ingest, clock, stop, beat, metrics, event_time=events)
+    store.close()
+
+
+@app.command()
+def tend() -> None:
+    """Do everything scheduled: rollups, partitions ahead, retention."""
+    from support.commands.processes import tend as spine
+    from support.metrics import serve_metrics
+
+    told, stop, beat = settings().tend, stop_event(), heartbeat("tend")
+    serve_metrics(told.metrics_port)
+    spine(database_url(), kinds(), told, clock, stop, beat)
+
+
+@serve.command("console")
+def serve_console() -> None:
+    """Serve the operators' console."""
+    from application.rules import load_rules
+    from application.views import Views
+    from network.live_frames import live_frames
+    from presentation.app import create_console
+    from presentation.serving import serve as spine
+    from support.postgres.reader import PostgresReader
+
+    told, _ = settings(), heartbeat("console")
+    views = Views(engine("console"), PostgresReader(), kinds(), load_rules())
+    console = create_console(views, told.console, live_frames(told.broker.address), kinds())
+    await_turn()
+    spine(console, told.console.host, told.console.port)
+
+
+@serve.command("portal")
+def serve_portal() -> None:
+    """Serve the citizens' portal, which sees the reviewed projection alone."""
+    from application.public import PublicViews
+    from presentation.portal.app import create_portal
+    from presentation.serving import serve as spine
+    from support.postgres.projection import choose_access, portal_engine
+
+    told, url, password, _ = settings().portal, database_url(), portal_password(), heartbeat("portal")
+    views = PublicViews(portal_engine(url, choose_access(url, password), password), clock)
+    spine(create_portal(views, told), told.host, told.port)
+
+
+@app.command()
+def seed(
+    stations: Annotated[int | None, typer.Option(min=3, help="Make up a city of so many stations instead.")] = None,
+    number: Annotated[int, typer.Option("--seed", help="Which city: the same number makes the same one.")] = 1,
+    if_empty: Annotated[bool, typer.Option("--if-empty", help="Do nothing when there is a city already.")] = False,
+) -> None:
+    """Bring the tables up to date and the catalogue in, from configs/cities; safe to repeat."""
+    from support.commands import catalogue, processes
+
+    def load() -> "Catalogue":
+        from perception.seed_files import load_catalogue
+        from simulators.city import generate_city
+
+        return load_catalogue(CONFIGS / "cities") if stations is None else generate_city(stations, number)
+
+    await_turn()
+    typer.echo(processes.prepare(database_url(), kinds(), portal_password()))
+    typer.echo(catalogue.seed(engine("seed"), load, actor(), only_if_empty=if_empty))
+
+
+@app.command()
+def simulate(
+    stations: Annotated[int | None, typer.Option(min=1, help="Only so many of the simulated stations.")] = None,
+) -> None:
+    """Play every simulated device and the recordings; on a new database their past as well."""
+    from simulators.commands import simulate as spine
+    from support.commands import catalogue
+
+    told, stop, beat = settings(), stop_event(), heartbeat("simulate")
+    await_turn()
+    cast = catalogue.cast(engine("simulate"), stations)
+    spine(
+        cast.catalogue, kinds(), told.simulate, told.broker.address, CONFIGS / "recordings", clock, stop, beat,
+        simulated=cast.devices, is_new=cast.is_new,
+    )  # fmt: skip
+
+
+@devices.command("watch")
+def devices_watch(name: DeviceName) -> None:
+    """Print each message of a device as it arrives: decoded, or why it would be rejected. Ctrl-C ends it."""
+    from network.commands import messages, watch
+    from network.receive import receive
+
+    for line in watch(messages(settings().broker.address, name, clock), roster, receive):
+        typer.echo(line)
+
+
+@app.command()
+def rules(as_json: AsJson = False) -> None:
+    """Show the rules with their parameters."""
+    from application.commands import rule_rows, tuned_rules
+
+    show(rule_rows(tuned_rules(rules_file())), as_json)
+
+
+@config.command("show")
+def config_show(as_json: AsJson = False) -> None:
+    """Show every setting: its value, where it comes from, and the variable that changes it."""
+    show(rows(settings(), os.environ), as_json)
+
+
+def main() -> None:
+    """Run one verb. What a person can put right is a message; a bug is a traceback."""
+    die_with_supervisor()
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as err:
+        if not _is_message(err):
+            raise
+        typer.echo(f"hearthline: {err}", err=True)
+        sys.exit(CONFIGURATION_EXIT if isinstance(err, ConfigurationError) else 1)
+
+
+def _is_message(err: Exception) -> bool:
+    """Whether an error is one of our own, whose text says what to do. Others are bugs."""
+    return type(err).__module__.split(".")[0] in {"perception", "network", "support", "application", "simulators"}
+
+
+if __name__ == "__main__":
+    main()

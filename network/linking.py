@@ -1,0 +1,38 @@
+"""Linking: the three links of ingest, opened and closed together."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from network.link import Inlet, Outlet
+from network.mqtt import MqttInlet, MqttOutlet
+from network.settings import BrokerSettings
+from network.topics import Channel, filters
+
+LIVE = (Channel.READINGS, Channel.BIRTH, Channel.STATE, Channel.REPLY)
+_MIB = 2**20
+
+
+@contextmanager
+def linked(settings: BrokerSettings) -> Iterator[tuple[Inlet, Inlet, Outlet]]:
+    """Yield the inlet of live deliveries, that of belated ones in a session of its own, and the outlet.
+
+    Client ids are fixed, so that the broker keeps what comes while ingest is away.
+    """
+    address = settings.address
+    with ExitStack() as opened:
+        outlet = MqttOutlet(address, "hearthline-ingest-out", keepalive_s=settings.keepalive_s)
+        opened.callback(outlet.close)
+        inlets = [
+            MqttInlet(
+                address,
+                name,
+                filters(*channels),
+                keepalive_s=settings.keepalive_s,
+                most_pending=settings.most_pending,
+                most_pending_bytes=settings.most_pending_mib * _MIB,
+            )
+            for name, channels in (("hearthline-ingest", LIVE), ("hearthline-ingest-backfill", (Channel.BACKFILL,)))
+        ]
+        for inlet in inlets:
+            opened.callback(inlet.close)
+        yield inlets[0], inlets[1], outlet

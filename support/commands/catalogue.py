@@ -1,0 +1,197 @@
+"""Verbs about places and devices: seed, devices, kinds."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+
+from pydantic import ValidationError
+from sqlalchemy import Engine, exists, select
+
+from perception.catalogue import Branch, Building, Catalogue, Community, Device, DeviceStatus, District, Station
+from perception.point import Title
+from perception.sensor_kind import SensorKind
+from support import tables
+from support.catalogue_store import CatalogueError, add_device, list_devices, load_catalogue, save_catalogue, set_status
+from support.commands.listing import Rows
+
+
+def seed(engine: Engine, load: Callable[[], Catalogue], actor: str, *, only_if_empty: bool = False) -> str:
+    """Bring the database up to the catalogue that `load` returns, and say in a sentence what happened."""
+    with engine.begin() as on:
+        if only_if_empty and on.execute(select(exists().select_from(tables.city))).scalar():
+            return "the catalogue is there already"
+        catalogue = load()
+        changed = save_catalogue(on, catalogue, actor)
+    return (
+        f"{len(catalogue.cities)} cities, {len(catalogue.stations)} stations, "
+        f"{len(catalogue.devices)} devices: {changed or 'no'} rows were new or different"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """What `simulate` plays: the catalogue, the devices to be played; `is_new`: nothing was ever received."""
+
+    catalogue: Catalogue
+    devices: tuple[str, ...]
+    is_new: bool
+
+
+def cast(engine: Engine, stations: int | None) -> Cast:
+    """Return what there is to play, at all simulated stations or so many; CatalogueError when there are fewer."""
+    with engine.connect() as on:
+        catalogue = load_catalogue(on)
+        chosen = [d for d in list_devices(on, DeviceStatus.ACTIVE) if d.simulated]
+        is_new = not on.execute(select(exists().select_from(tables.ledger))).scalar()
+    places = sorted({d.station for d in chosen if d.station is not None})
+    if stations is not None and stations > len(places):
+        raise CatalogueError(
+            f"there are {len(places)} simulated stations, not {stations}: hearthline seed --stations {stations}"
+        )
+    played = set(places[:stations])
+    return Cast(catalogue, tuple(d.name for d in chosen if d.station in played), is_new)
+
+
+def device_rows(engine: Engine, status: str | None) -> Rows:
+    """Return every device, or those of one status."""
+    wanted = None if status is None else _status(status)
+    with engine.connect() as on:
+        found = list_devices(on, wanted)
+    return [
+        {
+            "name": d.name,
+            "kind": d.kind,
+            "station": d.station,
+            "status": str(d.status),
+            "interval_s": d.interval_s,
+            "online": d.online,
+            "state_at": _moment(d.state_at),
+            "birth_at": _moment(d.birth_at),
+            "simulated": d.simulated,
+            "device_id": d.device_id,
+        }
+        for d in found
+    ]
+
+
+def add(
+    engine: Engine, kinds: Mapping[str, SensorKind], wish: Mapping[str, object], actor: str, *, city: str | None,
+    new_station: bool,
+) -> str:  # fmt: skip
+    """Add a device, and its station where that is wished. `wish` has the fields of Device. Raises CatalogueError."""
+    device = _device(wish)
+    if device.kind not in kinds:
+        raise CatalogueError(f"no kind is named {device.kind!r}: there are {', '.join(kinds)}")
+    with engine.begin() as on:
+        catalogue = load_catalogue(on)
+        station = next((s for s in catalogue.stations if s.name == device.station), None)
+        if station is None and not new_station:
+            raise CatalogueError(_unknown_station(catalogue, device))
+        if station is None:
+            places = _place_for(catalogue, device.station, city)
+            catalogue.merged(places)  # checks the whole before a part of it is written
+            save_catalogue(on, places, actor)
+        device_id = add_device(on, device, actor)
+    made = f" at the new station {device.station}" if station is None else f" at {device.station}"
+    return f"device {device.name} ({device.kind}, id {device_id}) is active{made}; it may report at once"
+
+
+def change_status(engine: Engine, name: str, status: DeviceStatus, actor: str, station: str | None = None) -> str:
+    """Approve or retire a device. Raises CatalogueError."""
+    with engine.begin() as on:
+        set_status(on, name, status, actor, station)
+    return f"device {name} is now {status}; ingest heeds it within 5 s"
+
+
+def kind_rows(kinds: Mapping[str, SensorKind]) -> Rows:
+    """Return every kind with its cadence and the number of its points."""
+    return [
+        {
+            "name": k.name,
+            "title": k.title.en,
+            "title_zh": k.title.zh,
+            "version": k.version,
+            "interval_s": k.interval_s,
+            "points": len(k.points),
+        }
+        for k in kinds.values()
+    ]
+
+
+def point_rows(kind: SensorKind) -> Rows:
+    """Return the points of a kind in bit order."""
+    return [
+        {
+            "bit": bit,
+            "name": p.name,
+            "unit": p.unit,
+            "low": p.low,
+            "high": p.high,
+            "title": p.title.en,
+            "title_zh": p.title.zh,
+        }
+        for bit, p in enumerate(kind.points)
+    ]
+
+
+def _device(wish: Mapping[str, object]) -> Device:
+    try:
+        return Device.model_validate(wish)
+    except ValidationError as err:
+        said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors(include_url=False))
+        raise CatalogueError(f"this device cannot be added: {said}") from err
+
+
+def _status(word: str) -> DeviceStatus:
+    try:
+        return DeviceStatus(word)
+    except ValueError as err:
+        raise CatalogueError(f"no status is called {word!r}: there are {', '.join(DeviceStatus)}") from err
+
+
+def _unknown_station(catalogue: Catalogue, device: Device) -> str:
+    near = get_close_matches(device.station, [s.name for s in catalogue.stations], n=3)
+    meant = f" Did you mean {' or '.join(near)}?" if near else ""
+    return (
+        f"no station is named {device.station}.{meant} To make it together with the device: hearthline devices add "
+        f"{device.name} --kind {device.kind} --station {device.station} --new-station --city <city>"
+        f" (cities: {', '.join(c.name for c in catalogue.cities) or 'none yet: hearthline seed'})"
+    )
+
+
+def _place_for(catalogue: Catalogue, name: str, city: str | None) -> Catalogue:
+    """Return a station of unknown facts, with one community and building, in the first district of its city."""
+    chosen = _city(catalogue, city)
+    district = next((d for d in catalogue.districts if d.city == chosen), None)
+    sources = {s.name for s in catalogue.sources if s.city == chosen}
+    branch = next((b for b in catalogue.branches if b.source in sources), None)
+    if district is None or branch is None:
+        raise CatalogueError(f"the city {chosen} has no district or no branch yet: seed them from a file in configs/")
+    return _new_station(name, district, branch)
+
+
+def _new_station(name: str, district: District, branch: Branch) -> Catalogue:
+    title = Title(zh=name, en=name)
+    try:
+        return Catalogue.model_construct(
+            stations=(Station(name=name, district=district.name, branch=branch.name, title=title),),
+            communities=(Community(name=f"{name}-homes", station=name, title=title),),
+            buildings=(Building(name=f"{name}-building", community=f"{name}-homes", title=title),),
+        )
+    except ValidationError as err:
+        raise CatalogueError(f"{name!r} cannot name a station: 3 to 54 of a-z, 0-9 and -") from err
+
+
+def _city(catalogue: Catalogue, wished: str | None) -> str:
+    names = [c.name for c in catalogue.cities]
+    if wished is not None and wished not in names:
+        raise CatalogueError(f"no city is named {wished!r}: there are {', '.join(names) or 'none yet'}")
+    real = [c.name for c in catalogue.cities if not c.simulated]
+    if wished is None and len(real) != 1:
+        raise CatalogueError(f"say in which city the new station stands: --city {'|'.join(names) or '<city>'}")
+    return wished or real[0]
+
+
+def _moment(at: int | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,39 @@
+"""Listing: rows on the terminal, as a table for people or as JSON for programs."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import typer
+
+Rows = Sequence[Mapping[str, object]]
+
+
+def show(rows: Rows, as_json: bool, *, empty: str = "nothing to show") -> None:
+    """Print rows. A table takes its columns from the first row; with JSON it is a list of objects."""
+    if as_json:
+        show_json(rows)
+    elif rows:
+        _table(rows)
+    else:
+        typer.echo(empty, err=True)
+
+
+def show_json(told: object) -> None:
+    """Print anything as JSON; times and the like as text."""
+    typer.echo(json.dumps(told, ensure_ascii=False, indent=2, default=str))
+
+
+def _table(rows: Rows) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)  # for pipes and files: lines are not to be broken at 80
+    console.print(table)

@@ -1,0 +1,40 @@
+"""Processes that are support's alone: prepare the database, tend it."""
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from threading import Event
+
+import psycopg
+
+from perception.sensor_kind import SensorKind
+from support.maintain import maintain
+from support.outage import Heartbeat
+from support.postgres.connect import make_engine
+from support.postgres.projection import apply_projection
+from support.postgres.schema import migrate
+from support.postgres.server import wait_ready
+from support.postgres.upkeep import TendTurn, passes
+from support.settings import TendSettings
+
+
+def prepare(url: str, kinds: Mapping[str, SensorKind], portal_password: str) -> str:
+    """Wait for the database, bring its tables up to date, build the public projection; return a remark on its role."""
+    wait_ready(url)
+    migrate(url, kinds)
+    with psycopg.connect(url) as on:
+        return apply_projection(on, portal_password).remark
+
+
+def tend(
+    url: str,
+    kinds: Mapping[str, SensorKind],
+    settings: TendSettings,
+    clock: Callable[[], int],
+    stop: Event,
+    heartbeat: Heartbeat,
+) -> None:
+    """Do everything scheduled until `stop`."""
+    engine = make_engine(url, "tend")
+    with closing(TendTurn(url)) as turn:
+        maintain(passes(engine, kinds, settings), turn, settings, clock, stop, heartbeat)
+    engine.dispose()

@@ -1,0 +1,112 @@
+"""Verbs about a running installation: run it, see what runs and how it does, where it listens."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from support.health import Asked, Probe
+from support.home import Home, owned
+from support.run_log import RunLog
+from support.run_state import Entry, read, status, sweep, write
+from support.set_up import Listener, check_ports
+from support.supervisor import Program, Supervisor
+
+Web = Mapping[str, tuple[str, int]]
+"""Host and port of each web application, by name."""
+
+
+def programs(home: Home, web: Web, *, database_socket: Path | None, broker: str | None) -> list[Program]:
+    """Return what to run: servers of our own (None: another's), the tables, then all that works with them.
+
+    The world is played only once ingest listens: before that, nobody would keep what it says.
+    """
+
+    def program(name: str, probe: Probe, *verb: str, **facts: Any) -> Program:
+        return Program(name, (sys.executable, "-m", "hearthline", *(verb or (name,))), probe, **facts)
+
+    def beating(name: str, *verb: str, **facts: Any) -> Program:
+        return program(name, Probe(Asked.HEARTBEAT, str(home.run / f"{name}.json")), *verb, **facts)
+
+    def page(name: str, **facts: Any) -> Program:
+        host, port = web[name]
+        return program(name, Probe(Asked.HTTP, f"http://{host}:{port}/readyz"), "serve", name, **facts)
+
+    servers = []
+    if database_socket is not None:
+        probe = Probe(Asked.POSTGRES, str(database_socket))
+        servers.append(program("postgres", probe, stop_signal=signal.SIGINT, stop_s=2.5))
+    if broker is not None:
+        servers.append(program("broker", Probe(Asked.TCP, broker)))
+    first = tuple(server.name for server in servers)
+    return [
+        *servers,
+        beating("seed", "seed", "--if-empty", after=first, early=True, once=True),
+        beating("ingest", after=("seed",), early=True),
+        page("console", after=("seed",), early=True),
+        beating("simulate", after=("ingest",), early=True),
+        beating("tend", after=("seed",), yields_to=("console", "simulate")),
+        page("portal", after=("seed",), yields_to=("console", "simulate")),
+    ]
+
+
+def listeners(web: Web, *, broker: str | None) -> list[Listener]:
+    """Return the ports that a run needs."""
+    found = [Listener(name, host, port, f"{name}.port") for name, (host, port) in web.items()]
+    if broker is not None:
+        host, _, port = broker.rpartition(":")
+        found.append(Listener("broker", host, int(port), "broker.port"))
+    return found
+
+
+def run(home: Home, plan: Sequence[Program], listeners: Sequence[Listener], addresses: Mapping[str, str]) -> int:
+    """Supervise the programs until asked to stop; return the exit status.
+
+    Raises AlreadyRunningError when somebody owns the home, PortTakenError when a port is not free.
+    """
+    began = time.monotonic()
+    with owned(home):
+        log = RunLog(home.log)
+        try:
+            for name in sweep(home):
+                log.line("hearthline", f"ended {name}, which an earlier run had left behind")
+            check_ports(listeners)
+            log.line("hearthline", f"starting; home {home.root}, log {home.log}")
+            return asyncio.run(_supervise(home, plan, addresses, log, began))
+        finally:
+            log.close()
+
+
+async def _supervise(
+    home: Home, plan: Sequence[Program], addresses: Mapping[str, str], log: RunLog, began: float
+) -> int:
+    def keep(entries: Sequence[Entry]) -> None:
+        write(home, entries, addresses)
+
+    def announce() -> None:
+        log.line("hearthline", f"everything is ready after {time.monotonic() - began:.1f} s:")
+        for what, address in addresses.items():
+            log.line("hearthline", f"  {what:<9} {address}")
+        log.line("hearthline", "Ctrl-C stops it; `hearthline status` shows how it does")
+
+    supervisor = Supervisor(plan, log=log, environment=os.environ, changed=keep)
+    return await supervisor.run(announce)
+
+
+def told_status(home: Home) -> dict[str, object]:
+    """Return {"processes": [{"name", "pid", "health", ...}], "addresses": {...}} of this home right now."""
+    _, addresses = read(home)
+    processes = [
+        {"name": s.name, "pid": s.pid, "health": s.health, "restarts": s.restarts, "detail": s.detail}
+        for s in status(home)
+    ]
+    return {"processes": processes, "addresses": addresses}
+
+
+def address_rows(addresses: Mapping[str, str]) -> list[dict[str, object]]:
+    """Return the addresses as rows."""
+    return [{"what": what, "address": address} for what, address in addresses.items()]

@@ -1,0 +1,149 @@
+"""The verbs that speak for support, put on a command line. What they need they are given as ports."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from perception.catalogue import DeviceStatus
+from perception.sensor_kind import SensorKind
+from support.commands.listing import show, show_json
+from support.home import Home
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+DeviceName = Annotated[str, typer.Argument(help="Name of the device.")]
+OneDevice = Annotated[str | None, typer.Option("--device", help="Only of this device.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the verbs work on; each is made when it is asked for. `addresses(secret)`: with passwords or without."""
+
+    home: Callable[[], Home]
+    engine: Callable[[], "Engine"]
+    kinds: Callable[[], Mapping[str, SensorKind]]
+    addresses: Callable[[bool], Mapping[str, str]]
+    actor: Callable[[], str]
+
+
+def register(app: typer.Typer, devices: typer.Typer, rejects: typer.Typer, ports: Ports) -> None:
+    """Put the verbs on the command line."""
+    _about_the_run(app, ports)
+    _about_facts(app, rejects, ports)
+    _about_devices(devices, ports)
+    _about_kinds(app, ports)
+
+
+def _about_the_run(app: typer.Typer, ports: Ports) -> None:
+    @app.command()
+    def status(as_json: AsJson = False) -> None:
+        """Show what runs: each process with its pid and health, and the addresses."""
+        from support.commands import running
+
+        told = running.told_status(ports.home())
+        if as_json:
+            show_json(told)
+            return
+        processes, addresses = told["processes"], told["addresses"]
+        assert isinstance(processes, list)
+        assert isinstance(addresses, dict)
+        show(processes, as_json=False, empty="nothing has run in this home yet: hearthline run")
+        show(running.address_rows(addresses), as_json=False, empty="")
+
+    @app.command()
+    def url(what: Annotated[str, typer.Argument(help="database, broker, console or portal")]) -> None:
+        """Print one address, for other tools: psql "$(hearthline url database)"."""
+        known = ports.addresses(True)
+        if what not in known:
+            raise typer.BadParameter(f"there are {', '.join(known)}")
+        typer.echo(known[what])
+
+
+def _about_facts(app: typer.Typer, rejects: typer.Typer, ports: Ports) -> None:
+    @app.command()
+    def ledger(
+        device: OneDevice = None,
+        hours: Annotated[int, typer.Option(min=1, help="How far back.")] = 24,
+        as_json: AsJson = False,
+    ) -> None:
+        """Show how many readings met which fate, by hour and device."""
+        from support.commands import facts
+
+        show(facts.ledger_rows(ports.engine(), device, hours), as_json, empty="nothing was received")
+
+    @rejects.command("list")
+    def rejects_list(
+        device: OneDevice = None,
+        reason: Annotated[str | None, typer.Option(help="Only of this reason.")] = None,
+        most: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
+        as_json: AsJson = False,
+    ) -> None:
+        """Show what could not be taken in, newest first."""
+        from support.commands import facts
+
+        show(facts.reject_rows(ports.engine(), device, reason, most), as_json, empty="nothing was rejected")
+
+
+def _about_devices(devices: typer.Typer, ports: Ports) -> None:
+    @devices.command("list")
+    def devices_list(
+        status: Annotated[str | None, typer.Option(help="pending, active or retired")] = None, as_json: AsJson = False
+    ) -> None:
+        """Show every device."""
+        from support.commands import catalogue
+
+        show(catalogue.device_rows(ports.engine(), status), as_json, empty="no such device")
+
+    @devices.command("add")
+    def devices_add(
+        name: DeviceName,
+        kind: Annotated[str, typer.Option(help="Its sensor kind: see `hearthline kinds`.")],
+        station: Annotated[str, typer.Option(help="The station where it stands.")],
+        interval_s: Annotated[float | None, typer.Option(help="Seconds between readings, if not the kind's.")] = None,
+        new_station: Annotated[bool, typer.Option("--new-station", help="Make the station as well.")] = False,
+        city: Annotated[
+            str | None, typer.Option(help="City of the new station; the only real one if left out.")
+        ] = None,
+    ) -> None:
+        """Add a device; it may report at once."""
+        from support.commands import catalogue
+
+        wish = {"name": name, "kind": kind, "station": station, "interval_s": interval_s}
+        typer.echo(
+            catalogue.add(ports.engine(), ports.kinds(), wish, ports.actor(), city=city, new_station=new_station)
+        )
+
+    @devices.command("approve")
+    def devices_approve(
+        name: DeviceName, station: Annotated[str | None, typer.Option(help="The station where it stands.")] = None
+    ) -> None:
+        """Let a pending or retired device report."""
+        from support.commands import catalogue
+
+        typer.echo(catalogue.change_status(ports.engine(), name, DeviceStatus.ACTIVE, ports.actor(), station))
+
+    @devices.command("retire")
+    def devices_retire(name: DeviceName) -> None:
+        """Take in nothing more from a device; what it said stays."""
+        from support.commands import catalogue
+
+        typer.echo(catalogue.change_status(ports.engine(), name, DeviceStatus.RETIRED, ports.actor()))
+
+
+def _about_kinds(app: typer.Typer, ports: Ports) -> None:
+    @app.command()
+    def kinds(
+        kind: Annotated[str | None, typer.Argument(help="Show the points of this kind.")] = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Show the sensor kinds, or the points of one."""
+        from support.commands import catalogue
+
+        known = ports.kinds()
+        if kind is not None and kind not in known:
+            raise typer.BadParameter(f"no kind is named {kind!r}: there are {', '.join(known)}")
+        show(catalogue.kind_rows(known) if kind is None else catalogue.point_rows(known[kind]), as_json)

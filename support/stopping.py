@@ -1,0 +1,45 @@
+"""Stopping and waiting: how a process ends well, and how it heeds a supervisor. Loads next to nothing."""
+
+import ctypes
+import os
+import signal
+from threading import Event
+
+SUPERVISOR_PID = "HEARTHLINE_SUPERVISOR_PID"
+"""Set for supervised processes: whose child they are."""
+
+TURN_ON_INPUT = "HEARTHLINE_TURN"
+"""Set where a process is started ahead of its turn: the turn comes as one byte on standard input."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+def stop_event() -> Event:
+    """Return an event that SIGTERM and SIGINT set; a second one ends the process at once. Main thread only."""
+    stop = Event()
+
+    def ask(number: int, _frame: object) -> None:
+        if stop.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+    return stop
+
+
+def die_with_supervisor() -> None:
+    """Ask the kernel for SIGTERM when the supervisor ends, however it ends. For the start of a process."""
+    expected = os.environ.get(SUPERVISOR_PID)
+    if expected is None:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(expected):
+        raise SystemExit(0)
+
+
+def await_turn() -> None:
+    """Wait until what this process needs is ready: for one that was started early, to load while others start."""
+    if TURN_ON_INPUT in os.environ and not os.read(0, 1):
+        raise SystemExit(0)  # the supervisor is gone
