@@ -10,8 +10,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from network.address import Address
 
 CONNECT_TIMEOUT_S = 3.0
-SHORTEST_BREAK_S = 0.5
-LONGEST_BREAK_S = 15.0
+LONGEST_BREAK_S = 10
 
 _log = structlog.get_logger("network.mqtt")
 
@@ -70,6 +69,12 @@ class LinkLog:
         self._log.error("subscription refused", filters=filters, remedy="grant it in the broker's access list")
 
 
+def cause(reason: ReasonCode) -> str:
+    """Return why a connection ended, in words: paho calls a broken one "Unspecified error"."""
+    text = str(reason)
+    return "the connection broke" if text == "Unspecified error" else text
+
+
 def refusal(reason: ReasonCode) -> str | None:
     """Return why the broker refused a connection, None when it did not."""
     return f"refused: {reason}" if reason.is_failure else None
@@ -77,7 +82,7 @@ def refusal(reason: ReasonCode) -> str | None:
 
 def start(client: Client, address: Address, keepalive_s: int) -> None:
     """Let paho connect in its own thread, now and after every break."""
-    client.reconnect_delay_set(1, int(LONGEST_BREAK_S))
+    client.reconnect_delay_set(1, LONGEST_BREAK_S)
     client.connect_async(address.host, address.port, keepalive_s)
     client.loop_start()
 

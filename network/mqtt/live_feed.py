@@ -8,7 +8,7 @@ from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
 from paho.mqtt.reasoncodes import ReasonCode
 
 from network.address import Address
-from network.mqtt.connection import LinkLog, new_client, refusal, start, stop, topic_of
+from network.mqtt.connection import LinkLog, cause, new_client, refusal, start, stop, topic_of
 
 
 class LiveFeed:
@@ -22,7 +22,7 @@ class LiveFeed:
         self,
         address: Address,
         topic_filter: str,
-        on_message: Callable[[str, bytes], None],
+        on_message: Callable[[str, bytes], object],
         *,
         client_id: str | None = None,
         keepalive_s: int = 60,
@@ -58,7 +58,7 @@ class LiveFeed:
 
     def _on_disconnect(self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _props: Any) -> None:
         if not self._closed:
-            self._log.lost(reason)
+            self._log.lost(cause(reason))
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         self._tell(topic_of(message), bytes(message.payload))

@@ -12,7 +12,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from network.address import Address
 from network.link import LinkDownError
-from network.mqtt.connection import LinkLog, new_client, refusal, start, stop
+from network.mqtt.connection import LinkLog, cause, new_client, refusal, start, stop
 
 Greetings = Callable[[], Iterable[tuple[str, bytes]]]
 _PATIENCE_S = 0.2  # how soon a publisher that waits for room notices that the outlet was closed
@@ -127,4 +127,4 @@ class MqttOutlet:
 
     def _on_disconnect(self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _props: Any) -> None:
         if not self._closed.is_set():
-            self._log.lost(reason)
+            self._log.lost(cause(reason))
