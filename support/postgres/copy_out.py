@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 from sqlalchemy import Connection
 
+from support.postgres.faults import in_store_words
 from support.postgres.transact import driver
 
 INT4, INT8, FLOAT8 = ">i4", ">i8", ">f8"
@@ -22,10 +23,10 @@ def copy_out(on: Connection, query: sql.Composable, parameters: Sequence[object]
     """Return a query's rows as a structured array with fields f0, f1, ...
 
     `types` are the wire types of its columns. None may be null: wrap a column that can be in
-    coalesce(..., 'NaN').
+    coalesce(..., 'NaN'). Raises StoreDownError when the database goes away.
     """
     statement = sql.SQL("copy ({}) to stdout (format binary)").format(query)
-    with driver(on).cursor() as cursor, cursor.copy(statement, parameters) as copy:
+    with in_store_words(), driver(on).cursor() as cursor, cursor.copy(statement, parameters) as copy:
         received = b"".join(copy)
     fields = [("fields", ">i2")]
     for place, wire in enumerate(types):
