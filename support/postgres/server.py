@@ -124,7 +124,7 @@ def prepare(home: Path, *, durable: bool = True) -> ServerPlan:
     if household.data.exists():
         clear_away(household.data)
     else:
-        _make_cluster(household, owner, binaries, household.secret(_SECRET))
+        _make_cluster(household, owner, binaries, durable=durable)
     _write(household.data / "postgresql.conf", _configuration(household, durable=durable), owner)
     _write(household.data / "pg_hba.conf", _ACCESS, owner)
     command = (str(binaries / "postgres"), "-D", str(household.data))
@@ -151,20 +151,21 @@ def _write(path: Path, text: str, owner: Owner) -> None:
     part.replace(path)
 
 
-def _make_cluster(household: Household, owner: Owner, binaries: Path, password: str) -> None:
+def _make_cluster(household: Household, owner: Owner, binaries: Path, *, durable: bool) -> None:
     """Make the cluster beside its place and move it there when it is whole: a killed first start leaves none."""
     part = household.root / f"data.{os.getpid()}.part"
     part.mkdir(mode=0o700)
     if owner.switched:
         os.chown(part, owner.uid, owner.gid)
     options = ("--auth=trust", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-    _step((str(binaries / "initdb"), "-D", str(part), "-U", "postgres", "--no-instructions", *options), owner)
+    hurry = () if durable else ("--no-sync",)
+    _step((str(binaries / "initdb"), "-D", str(part), "-U", "postgres", "--no-instructions", *options, *hurry), owner)
     statements = (
-        f"create role {ROLE} login createdb createrole password '{password}'",
+        f"create role {ROLE} login createdb createrole password '{household.secret(_SECRET)}'",
         f"grant pg_monitor, pg_checkpoint, pg_signal_backend to {ROLE}",
         f"create database {DATABASE} owner {ROLE}",
     )
-    single = (str(binaries / "postgres"), "--single", "-j", "-D", str(part), "postgres")
+    single = (str(binaries / "postgres"), "--single", "-j", "-D", str(part), *(() if durable else ("-F",)), "postgres")
     _step(single, owner, ";\n\n".join((*statements, "")))
     part.rename(household.data)
 
