@@ -1,6 +1,6 @@
 """Journal: alarm transitions as what is announced and as rows of the tables."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
@@ -13,6 +13,10 @@ NAMESPACE = UUID("6d0c1c0e-5a3f-5b0e-9f1b-3c2a7e4d8b61")
 
 ENGINE = "watch"
 """The actor of what the rules find."""
+
+
+RAISED = "raised"
+CLEARED = "cleared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +62,45 @@ class Transition:
             "evidence": self.evidence,
         }
 
-    def rows(self) -> Iterator[Row]:
-        """Yield the alarm as it stands now, then its entry in the journal."""
+    def alarm(self) -> dict[str, object]:
+        """Return the alarm as it stands now, as a row. Its evidence is said when it is raised, and then kept."""
         condition = self.condition
-        alarm_id = condition.alarm_id(self.opened_at)
-        alarm: dict[str, object] = {
-            "alarm_id": alarm_id,
+        row: dict[str, object] = {
+            "alarm_id": condition.alarm_id(self.opened_at),
             "subject": condition.subject,
             "rule": condition.rule,
             "element": condition.element,
             "opened_at": moment(self.opened_at),
-            "cleared_at": moment(self.at) if self.what == "cleared" else None,
+            "cleared_at": moment(self.at) if self.what == CLEARED else None,
             "priority": condition.priority,
             "station": condition.station,
             "device": condition.device,
         }
-        if self.what == "raised":
-            alarm["evidence"] = dict(self.evidence)
-        yield Row("alarm", alarm)
-        event = {"alarm_id": alarm_id, "what": self.what, "at": moment(self.at), "actor": ENGINE}
-        yield Row("alarm_event", {**event, "evidence": dict(self.evidence)})
+        return {**row, "evidence": dict(self.evidence)} if self.what == RAISED else row
+
+    def event(self) -> dict[str, object]:
+        """Return its entry in the journal, as a row."""
+        return {
+            "alarm_id": self.condition.alarm_id(self.opened_at),
+            "what": self.what,
+            "at": moment(self.at),
+            "actor": ENGINE,
+            "evidence": dict(self.evidence),
+        }
+
+
+def written(transitions: Sequence[Transition]) -> list[Row]:
+    """Return the rows of transitions: each alarm once, as it stands after all of them, then the journal.
+
+    Alarms that are closed come before those that are open, so that a condition that came back in
+    one step never has two open alarms.
+    """
+    alarms: dict[object, dict[str, object]] = {}
+    for transition in transitions:
+        row = transition.alarm()
+        alarms[row["alarm_id"]] = {**alarms.get(row["alarm_id"], {}), **row}
+    ordered = sorted(alarms.values(), key=lambda row: (row["cleared_at"] is None, "evidence" in row))
+    return [*(Row("alarm", row) for row in ordered), *(Row("alarm_event", t.event()) for t in transitions)]
 
 
 def state_row(condition: Condition, verdict: int, pending_since: int | None, watermark: int | None) -> Row:
@@ -93,9 +116,3 @@ def state_row(condition: Condition, verdict: int, pending_since: int | None, wat
             "watermark": None if watermark is None else moment(watermark),
         },
     )
-
-
-def written(transitions: Sequence[Transition]) -> Iterator[Row]:
-    """Yield the rows of transitions in their order."""
-    for transition in transitions:
-        yield from transition.rows()

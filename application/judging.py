@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from application.journal import Condition, Transition, state_row
+from application.journal import CLEARED, RAISED, Condition, Transition, state_row
 from application.memory import DEAF, NEVER, Facts, Memory, Rows
 from application.rule import Judgement, Parameters, Rule, Trigger, Verdict, Window
 from application.track import Track, advance
@@ -150,7 +150,7 @@ class Judging:
             opened = np.where(step.clears, track.opened[rows], step.opened)
             for i, e in zip(*np.nonzero(step.raises | step.clears), strict=True):
                 at = int(step.opened[i, e]) if step.raises[i, e] else max(int(window.now[i]), int(opened[i, e]))
-                what = "raised" if step.raises[i, e] else "cleared"
+                what = RAISED if step.raises[i, e] else CLEARED
                 condition = self._before.condition(place, int(rows[i]), int(e))
                 self.transitions.append(Transition(condition, what, at, int(opened[i, e]), _picked(evidence, i, e)))
         track.verdict[rows] = judgement.verdict

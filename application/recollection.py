@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from application.journal import Condition, Transition
+from application.journal import CLEARED, Condition, Transition
 from application.judging import Judging, KindState, Watched
 from application.rule import Verdict
 from perception.readings import Readings
@@ -23,7 +23,7 @@ class OpenAlarm:
 
     def cleared(self, at: int) -> Transition:
         """Return its end, for one that nobody watches any more."""
-        return Transition(self.condition, "cleared", max(at, self.opened_at), self.opened_at, {})
+        return Transition(self.condition, CLEARED, max(at, self.opened_at), self.opened_at, {})
 
 
 @dataclass(frozen=True, slots=True)
