@@ -1,0 +1,135 @@
+"""The same schema and the same writer on native TimescaleDB (Apache licence), by its address alone."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pytest
+
+from perception.kinds import load_kinds
+from perception.readings import Readings
+from support.postgres.connect import make_engine
+from support.postgres.partitions import WEEK_US, Server, drop_before, probe
+from support.postgres.schema import migrate
+from support.postgres.server import wait_ready
+from support.postgres.writer import PostgresStore
+
+UNPACKED = Path(os.environ.get("HEARTHLINE_TEST_CACHE", "/var/cache/hearthline-test")) / "timescaledb"
+BINARIES = "/usr/lib/postgresql/17/bin"
+KINDS = load_kinds()
+KIND = KINDS["heat_substation"]
+NOW = 1_796_000_000_000_000
+
+pytestmark = [
+    pytest.mark.skipif(not (UNPACKED / BINARIES[1:] / "postgres").exists(), reason="no native TimescaleDB here"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can change into its folder"),
+]
+
+
+@pytest.fixture(scope="module")
+def timescale():
+    """The address of an empty database on a TimescaleDB of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    entries = (line.split(":") for line in (UNPACKED / "etc/passwd").read_text().splitlines())
+    uid, gid = next((int(e[2]), int(e[3])) for e in entries if e[0] == "postgres")
+    folder = Path(tempfile.mkdtemp(prefix="hearthline-ts-", dir=UNPACKED / "tmp"))
+    os.chown(folder, uid, gid)
+    data, password = f"/tmp/{folder.name}/data", secrets.token_hex(8)
+    (folder / "word").write_text(password)
+    (folder / "word").chmod(0o644)
+    inside = ["chroot", "--userspec=postgres:postgres", str(UNPACKED)]
+    identity = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile=/tmp/{folder.name}/word", "--no-sync"]
+    subprocess.run([*inside, f"{BINARIES}/initdb", "-D", data, *identity], check=True, capture_output=True)
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": port,
+        "unix_socket_directories": "",
+        "shared_preload_libraries": "timescaledb",
+        "timescaledb.telemetry_level": "off",
+        "fsync": "off",
+    }
+    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen([*inside, f"{BINARIES}/postgres", "-D", data, *options], stderr=log)
+    address = f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
+    try:
+        wait_ready(address, 60, server)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(30)
+        shutil.rmtree(folder)
+
+
+def ask(address, question):
+    with psycopg.connect(address, autocommit=True) as connection:
+        cursor = connection.execute(question)
+        return cursor.fetchall() if cursor.description else None
+
+
+def readings(*seconds):
+    count = len(seconds)
+    values = np.full((count, len(KIND.points)), np.nan)
+    values[:, 0] = np.arange(count)
+    ts = NOW + np.array(seconds, np.int64) * 1_000_000
+    none = np.zeros(count, np.int64)
+    return Readings(KIND, np.ones(count, np.int32), ts, np.full(count, NOW), values, none, none)
+
+
+def test_readings_live_in_hypertables_of_weekly_chunks(timescale):
+    migrate(timescale, KINDS)
+    migrate(timescale, KINDS)
+    found = ask(timescale, "select hypertable_name from timescaledb_information.hypertables order by 1")
+    assert [name for (name,) in found] == sorted(f"readings_{kind}" for kind in KINDS)
+    widths = ask(timescale, "select distinct time_interval::text from timescaledb_information.dimensions")
+    assert widths == [("7 days",)]
+    engine = make_engine(timescale, "test")
+    with engine.connect() as on:
+        assert probe(on) is Server.TIMESCALE_APACHE
+    engine.dispose()
+
+
+def test_the_writer_merges_and_retention_drops_chunks(timescale):
+    migrate(timescale, KINDS)
+    ask(
+        timescale,
+        """
+        insert into city values ('testcity', '城', 'City', 'Asia/Shanghai');
+        insert into district values ('north', '北', 'North', 'testcity');
+        insert into heat_source values ('plant', '厂', 'Plant', 'testcity');
+        insert into branch values ('line', '线', 'Line', 'plant');
+        insert into station values ('st-1', '站', 'Station', 'north', 'line');
+        insert into device (name, kind, station) values ('dev-1', 'heat_substation', 'st-1');
+        """,
+    )
+    store = PostgresStore(timescale, KINDS)
+    assert store.claim()
+    roster = store.roster(-1)
+    week = WEEK_US // 1_000_000
+    with store.transaction() as tx:
+        assert tx.write(readings(0, 10, 3 * week), roster).tallies["dev-1"].stored == 3
+    with store.transaction() as tx:
+        again = tx.write(readings(0, 20), roster).tallies["dev-1"]
+    assert (again.stored, again.duplicate) == (1, 1)
+    store.close()
+    engine = make_engine(timescale, "test")
+    with engine.begin() as on:
+        assert len(drop_before(on, KIND, NOW + WEEK_US + WEEK_US // 2)) == 1
+    engine.dispose()
+    assert ask(timescale, "select count(*) from readings_heat_substation") == [(1,)]
+
+
+def test_a_plain_database_stays_plain_when_the_extension_comes_later(timescale):
+    ask(timescale, "create database plain")
+    address = timescale.rsplit("/", 1)[0] + "/plain"
+    ask(address, "create table alembic_version (version_num text)")
+    migrate(address, {})
+    assert ask(address, "select count(*) from pg_extension where extname = 'timescaledb'") == [(0,)]
