@@ -104,7 +104,14 @@ def _layout(chart: Chart, above: Sequence[Point], below: Sequence[Point]) -> Fig
         "margin": {"l": 56, "r": 16, "t": 8, "b": 36},
         "hovermode": "x unified",
         "dragmode": "zoom",
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "yanchor": "bottom",
+            "traceorder": "normal",
+            "font": {"size": 12},
+        },
         "xaxis": {
             "type": "date",
             "range": [local_time(ms, chart.zone) for ms in chart.span],
@@ -129,7 +136,7 @@ def _axis(points: Sequence[Point], domain: list[float]) -> Figure:
         "gridcolor": GRID,
         "linecolor": GRID,
         "zeroline": False,
-        "nticks": 6 if domain[1] - domain[0] > 0.5 else 3,
+        "nticks": 6 if domain[1] - domain[0] > 0.5 else 4,
     }
 
 

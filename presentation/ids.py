@@ -2,9 +2,6 @@
 
 TREND = "trend"
 TREND_PLACE = "trend-place"
-TREND_BODY = "trend-body"
-TREND_SPAN = "trend-span"
-TREND_TOPIC = "trend-topic"
 TREND_GRAPH = "trend-graph"
 TREND_TABLE = "trend-table"
 TREND_TICK = "trend-tick"

@@ -20,7 +20,7 @@
     if (!formats.has(decimals)) {
       formats.set(decimals, new Intl.NumberFormat(config.lang, { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
     }
-    return formats.get(decimals).format(value === 0 ? 0 : value);
+    return formats.get(decimals).format(Number(value.toFixed(decimals)) || 0).replace("-", "\u2212");
   }
   function signed(value, decimals) {
     const text = number(Math.abs(value), decimals);
@@ -129,7 +129,7 @@
     for (const device of devices.values()) newest = Math.max(newest, device.ts);
     for (const element of $("[data-newest]")) if (newest) put(element, age(now - newest));
     const clock = document.getElementById("clock");
-    if (clock && feed.zone) put(clock, new Intl.DateTimeFormat(config.lang, { timeZone: feed.zone, dateStyle: "short", timeStyle: "medium" }).format(now));
+    if (clock && feed.zone) put(clock, new Intl.DateTimeFormat("sv-SE", { timeZone: feed.zone, dateStyle: "short", timeStyle: "medium" }).format(now));
     applyWaiting(false);
   }
   function holdOf(id) {
@@ -252,10 +252,30 @@
     if (!paused) { snapshotAt = 0; snapshot(); refreshSoon(0); }
   }
 
+  // ---- range and topic of the chart: kept in the address, where the chart application reads them
+  function choose(link) {
+    const query = new URLSearchParams(location.search);
+    for (const [key, value] of new URLSearchParams(link.search)) query.set(key, value);
+    history.pushState(null, "", `${location.pathname}?${query}`);
+    window.dispatchEvent(new PopStateEvent("popstate"));
+  }
+  function markChoices() {
+    const query = new URLSearchParams(location.search);
+    for (const nav of $(".choice")) {
+      const links = $("a", nav);
+      const wanted = query.get(links[0].dataset.choice);
+      const chosen = links.find((link) => new URLSearchParams(link.search).get(link.dataset.choice) === wanted);
+      if (!wanted) continue;
+      for (const link of links) link === chosen ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current");
+    }
+  }
+
   // ---- the table: sorting by its heads, finding by name
   const table = {
     start() {
       document.addEventListener("click", (event) => {
+        const link = event.target.closest("[data-choice]");
+        if (link && !event.ctrlKey && !event.metaKey) { event.preventDefault(); choose(link); }
         const button = event.target.closest("[data-sort]");
         if (button) this.sort(button, button.closest("th").getAttribute("aria-sort") === "descending" ? "ascending" : "descending");
         if (event.target.id === "show-new") { applyWaiting(true); document.querySelector('[data-part="alarms"]').focus(); }
@@ -299,6 +319,7 @@
 
   indexPage();
   table.start();
+  window.addEventListener("popstate", markChoices);
   if (feed.live) {
     document.getElementById("pause").addEventListener("click", pause);
     connect();

@@ -1,8 +1,8 @@
 """City map: districts and stations as one SVG, from their coordinates alone. No tiles, no request to anybody."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import cos, radians
+from math import cos, dist, radians
 
 from markupsafe import Markup
 
@@ -13,6 +13,7 @@ from presentation.texts import Texts
 
 WIDTH = 640.0
 _MARGIN = 34.0
+_LABEL_CORNERS = ((-40.0, -16.0), (40.0, -16.0), (-40.0, 8.0), (40.0, 8.0))
 Corner = tuple[float, float]
 
 
@@ -56,11 +57,12 @@ def city_map(districts: Sequence[DistrictShape], stations: Sequence[StationRow],
     if not corners and not placed:
         return el("p", t.say("No coordinates are known."), class_="calm")
     projection = projection_of([*corners, *(place for _, place in placed)])
+    taken = [projection.at(*place) for _, place in placed]
     # The most urgent are drawn last, on top.
     ranked = sorted(placed, key=lambda pair: -STATES.index(state_of(pair[0], at)))
     return el(
         "svg",
-        el("g", [_district(d, projection, t) for d in districts if d.outline], class_="districts"),
+        el("g", [_district(d, projection, taken, t) for d in districts if d.outline], class_="districts"),
         el("g", [_station(s, projection.at(*place), at, t) for s, place in ranked]),
         class_="city-map",
         viewBox=f"0 0 {WIDTH:g} {projection.height:g}",
@@ -69,9 +71,9 @@ def city_map(districts: Sequence[DistrictShape], stations: Sequence[StationRow],
     )
 
 
-def _district(district: DistrictShape, projection: Projection, t: Texts) -> Markup:
+def _district(district: DistrictShape, projection: Projection, taken: Sequence[Corner], t: Texts) -> Markup:
     places = [projection.at(*corner) for corner in district.outline]
-    x, y = _middle(places)
+    x, y = label_place(places, taken)
     return el(
         "g",
         el("polygon", points=" ".join(f"{px:g},{py:g}" for px, py in places)),
@@ -96,9 +98,21 @@ def _station(row: StationRow, place: Corner, at: int, t: Texts) -> Markup:
     )
 
 
-def _middle(places: Iterable[Corner]) -> Corner:
-    known = list(places)
-    return sum(x for x, _ in known) / len(known), sum(y for _, y in known) / len(known)
+def label_place(outline: Sequence[Corner], taken: Sequence[Corner]) -> Corner:
+    """Return the place inside an outline that is farthest from the marks and the corners: there the name stands."""
+    xs, ys = [x for x, _ in outline], [y for _, y in outline]
+    steps = [(i / 12, j / 12) for i in range(2, 11) for j in range(1, 12)]
+    grid = [(min(xs) + u * (max(xs) - min(xs)), min(ys) + v * (max(ys) - min(ys))) for u, v in steps]
+    inside = [(x, y) for x, y in grid if all(_contains(outline, (x + dx, y + dy)) for dx, dy in _LABEL_CORNERS)]
+    marks = [(x + dx, y) for x, y in (*taken, *outline) for dx in (-26.0, 0.0, 26.0)]
+    return max(inside, key=lambda p: min(dist(p, m) for m in marks), default=grid[len(grid) // 2])
+
+
+def _contains(outline: Sequence[Corner], place: Corner) -> bool:
+    x, y = place
+    edges = zip(outline, (*outline[1:], outline[0]), strict=True)
+    crossings = sum((y1 > y) != (y2 > y) and x < (x2 - x1) * (y - y1) / (y2 - y1) + x1 for (x1, y1), (x2, y2) in edges)
+    return crossings % 2 == 1
 
 
 def legend(t: Texts) -> Markup:

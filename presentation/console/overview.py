@@ -54,7 +54,7 @@ def _stations(view: Overview, frame: Frame, t: Texts, most: int) -> Markup:
         class_="scroll",
         data_part="stations",
         tabindex="0",
-        role="region",
+        role="group",
         aria_label=t.say("Stations, worst first"),
     )
     return _panel(t.say("Stations"), "stations", body, beside=search)
@@ -69,7 +69,7 @@ def _alarms(view: Overview, frame: Frame, t: Texts) -> Markup:
         class_="scroll",
         data_part="alarms",
         tabindex="0",
-        role="region",
+        role="group",
         aria_label=t.say("Active alarms"),
     )
     return _panel(t.say("Active alarms"), "alarms", body, beside=_new_button())
@@ -83,7 +83,7 @@ def _journal(view: Overview, t: Texts) -> Markup:
         class_="scroll",
         data_part="journal",
         tabindex="0",
-        role="region",
+        role="group",
         aria_label=t.say("Alarm journal"),
     )
     return _panel(t.say("Alarm journal"), "journal", body)

@@ -12,6 +12,7 @@ from presentation.console.charts import ChartApp
 from presentation.console.overview import overview_page
 from presentation.console.shell import Frame, overview_path
 from presentation.console.station import chart_place, station_page
+from presentation.console.trend import choice_of
 from presentation.console.trouble import trouble_page
 from presentation.desk import Desk, now_us
 from presentation.settings import ConsoleSettings
@@ -68,16 +69,17 @@ def pages_router(site: Site) -> APIRouter:
         return _page(overview_page(view, frame, t, site.settings.station_rows_max))
 
     @router.get("/{language}/stations/{station}")
-    async def station(language: str, station: str) -> Response:
+    async def station(language: str, station: str, request: Request) -> Response:
         t = _texts(language)
         now = now_us()
         view = await site.desk.ask_shared(("station", station), lambda v: v.station(station, now))
         if view is None:
             raise HTTPException(404, t.say("There is no station of this name."))
         mount = site.charts.mount(site.asset)
+        chart = chart_place(mount.entry, choice_of(request.url.query), t)
         cities = await site.cities()
         frame = Frame(f"/stations/{station}", view.city, cities, site.kinds, site.asset, mount.scripts)
-        return _page(station_page(view, frame, t, now // 1000, chart_place(mount.entry)))
+        return _page(station_page(view, frame, t, now // 1000, chart))
 
     return router
 

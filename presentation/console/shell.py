@@ -37,8 +37,7 @@ def page(frame: Frame, t: Texts, title: str, *main: Child, class_: str) -> str:
     body = el(
         "body",
         el("a", t.say("Skip to content"), href=f"#{ids.MAIN}", class_="skip"),
-        _head_bar(frame, t),
-        _banners(frame.city, t),
+        el("header", _head_bar(frame, t), _banners(frame.city, t)),
         el("main", *main, id=ids.MAIN, tabindex="-1", class_=class_),
         el("div", id="announce", class_="unseen", role="status", aria_live="polite"),
         _config(frame, t),
@@ -79,7 +78,7 @@ def _alternate(path: str, language: str) -> Markup:
 def _head_bar(frame: Frame, t: Texts) -> Markup:
     home = f"/{t.language}" if frame.city is None else f"/{t.language}{overview_path(frame.city.name)}"
     return el(
-        "header",
+        "div",
         el(
             "a",
             el("img", src=frame.asset["icon.svg"], alt="", width=22, height=22),

@@ -12,8 +12,9 @@ from presentation.components.alarms import alarm_list, journal_list
 from presentation.components.bar import bar
 from presentation.components.marker import hold_ms, state_of, state_text, symbol
 from presentation.components.value import is_switch, live_age, live_difference, live_value
-from presentation.console.groups import SETPOINTS, group_title, grouped
+from presentation.console.groups import SETPOINTS, TOPICS, group_title, grouped, topic_title
 from presentation.console.shell import Frame, overview_path, page
+from presentation.console.trend import Choice
 from presentation.markup import Child, el, fragment
 from presentation.texts import ABSENT, Texts
 from presentation.units import unit_text
@@ -52,7 +53,7 @@ def _heading(view: StationView, t: Texts, at: int) -> Markup:
         "div",
         el("p", path, class_="path"),
         el("h1", symbol(state, t), t.title(row.title), el("small", state_text(state, t))),
-        el("p", t.say("newest reading"), " ", age, " ", t.say("ago"), class_="read-at"),
+        el("p", t.say("newest reading"), " ", age, class_="read-at"),
         class_="heading",
         data_part="heading",
     )
@@ -104,7 +105,7 @@ def _line(point: Point, device_id: int, values: Mapping[str, float], bad: Sequen
     drawn = None
     if not point.counter and not is_switch(point):
         drawn = bar(point, value, device_id, values.get(setpoint) if setpoint else None, setpoint or "")
-    beside = _beside_setpoint(point, setpoint, device_id, values, t) if setpoint in values else None
+    beside = _beside_setpoint(point, setpoint, device_id, values, t) if point.unit == "Cel" else None
     return el(
         "div",
         el("dt", t.title(point.title)),
@@ -120,11 +121,10 @@ def _line(point: Point, device_id: int, values: Mapping[str, float], bad: Sequen
 def _beside_setpoint(
     point: Point, setpoint: str | None, device_id: int, values: Mapping[str, float], t: Texts
 ) -> Markup | None:
-    if setpoint is None:
+    if setpoint is None or setpoint not in values:
         return None
-    unit = "K" if point.unit == "Cel" else unit_text(point.unit)
     off = live_difference(values, (point.name, setpoint), device_id, t, point.decimals)
-    return el("span", t.say("off setpoint"), " ", off, " ", unit, class_="note")
+    return el("span", t.say("off setpoint"), " ", off, " K", class_="note")
 
 
 def _alarms(view: StationView, frame: Frame, t: Texts, at: int) -> Markup:
@@ -148,7 +148,7 @@ def _communities(rows: Sequence[CommunityCard], t: Texts) -> Markup:
         )
         for c in rows
     ]
-    return _table(heads, body)
+    return _table(heads, body, numbers={1, 2, 3})
 
 
 def _devices(rows: Sequence[DeviceRow], kinds: Mapping[str, SensorKind], at: int, t: Texts) -> Markup:
@@ -164,12 +164,12 @@ def _devices(rows: Sequence[DeviceRow], kinds: Mapping[str, SensorKind], at: int
         )
         for d in rows
     ]
-    return _table(heads, body)
+    return _table(heads, body, numbers={3, 4})
 
 
 def status_text(device: DeviceRow, t: Texts) -> str:
     """Return a device's place in its life and whether it says that it is connected."""
-    status = {"pending": t.say("pending"), "active": t.say("active"), "retired": t.say("retired")}
+    status = {"pending": t.say("pending"), "active": t.say("in service"), "retired": t.say("retired")}
     words = [status.get(device.status, device.status)]
     if device.online is not None:
         words.append(t.say("online") if device.online else t.say("offline"))
@@ -178,14 +178,10 @@ def status_text(device: DeviceRow, t: Texts) -> str:
     return " · ".join(words)
 
 
-def _table(heads: Sequence[str], body: Sequence[Markup]) -> Markup:
-    return el(
-        "div",
-        el(
-            "table", el("thead", el("tr", [el("th", h, scope="col") for h in heads])), el("tbody", body), class_="plain"
-        ),
-        class_="sideways",
-    )
+def _table(heads: Sequence[str], body: Sequence[Markup], numbers: set[int]) -> Markup:
+    cells = [el("th", h, scope="col", class_="number" if i in numbers else None) for i, h in enumerate(heads)]
+    table = el("table", el("thead", el("tr", cells)), el("tbody", body), class_="plain")
+    return el("div", table, class_="sideways", tabindex="0", role="group", aria_label=heads[0])
 
 
 def _section(title: str, name: str, *children: Child, beside: Child = None, class_: str = "") -> Markup:
@@ -198,6 +194,25 @@ def _section(title: str, name: str, *children: Child, beside: Child = None, clas
     )
 
 
-def chart_place(entry: Markup) -> Markup:
-    """Return where the trend is mounted, around the entry element of the chart application."""
-    return el("div", entry, id=ids.TREND_PLACE)
+def chart_place(entry: Markup, choice: Choice, t: Texts) -> Markup:
+    """Return the range and topic buttons and, under them, where the chart application is mounted.
+
+    The buttons are links: a choice can be kept and sent on. live.js follows them without leaving the page.
+    """
+    spans = {"1h": t.say("1 h"), "24h": t.say("24 h"), "48h": t.say("48 h"), "7d": t.say("7 d")}
+    topics = {topic.name: topic_title(topic.name, t) for topic in TOPICS}
+    choices = el(
+        "div",
+        _choices(t.say("Range"), "span", spans, choice.span),
+        _choices(t.say("Quantity"), "topic", topics, choice.topic.name),
+        class_="choices",
+    )
+    return el("div", choices, entry, id=ids.TREND_PLACE)
+
+
+def _choices(title: str, key: str, options: Mapping[str, str], chosen: str) -> Markup:
+    links = [
+        el("a", label, href=f"?{key}={name}", data_choice=key, aria_current="true" if name == chosen else None)
+        for name, label in options.items()
+    ]
+    return el("nav", links, aria_label=title, class_="choice")

@@ -8,24 +8,26 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, dcc, html
 
 from application.read_models import StationView, Trend
 from perception.sensor_kind import SensorKind
 from presentation import ids
-from presentation.console.groups import TOPICS, Topic, topic_named, topic_title
+from presentation.console.groups import Topic, topic_named
 from presentation.desk import Desk, now_us
 from presentation.figures import Chart, table_rows, trend_figure
 from presentation.texts import Language, Texts, as_language, texts_for
 from presentation.units import unit_text
 
 SPANS: Mapping[str, int] = {"1h": 1, "24h": 24, "48h": 48, "7d": 168}
-"""Range buttons: name → hours."""
+"""What the range buttons offer: name → hours."""
 
 DEFAULT_SPAN = "24h"
 PIXELS = 900
 REFRESH_MS = 60_000
+GRAPH_CONFIG = {"displaylogo": False, "displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"}
 _PATH = re.compile(r"^/(?P<language>[a-z]{2})/stations/(?P<station>[a-z0-9-]{3,63})/?$")
 
 Component = Any
@@ -40,6 +42,21 @@ class Place:
     station: str
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the reader chose to see."""
+
+    span: str
+    topic: Topic
+
+
+def choice_of(search: str | None) -> Choice:
+    """Return the choice that the query of an address states; what is not there or not known is the default."""
+    said = parse_qs((search or "").removeprefix("?"))
+    span = said.get("span", [DEFAULT_SPAN])[0]
+    return Choice(span if span in SPANS else DEFAULT_SPAN, topic_named(said.get("topic", [""])[0]))
+
+
 def place_of(pathname: str | None) -> Place | None:
     """Return the language and station of a page's address, None for any other page."""
     found = _PATH.match(pathname or "")
@@ -48,32 +65,27 @@ def place_of(pathname: str | None) -> Place | None:
 
 
 def mount_trend(app: Dash, desk: Desk, kinds: Mapping[str, SensorKind]) -> None:
-    """Give the application its layout and its callbacks."""
+    """Give the application its layout and its callback. What is shown stands in the page's address."""
     app.layout = html.Div(
         [
             dcc.Location(id=ids.TREND, refresh=False),
             dcc.Interval(id=ids.TREND_TICK, interval=REFRESH_MS),
-            html.Div(id=ids.TREND_BODY),
+            html.Div(dcc.Graph(id=ids.TREND_GRAPH, responsive=True, config=GRAPH_CONFIG), className="trend-graph"),
+            html.Details(id=ids.TREND_TABLE),
         ]
     )
     artist = _Artist(desk, kinds)
 
-    async def body(pathname: str | None) -> Component:
+    async def draw(pathname: str | None, search: str | None, _tick: int | None) -> tuple[Component, Component]:
         place = place_of(pathname)
-        return chart_body(texts_for(place.language)) if place else None
+        return ({}, None) if place is None else await artist.draw(place, choice_of(search))
 
-    async def draw(span: str, topic: str, _tick: int | None, pathname: str | None) -> tuple[Component, Component]:
-        place = place_of(pathname)
-        return ({}, None) if place is None else await artist.draw(place, span, topic_named(topic))
-
-    app.callback(Output(ids.TREND_BODY, "children"), Input(ids.TREND, "pathname"))(body)
     app.callback(
         Output(ids.TREND_GRAPH, "figure"),
         Output(ids.TREND_TABLE, "children"),
-        Input(ids.TREND_SPAN, "value"),
-        Input(ids.TREND_TOPIC, "value"),
+        Input(ids.TREND, "pathname"),
+        Input(ids.TREND, "search"),
         Input(ids.TREND_TICK, "n_intervals"),
-        State(ids.TREND, "pathname"),
     )(draw)
 
 
@@ -84,8 +96,9 @@ class _Artist:
         self._desk = desk
         self._kinds = kinds
 
-    async def draw(self, place: Place, span: str, topic: Topic) -> tuple[Component, Component]:
+    async def draw(self, place: Place, choice: Choice) -> tuple[Component, Component]:
         """Return the figure and its table."""
+        topic = choice.topic
         t = texts_for(place.language)
         now = now_us()
         view = await self._desk.ask_shared(("station", place.station), lambda v: v.station(place.station, now))
@@ -93,9 +106,9 @@ class _Artist:
         if view is None or kind is None or view.station.device is None:
             return {}, t.say("This station has no device.")
         device, names = view.station.device, [p for p in (*topic.points, *topic.below) if p in kind.bits]
-        start = now - SPANS.get(span, SPANS[DEFAULT_SPAN]) * 3_600_000_000
+        start = now - SPANS[choice.span] * 3_600_000_000
         trend = await self._desk.ask_shared(
-            ("trend", device, span, topic.name), lambda v: v.trend(device, names, start, now, PIXELS)
+            ("trend", device, choice.span, topic.name), lambda v: v.trend(device, names, start, now, PIXELS)
         )
         if trend is None:
             return {}, t.say("There is nothing to show.")
@@ -119,45 +132,6 @@ def chart_of(topic: Topic, kind: SensorKind, t: Texts, span: tuple[int, int], zo
     )
 
 
-def chart_body(t: Texts) -> Component:
-    """Return the controls, the chart and the place of its table."""
-    spans = {"1h": t.say("1 h"), "24h": t.say("24 h"), "48h": t.say("48 h"), "7d": t.say("7 d")}
-    topics = {topic.name: topic_title(topic.name, t) for topic in TOPICS}
-    return html.Div(
-        [
-            html.Div(
-                [
-                    _choice(ids.TREND_SPAN, t.say("Range"), spans, DEFAULT_SPAN),
-                    _choice(ids.TREND_TOPIC, t.say("What"), topics, TOPICS[0].name),
-                ],
-                className="choices",
-            ),
-            dcc.Graph(id=ids.TREND_GRAPH, className="trend-graph", responsive=True, config=_graph_config(t)),
-            html.Details([html.Summary(t.say("The chart as a table")), html.Div(id=ids.TREND_TABLE)]),
-        ]
-    )
-
-
-def _choice(id_: str, title: str, options: Mapping[str, str], chosen: str) -> Component:
-    radio = dcc.RadioItems(
-        id=id_,
-        options=[{"value": value, "label": label} for value, label in options.items()],
-        value=chosen,
-        inline=True,
-    )
-    return html.Fieldset([html.Legend(title, className="unseen"), radio], className="choice")
-
-
-def _graph_config(t: Texts) -> dict[str, object]:
-    return {
-        "displaylogo": False,
-        "displayModeBar": False,
-        "scrollZoom": False,
-        "doubleClick": "reset",
-        "locale": t.language,
-    }
-
-
 def chart_table(trend: Trend, names: Sequence[str], kind: SensorKind, t: Texts, zone: str) -> Component:
     """Return the chart's numbers as a table, newest first."""
     points = [kind.point(name) for name in names if name in trend.series]
@@ -173,4 +147,5 @@ def chart_table(trend: Trend, names: Sequence[str], kind: SensorKind, t: Texts, 
     ]
     head = html.Thead(html.Tr([html.Th(t.say("Time"), scope="col"), *heads]))
     table = html.Table([head, html.Tbody(rows)], className="plain numbers")
-    return html.Div(table, className="sideways", role="region", tabIndex="0", **{"aria-label": t.say("Trend")})
+    place = html.Div(table, className="sideways", role="group", tabIndex="0", **{"aria-label": t.say("Trend")})
+    return [html.Summary(t.say("The chart as a table")), place]

@@ -48,7 +48,7 @@ class Texts:
     @property
     def tag(self) -> str:
         """The BCP 47 tag for the lang attribute."""
-        return {"zh": "zh-CN", "en": "en"}[self.language]
+        return {"zh": "zh-CN", "en": "en-GB"}[self.language]
 
     def say(self, text: str, **values: object) -> str:
         """Return the text in this language, its {fields} filled."""
@@ -68,7 +68,8 @@ class Texts:
         if value is None:
             return ABSENT
         pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
-        return str(format_decimal(value + 0.0 if value else 0.0, format=pattern, locale=self.locale))
+        rounded = round(value, decimals) or 0.0
+        return str(format_decimal(rounded, format=pattern, locale=self.locale)).replace("-", "\u2212")
 
     def signed(self, value: float | None, decimals: int = 1) -> str:
         """Return a difference with its sign, or a dash where there is none."""
