@@ -36,7 +36,7 @@ class Season:
 SEASONS = MappingProxyType(
     {
         "cold-night": Season(
-            Title(zh="严寒期（夜间约-25℃）", en="Cold spell, nights about -25 °C"), -19.6, 5.2, 0.8, 0.2
+            Title(zh="严寒期（夜间约-25℃）", en="Cold spell, nights about -25 °C"), -20.2, 5.5, 0.8, 0.2
         ),
         "midwinter": Season(Title(zh="隆冬（日均约-12℃）", en="Midwinter, mean about -12 °C"), -12.0, 4.5, 1.6, 0.35),
         "thaw": Season(Title(zh="融雪期（日均约1℃）", en="Thaw, mean about 1 °C"), 1.0, 4.5, 1.4, 0.5),
@@ -53,9 +53,10 @@ class Climate:
         self._season = season
         self._warmer = warmer
         self._offset_s = utc_offset_s
+        # twelve hours: afternoons are short, nights are long
         periods_s = np.array([_DAY_S, _DAY_S / 2, 3.7 * _DAY_S, 6.3 * _DAY_S, 5.3 * 3600, 2.9 * 3600])
         self._omega = 2 * np.pi / periods_s
-        self._height = np.array([season.swing, -0.12 * season.swing, season.slow, 0.6 * season.slow, 0.25, 0.15])
+        self._height = np.array([season.swing, 0.12 * season.swing, season.slow, 0.6 * season.slow, 0.25, 0.15])
         self._phase = rng.uniform(0, 2 * np.pi, len(periods_s))
         self._phase[:2] = -self._omega[:2] * _WARMEST_S
 

@@ -77,6 +77,7 @@ def run_fleet(
         while not stop.is_set():
             if not outlet.connected():
                 stop.wait(_AWAY_NAP_S)
+                progress(counts)
                 continue
             _play(players, outlet, clock, counts)
             if not _play_past(past, outlet, clock(), counts):
