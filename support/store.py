@@ -43,8 +43,13 @@ class Written:
 class StoreTransaction(Protocol):
     """One open transaction. Nothing is durable until its `with` block has ended without an exception."""
 
-    def write(self, readings: Readings, roster: Roster) -> Written:
-        """Write readings of one kind, mark the rollup buckets they touch, and say which were accepted."""
+    def write(self, readings: Readings, roster: Roster, again: NDArray[np.bool_] | None = None) -> Written:
+        """Write readings of one kind, mark the rollup buckets they touch, and say which were accepted.
+
+        `again` bool[n]: rows of redelivered messages without a time of their own (network.receive
+        tells which); one that equals the device's newest stored reading is a duplicate. Rejects
+        have the `origin` of their reading, and neither topic nor payload.
+        """
 
     def reject(self, rejects: Sequence[Reject]) -> None:
         """Keep what could not be taken in."""

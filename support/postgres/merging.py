@@ -37,6 +37,26 @@ def all_stored(readings: Readings) -> Merged:
     return Merged(np.full(len(readings), STORED, np.int8), readings.values, nothing)
 
 
+def all_duplicate(readings: Readings) -> Merged:
+    """Return what it means that every reading is known already."""
+    shape = readings.values.shape
+    fate = np.full(len(readings), DUPLICATE, np.int8)
+    return Merged(fate, np.full(shape, np.nan), np.zeros(shape, np.bool_))
+
+
+def equal_to_newest(on: Link, readings: Readings) -> NDArray[np.bool_]:
+    """bool[n]: readings whose values are those of their device's newest stored reading of the week before them."""
+    points = sql.SQL(", ").join(map(sql.Identifier, readings.kind.names))
+    newest = sql.SQL(
+        "select {} from {} r where r.device_id = v.device_id and r.ts > v.ts - interval '7 days' "
+        "order by r.ts desc limit 1"
+    ).format(points, sql.Identifier(readings_name(readings.kind)))
+    stored = _looked_up(on, readings, newest, len(readings.kind.names))
+    known = ~np.isnan(stored).all(axis=1)
+    same: NDArray[np.bool_] = ((stored == readings.values) | (np.isnan(stored) & np.isnan(readings.values))).all(axis=1)
+    return known & same
+
+
 def merge(on: Link, readings: Readings) -> Merged:
     """Store readings, no two of one device and time, some of which may be stored already."""
     columns = points_present(readings)
@@ -121,18 +141,23 @@ def _parameters(readings: Readings, columns: NDArray[np.intp]) -> list[Packed]:
 
 
 def _stored_values(on: Link, readings: Readings, columns: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return the stored values of these readings' columns, row by row; NaN where there is none.
-
-    OFFSET 0 keeps the planner from anything but one look-up by key for each row.
-    """
+    """Return the stored values of these readings' columns, row by row; NaN where there is none."""
     points = sql.SQL(", ").join(sql.Identifier(readings.kind.names[c]) for c in columns)
+    same_key = sql.SQL("select {} from {} r where r.device_id = v.device_id and r.ts = v.ts offset 0").format(
+        points, sql.Identifier(readings_name(readings.kind))
+    )  # OFFSET 0 keeps the planner from anything but one look-up by key for each row
+    return _looked_up(on, readings, same_key, len(columns))
+
+
+def _looked_up(on: Link, readings: Readings, query: sql.Composable, width: int) -> NDArray[np.float64]:
+    """Ask for each reading, as row `v` of its query; NaN where there is no answer."""
     statement = sql.SQL(
         "select v.place, t.* from unnest(%b::int4[], %b::timestamptz[]) with ordinality v (device_id, ts, place) "
-        "cross join lateral (select {} from {} r where r.device_id = v.device_id and r.ts = v.ts offset 0) t"
-    ).format(points, sql.Identifier(readings_name(readings.kind)))
+        "cross join lateral ({}) t"
+    ).format(query)
     keys = [array(INT4, readings.device_id), array(TIMESTAMPTZ, readings.ts)]
     rows = on.execute(statement, keys, binary=True).fetchall()
-    stored = np.full((len(readings), len(columns)), np.nan)
+    stored = np.full((len(readings), width), np.nan)
     if rows:
         table = np.array(rows, np.float64)
         stored[table[:, 0].astype(np.intp) - 1] = table[:, 1:]

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+import numpy as np
 import psycopg
+from numpy.typing import NDArray
 from psycopg import errors, sql
 from psycopg.adapt import Buffer, Dumper
 from psycopg.conninfo import make_conninfo
@@ -21,7 +23,7 @@ from support.postgres import announcements, rosters, rows
 from support.postgres.accounts import account, conflicts, joined, ledger_columns, rounds, touched
 from support.postgres.connect import Lock, make_engine, options, store_down, try_lock
 from support.postgres.faults import in_store_words
-from support.postgres.merging import Merged, all_stored, as_readings, merge
+from support.postgres.merging import Merged, all_duplicate, all_stored, as_readings, equal_to_newest, merge
 from support.postgres.packing import INT8, Packed, array, copy_block, mark_block, points_present
 from support.postgres.partitions import ensure_weeks, weeks_of
 from support.store import FencedError, Row, StoreDownError, Written
@@ -175,15 +177,14 @@ class PostgresTransaction:
         self._link = link
         self._ensure = ensure
 
-    def write(self, readings: Readings, roster: Roster) -> Written:
+    def write(self, readings: Readings, roster: Roster, again: NDArray[np.bool_] | None = None) -> Written:
         """Write readings of one kind, mark the buckets they touch, and say which were accepted.
 
         The Rejects are the conflicts; their `origin` names the delivery whose topic and payload belong to them.
         """
         with in_store_words():
             self._ensure(readings, anew=False)
-            parts = [(places, self._write_round(readings.take(places))) for places in rounds(readings)]
-            merged = joined(parts, readings) if parts else all_stored(readings)
+            merged = self._settle(readings, again)
             accepted = as_readings(readings, merged)
             self._mark(accepted)
         return Written(accepted, account(readings, merged, roster), conflicts(readings, merged, roster))
@@ -209,6 +210,18 @@ class PostgresTransaction:
         """Write rows of fixed tables; times may be epoch microseconds."""
         with in_store_words():
             rows.put(self._link, rows_)
+
+    def _settle(self, readings: Readings, again: NDArray[np.bool_] | None) -> Merged:
+        parts: list[tuple[NDArray[np.intp], Merged]] = []
+        rest = np.arange(len(readings))
+        if again is not None and again.any():
+            asked = np.flatnonzero(again)
+            known = asked[equal_to_newest(self._link, readings.take(asked))]
+            parts.append((known, all_duplicate(readings.take(known))))
+            rest = np.setdiff1d(rest, known)
+        places = (rest[nth] for nth in rounds(readings.take(rest)))
+        parts.extend((chosen, self._write_round(readings.take(chosen))) for chosen in places)
+        return joined(parts, readings)
 
     def _write_round(self, readings: Readings) -> Merged:
         try:

@@ -169,6 +169,16 @@ def test_equal_keys_in_one_batch_go_one_after_another(database, store, roster):
     assert written.rejects[0].origin == 3
 
 
+def test_a_redelivered_message_without_a_time_is_known_by_its_values(database, store, roster):
+    write(store, roster, (1, 0, {OUTDOOR: 1.0, SUPPLY: 45.0}), (2, 0, {OUTDOOR: 1.0}))
+    came = readings((1, 3, {OUTDOOR: 1.0, SUPPLY: 45.0}), (2, 3, {OUTDOOR: 1.5}), (3, 3, {OUTDOOR: 1.0}))
+    with store.transaction() as tx:
+        again = tx.write(came, roster, np.array([True, True, True])).tallies
+    assert again == {"dev-1": Tally(1, duplicate=1), "dev-2": Tally(1, stored=1), "dev-3": Tally(1, stored=1)}
+    with store.transaction() as tx:  # for the first time: nothing is known of a message that was not redelivered
+        assert tx.write(came, roster, np.array([False, True, True])).tallies["dev-1"].stored == 1
+
+
 SECONDS = st.sampled_from((0.0, 10.0, 20.0))
 VALUES = st.dictionaries(st.sampled_from((OUTDOOR, SUPPLY, RETURN)), st.sampled_from((1.0, 2.0)), min_size=1)
 

@@ -1,0 +1,111 @@
+"""Packing into PostgreSQL's binary formats, read back byte by byte, and the rounds of equal keys."""
+
+import struct
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perception.point import Point, Title
+from perception.readings import Readings
+from perception.sensor_kind import SensorKind
+from support.postgres.accounts import rounds, touched
+from support.postgres.packing import FLOAT8, INT4, TIMESTAMPTZ, array, copy_block, mark_block, points_present
+
+TITLE = Title(zh="点", en="Point")
+KIND = SensorKind(
+    name="demo_meter",
+    title=TITLE,
+    interval_s=10,
+    points=tuple(Point(name=name, title=TITLE, unit="1", low=0, high=1) for name in "abc"),
+)
+PG_EPOCH_US = 946_684_800_000_000
+CELLS = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False))
+ROWS = st.lists(
+    st.tuples(st.integers(1, 3), st.integers(0, 3), st.tuples(CELLS, CELLS, CELLS), st.integers(0, 7)), max_size=12
+)
+
+
+def readings_of(rows):
+    values = np.array([row[2] for row in rows], np.float64).reshape(len(rows), 3)
+    return Readings(
+        KIND,
+        np.array([row[0] for row in rows], np.int32),
+        np.array([row[1] for row in rows], np.int64) + PG_EPOCH_US,
+        np.full(len(rows), PG_EPOCH_US + 5),
+        values,
+        np.array([row[3] for row in rows], np.int64),
+        np.arange(len(rows)),
+    )
+
+
+def unpacked(block):
+    """Read a COPY block the slow way: rows of fields, each its bytes or None."""
+    assert block.startswith(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+    place, rows = 19, []
+    while True:
+        (fields,) = struct.unpack_from(">h", block, place)
+        place += 2
+        if fields == -1:
+            assert place == len(block)
+            return rows
+        row = []
+        for _ in range(fields):
+            (length,) = struct.unpack_from(">i", block, place)
+            place += 4
+            row.append(None if length == -1 else block[place : place + length])
+            place += max(length, 0)
+        rows.append(row)
+
+
+@given(ROWS)
+def test_a_copy_block_holds_every_value_and_only_nulls_are_short(rows):
+    readings = readings_of(rows)
+    columns = points_present(readings)
+    back = unpacked(copy_block(readings, columns))
+    assert len(back) == len(rows)
+    for (device, second, values, quality), fields in zip(rows, back, strict=True):
+        assert fields[0] == struct.pack(">i", device)
+        assert fields[1] == struct.pack(">q", second)
+        assert fields[2] == struct.pack(">q", 5)
+        assert fields[3:-1] == [None if values[c] is None else struct.pack(">d", values[c]) for c in columns]
+        assert fields[-1] == struct.pack(">q", quality)
+
+
+@given(st.lists(CELLS, min_size=1))
+def test_an_array_of_numbers_has_nulls_where_numbers_are_missing(cells):
+    packed = array(FLOAT8, np.array(cells, np.float64)).data
+    dimensions, flags, oid, length, lower = struct.unpack_from(">iiiii", packed)
+    assert (dimensions, flags, oid, length, lower) == (1, int(None in cells), FLOAT8, len(cells), 1)
+    body = b"".join(
+        struct.pack(">i", -1) if cell is None else struct.pack(">id", 8, cell) for cell in cells
+    )  # fmt: skip
+    assert packed[20:] == body
+
+
+def test_arrays_of_ids_and_times():
+    assert array(INT4, np.array([7], np.int32)).data[20:] == struct.pack(">ii", 4, 7)
+    assert array(TIMESTAMPTZ, np.array([PG_EPOCH_US + 9])).data[20:] == struct.pack(">iq", 8, 9)
+
+
+def test_a_block_of_marks():
+    block = mark_block("demo_meter", np.array([7], np.int32), np.array([PG_EPOCH_US], np.int64))
+    assert unpacked(block) == [[b"demo_meter", struct.pack(">i", 7), struct.pack(">q", 0)]]
+
+
+@given(ROWS)
+def test_rounds_hold_each_row_once_and_equal_keys_in_order(rows):
+    readings = readings_of(rows)
+    found = rounds(readings)
+    assert sorted(int(place) for places in found for place in places) == list(range(len(rows)))
+    for number, places in enumerate(found):
+        keys = [rows[place][:2] for place in places]
+        assert len(set(keys)) == len(keys)
+        for place in places:
+            assert sum(rows[other][:2] == rows[place][:2] for other in range(place)) == number
+
+
+def test_touched_buckets_begin_on_ten_minutes():
+    device_id, bucket = touched(readings_of([(2, 0, (1, 1, 1), 0), (2, 1, (1, 1, 1), 0), (1, 0, (1, 1, 1), 0)]))
+    assert device_id.tolist() == [1, 2]
+    assert bucket.tolist() == [PG_EPOCH_US, PG_EPOCH_US]
