@@ -13,14 +13,15 @@ from tsdownsample import M4Downsampler
 
 from application.blanks import listed
 from application.hold import hold_us
-from application.instants import SECOND
+from application.instants import DAY, HOUR, MINUTE, SECOND
 from application.read_models import Trend
 from perception.sensor_kind import SensorKind
-from support.columns import SECONDS, Width
 from support.store import Series
 
 INSTANTS_PER_PIXEL = 2
 FEWEST_PIXELS = 16
+RAW = "raw"
+_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _PER_BIN = 4
 """M4 picks four samples from each bin."""
 
@@ -50,9 +51,8 @@ def drawn(device: str, kind: SensorKind, interval_s: float, series: Series, pixe
 def _holds(kind: SensorKind, interval_s: float, series: Series) -> NDArray[np.int64]:
     """int64[points]: how long each point of the series holds; at least one and a half buckets of a rollup."""
     holds: NDArray[np.int64] = hold_us(kind, np.array([interval_s]))[0][[kind.bits[p] for p in series.points]]
-    if series.width in SECONDS:
-        holds = np.maximum(holds, SECONDS[Width(series.width)] * 3 * SECOND // 2)
-    return holds
+    bucket = 0 if series.width == RAW else int(series.width[:-1]) * _UNITS[series.width[-1]]
+    return np.maximum(holds, bucket * 3 // 2)
 
 
 def _held(series: Series, holds: NDArray[np.int64]) -> Series:
@@ -92,7 +92,7 @@ def _picked(series: Series, most: int) -> NDArray[np.intp]:
     share = most // max(len(series.points), 1)
     if share < 2 * _PER_BIN:
         return np.linspace(0, len(series.ts) - 1, most).astype(np.intp)
-    low_high = ((series.mean[:, p],) if series.width == "raw" else (series.low[:, p], series.high[:, p])
+    low_high = ((series.mean[:, p],) if series.width == RAW else (series.low[:, p], series.high[:, p])
                 for p in range(len(series.points)))  # fmt: skip
     return np.unique(np.concatenate([_of_point(series.ts, columns, share) for columns in low_high]))
 

@@ -26,7 +26,7 @@ from application.read_models import (
     Trend,
 )
 from application.rule import Rule
-from application.trend import drawn, most_instants
+from application.trend import RAW, drawn, most_instants
 from perception.sensor_kind import SensorKind
 from support.store import ReadingReader, StoreDownError
 
@@ -101,6 +101,8 @@ class Views:
             if found is None or kind is None or not start < stop:
                 return None
             chosen = tuple(dict.fromkeys(p for p in points if p in kind.bits))
+            if not chosen:
+                return Trend(device, RAW, (), {})
             series = self._reader.series(on, kind, found.device_id, chosen, (start, stop), most_instants(pixels))
         return drawn(device, kind, found.interval_s or kind.interval_s, series, pixels)
 
