@@ -213,8 +213,10 @@ class PublicViews:
         ]
 
     def _rows(self, query: Any, values: Mapping[str, object]) -> Sequence[RowMapping]:
+        # A NUL byte is no text to PostgreSQL; what contains one names nothing.
+        sent = {k: v.replace("\0", "\ufffd") if isinstance(v, str) else v for k, v in values.items()}
         try:
-            return self._read(query, values)
+            return self._read(query, sent)
         except (OperationalError, InterfaceError, PoolTimeoutError) as err:
             raise StoreDownError(f"the database cannot be read: {err}") from err
 
@@ -224,7 +226,6 @@ class PublicViews:
 
 
 def _plain(words: str) -> str:
-    # A NUL byte is no text to PostgreSQL, and nobody types one.
     return " ".join(words.replace("\0", " ").split())[:80]
 
 
