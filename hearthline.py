@@ -13,11 +13,15 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+import application.commands
+import network.commands
+import simulators.commands
+import support.commands.verbs
 from application.settings import WatchClock, WatchSettings
 from network.settings import BrokerSettings
 from perception.kinds import load_kinds
@@ -25,7 +29,7 @@ from perception.sensor_kind import SensorKind
 from presentation.settings import ConsoleSettings, PortalSettings
 from simulators.settings import SimulateSettings
 from support.commands.listing import show
-from support.commands.verbs import AsJson, DeviceName, Ports, register
+from support.commands.verbs import AsJson
 from support.configuration import load, rows, without_password
 from support.home import Home, default_home, open_home
 from support.set_up import CONFIGURATION_EXIT, ConfigurationError
@@ -35,13 +39,20 @@ from support.stopping import SUPERVISOR_PID, await_turn, die_with_supervisor, st
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from network.link import Tally
     from perception.catalogue import Catalogue
     from perception.roster import Roster
+    from support.commands.catalogue import Cast
+    from support.commands.doctor import Check
 
 CHECKOUT = Path(__file__).resolve().parent
 CONFIGS = CHECKOUT / "configs"
 SETTINGS_FILE = CONFIGS / "hearthline.toml"
 LOOPBACK = "127.0.0.1"
+BROKER_REMARKS = {
+    True: "the embedded broker keeps everything in memory: a restart of it forgets what was not delivered",
+    False: "the broker at broker.url guarantees what its own configuration does: see configs/broker",
+}
 
 
 class Settings(BaseSettings):
@@ -158,6 +169,103 @@ def heartbeat(name: str) -> Callable[..., None]:
     return Heartbeat(home().run, name).beat
 
 
+def live(city: str, device_id: int, within_s: float) -> int | None:
+    """Listen for a live frame of a device; return the time of its reading."""
+    return network.commands.live_frame(settings().broker.address, city, device_id, within_s)
+
+
+def require_active(device: str) -> None:
+    """Raise CatalogueError, saying what to do, unless a device may report."""
+    from support.commands import catalogue
+
+    catalogue.require_active(engine("verb"), device)
+
+
+def tally(device: str) -> "Tally":
+    """Return the ledger of a device."""
+    from support.commands import facts
+
+    return facts.tally_of(engine("verb"), device)
+
+
+def prepare() -> str:
+    """Wait for the turn, then bring the tables up to date; return a remark on the portal's role."""
+    from support.commands.processes import prepare as spine
+
+    await_turn()
+    return spine(database_url(), kinds(), portal_password())
+
+
+def cities(stations: int | None = None, number: int = 1) -> "Catalogue":
+    """Return the cities of configs/cities, or a made-up one of so many stations."""
+    from perception.seed_files import load_catalogue
+    from simulators.city import generate_city
+
+    return load_catalogue(CONFIGS / "cities") if stations is None else generate_city(stations, number)
+
+
+def cast(stations: int | None) -> "Cast":
+    """Wait for the turn, then return what there is to play."""
+    from support.commands import catalogue
+
+    await_turn()
+    return catalogue.cast(engine("simulate"), stations)
+
+
+def checks() -> "list[Check]":
+    """Return what `doctor` looks at."""
+    from application.commands import tuned_rules
+    from support.commands import doctor as ward
+    from support.commands.running import listeners
+    from support.home import is_owned
+
+    def check(name: str, look: Callable[[], object], remedy: str, *, optional: bool = False) -> ward.Check:
+        def looked() -> str:
+            try:
+                return str(look())
+            except Exception as err:
+                raise ward.NotWellError(str(err) or type(err).__name__) from err
+
+        return ward.Check(name, looked, remedy, optional)
+
+    def free_ports() -> str:
+        return ward.ports(listeners(web(), broker=own_broker()), running=is_owned(home()))
+
+    def link() -> str:
+        return ward.broker(settings().broker.address.host, settings().broker.address.port)
+
+    return [
+        check("python", ward.python, "install Python 3.11 or newer, then: make run"),
+        check("settings", lambda: settings() and SETTINGS_FILE, "correct what is listed"),
+        check("home", lambda: home().root, "choose another folder with HEARTHLINE_HOME"),
+        check("disk", lambda: ward.disk(home()), "make some room, or move HEARTHLINE_HOME"),
+        check("memory", ward.memory, "end something else: 2 GiB are comfortable"),
+        check("kinds", lambda: ", ".join(kinds()), "correct the file that is named"),
+        check("rules", lambda: f"{len(tuned_rules(rules_file()))} rules", f"correct {rules_file()}"),
+        check("cities", lambda: f"{len(cities().stations)} stations", "correct the file that is named"),
+        check("ports", free_ports, "see there"),
+        check("database", lambda: ward.database(partial(engine, "verb")), "hearthline run, or set database.url"),
+        check("broker", link, "hearthline run, or set broker.url"),
+        check("what the broker keeps", lambda: BROKER_REMARKS[settings().broker.embedded], ""),
+        check(
+            "mosquitto_pub", partial(ward.program, "mosquitto_pub"), "apt-get install mosquitto-clients", optional=True
+        ),
+        check("chromium", partial(ward.program, "chromium"), "for tests: apt-get install chromium", optional=True),
+    ]
+
+
+def web() -> dict[str, tuple[str, int]]:
+    """Return where the web applications listen."""
+    told = settings()
+    return {"console": (told.console.host, told.console.port), "portal": (told.portal.host, told.portal.port)}
+
+
+def own_broker() -> str | None:
+    """Return where our own broker listens, if there is one."""
+    told = settings().broker
+    return f"{LOOPBACK}:{told.port}" if told.embedded else None
+
+
 app = typer.Typer(
     name="hearthline",
     help="Hearthline: an open-source smart heat network.",
@@ -171,7 +279,32 @@ rejects = typer.Typer(help="What could not be taken in.", no_args_is_help=True)
 config = typer.Typer(help="The settings.", no_args_is_help=True)
 for _name, _group in (("serve", serve), ("devices", devices), ("rejects", rejects), ("config", config)):
     app.add_typer(_group, name=_name)
-register(app, devices, rejects, Ports(home, partial(engine, "verb"), kinds, addresses, actor))
+
+_VERB = partial(engine, "verb")
+support.commands.verbs.register(
+    app,
+    devices,
+    rejects,
+    support.commands.verbs.Ports(home, _VERB, kinds, addresses, actor, prepare, cities, checks),
+)
+network.commands.register(app, devices, network.commands.Ports(lambda: settings().broker, roster, clock))
+application.commands.register(app, application.commands.Ports(rules_file, _VERB, kinds, live, show))
+simulators.commands.register(
+    app,
+    simulators.commands.Ports(
+        settings=lambda: settings().simulate,
+        address=lambda: settings().broker.address,
+        kinds=kinds,
+        recordings=CONFIGS / "recordings",
+        clock=clock,
+        stop=stop_event,
+        heartbeat=partial(heartbeat, "simulate"),
+        cast=cast,
+        require_active=require_active,
+        tally=tally,
+        show=show,
+    ),
+)
 
 
 @app.command()
@@ -180,29 +313,10 @@ def run() -> None:
     from support.commands import running
     from support.postgres.household import Household
 
-    told = settings()
-    web = {"console": (told.console.host, told.console.port), "portal": (told.portal.host, told.portal.port)}
-    ours = f"{LOOPBACK}:{told.broker.port}" if told.broker.embedded else None
-    socket = Household(home().root).socket_folder / ".s.PGSQL.5432" if told.database.embedded else None
-    plan = running.programs(home(), web, database_socket=socket, broker=ours)
-    sys.exit(running.run(home(), plan, running.listeners(web, broker=ours), addresses(with_secrets=False)))
-
-
-@app.command()
-def broker() -> None:
-    """Be the embedded broker, in the foreground."""
-    from network.broker import run_broker
-
-    told = settings().broker
-    run_broker(told.port, max_payload_bytes=told.max_payload_bytes, backlog_mib=told.backlog_mib)
-
-
-@app.command()
-def postgres() -> None:
-    """Be the embedded PostgreSQL, in the foreground."""
-    from support.postgres.server import prepare
-
-    prepare(home().root).execute()
+    ours = own_broker()
+    socket = Household(home().root).socket_folder / ".s.PGSQL.5432" if settings().database.embedded else None
+    plan = running.programs(home(), web(), database_socket=socket, broker=ours)
+    sys.exit(running.run(home(), plan, running.listeners(web(), broker=ours), addresses(with_secrets=False)))
 
 
 @app.command()
@@ -272,59 +386,14 @@ def serve_portal() -> None:
     spine(create_portal(views, told), told.host, told.port)
 
 
-@app.command()
-def seed(
-    stations: Annotated[int | None, typer.Option(min=3, help="Make up a city of so many stations instead.")] = None,
-    number: Annotated[int, typer.Option("--seed", help="Which city: the same number makes the same one.")] = 1,
-    if_empty: Annotated[bool, typer.Option("--if-empty", help="Do nothing when there is a city already.")] = False,
-) -> None:
-    """Bring the tables up to date and the catalogue in, from configs/cities; safe to repeat."""
-    from support.commands import catalogue, processes
+@config.command("check")
+def config_check() -> None:
+    """Check settings, kinds, rules and city files; every problem is named."""
+    from application.commands import tuned_rules
+    from perception.seed_files import load_catalogue
 
-    def load() -> "Catalogue":
-        from perception.seed_files import load_catalogue
-        from simulators.city import generate_city
-
-        return load_catalogue(CONFIGS / "cities") if stations is None else generate_city(stations, number)
-
-    await_turn()
-    typer.echo(processes.prepare(database_url(), kinds(), portal_password()))
-    typer.echo(catalogue.seed(engine("seed"), load, actor(), only_if_empty=if_empty))
-
-
-@app.command()
-def simulate(
-    stations: Annotated[int | None, typer.Option(min=1, help="Only so many of the simulated stations.")] = None,
-) -> None:
-    """Play every simulated device and the recordings; on a new database their past as well."""
-    from simulators.commands import simulate as spine
-    from support.commands import catalogue
-
-    told, stop, beat = settings(), stop_event(), heartbeat("simulate")
-    await_turn()
-    cast = catalogue.cast(engine("simulate"), stations)
-    spine(
-        cast.catalogue, kinds(), told.simulate, told.broker.address, CONFIGS / "recordings", clock, stop, beat,
-        simulated=cast.devices, is_new=cast.is_new,
-    )  # fmt: skip
-
-
-@devices.command("watch")
-def devices_watch(name: DeviceName) -> None:
-    """Print each message of a device as it arrives: decoded, or why it would be rejected. Ctrl-C ends it."""
-    from network.commands import messages, watch
-    from network.receive import receive
-
-    for line in watch(messages(settings().broker.address, name, clock), roster, receive):
-        typer.echo(line)
-
-
-@app.command()
-def rules(as_json: AsJson = False) -> None:
-    """Show the rules with their parameters."""
-    from application.commands import rule_rows, tuned_rules
-
-    show(rule_rows(tuned_rules(rules_file())), as_json)
+    settings(), kinds(), tuned_rules(rules_file()), load_catalogue(CONFIGS / "cities")
+    typer.echo("settings, kinds, rules and cities are fine")
 
 
 @config.command("show")

@@ -1,20 +1,60 @@
-"""Verbs of the command line that speak for the network: what a device sends, as it arrives."""
+"""Verbs of the command line that speak for the network: the embedded broker, and what a device sends as it arrives."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Annotated
 
-from network.address import Address
-from network.link import Batch, Delivery
-from network.topics import ROOT
-from perception.readings import Readings, Reject
-from perception.roster import Roster
+import msgspec
+import typer
 
-Interpret = Callable[[Sequence[Delivery], Roster, int], Batch]
+from network.topics import ROOT, live
+
+if TYPE_CHECKING:
+    from network.address import Address
+    from network.link import Batch, Delivery
+    from network.settings import BrokerSettings
+    from perception.readings import Readings, Reject
+    from perception.roster import Roster
+
+    Interpret = Callable[[Sequence[Delivery], Roster, int], Batch]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the verbs work on; each is made when it is asked for."""
+
+    settings: Callable[[], BrokerSettings]
+    roster: Callable[[], Roster]
+    clock: Callable[[], int]
+
+
+def register(app: typer.Typer, devices: typer.Typer, ports: Ports) -> None:
+    """Put the verbs on the command line."""
+
+    @app.command()
+    def broker() -> None:
+        """Be the embedded broker, in the foreground."""
+        from network.broker import run_broker
+
+        told = ports.settings()
+        run_broker(told.port, max_payload_bytes=told.max_payload_bytes, backlog_mib=told.backlog_mib)
+
+    @devices.command("watch")
+    def devices_watch(name: Annotated[str, typer.Argument(help="Name of the device.")]) -> None:
+        """Print each message of a device as it arrives: decoded, or why it would be rejected. Ctrl-C ends it."""
+        from network.receive import receive
+
+        for line in watch(messages(ports.settings().address, name, ports.clock), ports.roster, receive):
+            typer.echo(line)
 
 
 def messages(address: Address, device: str, clock: Callable[[], int]) -> Iterator[Delivery]:
     """Yield every message of a device as it arrives, for ever; retained ones first. Closes its link when closed."""
+    from network.link import Delivery
     from network.mqtt import LiveFeed
 
     queue: SimpleQueue[Delivery] = SimpleQueue()
@@ -67,3 +107,23 @@ def _reject(reject: Reject) -> str:
 
 def _clock_time(at: int) -> str:
     return datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def live_frame(address: Address, city: str, device_id: int, within_s: float) -> int | None:
+    """Listen for a live frame that holds a reading of a device; return that reading's time, None when none came."""
+    from network.mqtt import LiveFeed
+
+    found: SimpleQueue[int] = SimpleQueue()
+
+    def look(_topic: str, payload: bytes) -> None:
+        for row in msgspec.json.decode(payload).get("rows", ()):
+            if row[0] == device_id:
+                found.put(row[1] * 1000)
+
+    feed = LiveFeed(address, live(city), look)
+    try:
+        return found.get(timeout=within_s)
+    except Empty:
+        return None
+    finally:
+        feed.close()

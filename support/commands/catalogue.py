@@ -97,6 +97,19 @@ def add(
     return f"device {device.name} ({device.kind}, id {device_id}) is active{made}; it may report at once"
 
 
+def require_active(engine: Engine, name: str) -> None:
+    """Raise CatalogueError, saying what to do, unless a device of this name may report."""
+    with engine.connect() as on:
+        found = next((d for d in list_devices(on) if d.name == name), None)
+    if found is None:
+        raise CatalogueError(
+            f"no device is named {name}. Add it first: "
+            f"hearthline devices add {name} --kind heat_substation --station {name} --new-station"
+        )
+    if found.status is not DeviceStatus.ACTIVE:
+        raise CatalogueError(f"device {name} is {found.status}: hearthline devices approve {name}")
+
+
 def change_status(engine: Engine, name: str, status: DeviceStatus, actor: str, station: str | None = None) -> str:
     """Approve or retire a device. Raises CatalogueError."""
     with engine.begin() as on:

@@ -1,7 +1,8 @@
 """The verbs that speak for support, put on a command line. What they need they are given as ports."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,9 @@ from support.home import Home
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from perception.catalogue import Catalogue
+    from support.commands.doctor import Check
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 DeviceName = Annotated[str, typer.Argument(help="Name of the device.")]
 OneDevice = Annotated[str | None, typer.Option("--device", help="Only of this device.")]
@@ -21,13 +25,20 @@ OneDevice = Annotated[str | None, typer.Option("--device", help="Only of this de
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the verbs work on; each is made when it is asked for. `addresses(secret)`: with passwords or without."""
+    """What the verbs work on; each is made when it is asked for. `addresses(secret)`: with passwords or without.
+
+    `prepare` waits for its turn, then brings the tables up to date and returns a remark. `load` reads
+    the cities of configs, or makes up one of so many stations. `checks` are doctor's.
+    """
 
     home: Callable[[], Home]
     engine: Callable[[], "Engine"]
     kinds: Callable[[], Mapping[str, SensorKind]]
     addresses: Callable[[bool], Mapping[str, str]]
     actor: Callable[[], str]
+    prepare: Callable[[], str]
+    load: "Callable[[int | None, int], Catalogue]"
+    checks: "Callable[[], Sequence[Check]]"
 
 
 def register(app: typer.Typer, devices: typer.Typer, rejects: typer.Typer, ports: Ports) -> None:
@@ -36,6 +47,7 @@ def register(app: typer.Typer, devices: typer.Typer, rejects: typer.Typer, ports
     _about_facts(app, rejects, ports)
     _about_devices(devices, ports)
     _about_kinds(app, ports)
+    _about_health(app, ports)
 
 
 def _about_the_run(app: typer.Typer, ports: Ports) -> None:
@@ -61,6 +73,37 @@ def _about_the_run(app: typer.Typer, ports: Ports) -> None:
         if what not in known:
             raise typer.BadParameter(f"there are {', '.join(known)}")
         typer.echo(known[what])
+
+
+def _about_health(app: typer.Typer, ports: Ports) -> None:
+    @app.command()
+    def doctor(as_json: AsJson = False) -> None:
+        """Check every dependency and setting; each line that is not well says what to do."""
+        from support.commands.doctor import examine
+
+        told = examine(ports.checks())
+        show(told, as_json)
+        raise typer.Exit(0 if all(row["ok"] or row["optional"] for row in told) else 1)
+
+    @app.command()
+    def postgres() -> None:
+        """Be the embedded PostgreSQL, in the foreground."""
+        from support.postgres.server import prepare
+
+        prepare(ports.home().root).execute()
+
+    @app.command()
+    def seed(
+        stations: Annotated[int | None, typer.Option(min=3, help="Make up a city of so many stations.")] = None,
+        number: Annotated[int, typer.Option("--seed", help="Which made-up city: the same number, the same city.")] = 1,
+        if_empty: Annotated[bool, typer.Option("--if-empty", help="Only where there is no city yet.")] = False,
+    ) -> None:
+        """Bring the tables up to date and the catalogue in, from configs/cities; safe to repeat."""
+        from support.commands import catalogue
+
+        typer.echo(ports.prepare())
+        load = partial(ports.load, stations, number)
+        typer.echo(catalogue.seed(ports.engine(), load, ports.actor(), only_if_empty=if_empty))
 
 
 def _about_facts(app: typer.Typer, rejects: typer.Typer, ports: Ports) -> None:
