@@ -6,10 +6,11 @@ station because one value came alone.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, Table, func, select, tuple_
 
 from application.hold import hold_us
 from application.instants import microseconds, moment
@@ -52,7 +53,7 @@ def last_of_each_point(
     points bool[n, points]: which points of which device.
     """
     keys = _keys(on, kind, device_ids, points, span)
-    table = readings_table(kind)
+    table = _table(kind)
     columns = table.c.device_id, table.c.ts, table.c.received_at, table.c.quality
     query = select(*columns, *(table.c[name] for name in kind.names)).order_by(table.c.ts)
     rows = on.execute(query.where(tuple_(table.c.device_id, table.c.ts).in_(keys))).all() if keys else []
@@ -71,7 +72,7 @@ def _keys(
     on: Connection, kind: SensorKind, device_ids: NDArray[np.int32], points: NDArray[np.bool_], span: tuple[int, int]
 ) -> list[tuple[int, object]]:
     """Return (device_id, ts) of the readings that carry the last value of each point asked for."""
-    table = readings_table(kind)
+    table = _table(kind)
     start, stop = moment(span[0]), moment(span[1])
     asked = [name for name, column in zip(kind.names, points.T, strict=True) if column.any()]
     last = (func.max(table.c.ts).filter(table.c[name].is_not(None)) for name in asked)
@@ -81,3 +82,9 @@ def _keys(
         .group_by(table.c.device_id)
     )
     return sorted({(row[0], ts) for row in on.execute(query) for ts in row[1:] if ts is not None})
+
+
+@lru_cache(maxsize=64)
+def _table(kind: SensorKind) -> Table:
+    """Return a kind's table, the same one each time: only then SQLAlchemy finds the statements it has compiled."""
+    return readings_table(kind)
