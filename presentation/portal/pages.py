@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from application.answer import Limits, Verdict, answer
+from application.answer import Limits, Verdict, Why, answer
 from application.public import Availability, CommunityNow, DistrictCard, History, PublicCity, PublicViews
 from perception.point import Title
 from presentation.portal.chart import gaps, trend
@@ -177,7 +177,7 @@ def community_context(now: CommunityNow, history: History, limits: Limits, t: Te
         "water": now.water,
         "at": now.at,
         "found": found,
-        "aged": found.age_s is not None and found.age_s > limits.stale_after_s,
+        "aged": found.why is Why.TOO_OLD,
         "words": words(now, found, limits, t),
         "chart": trend(history, zone, t, summary(history, zone, t)),
         "gaps": bool(gaps(history.supply)),
