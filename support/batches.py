@@ -4,8 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from network.link import Batch, Delivery, Tally
-from perception.readings import Reject
+from network.receive import unstamped_again
+from perception.readings import Readings, Reject
 
 
 def portions(deliveries: Sequence[Delivery], most_bytes: int) -> Iterator[Sequence[Delivery]]:
@@ -28,6 +32,13 @@ def tallied(batch: Batch, fates: Sequence[Mapping[str, Tally]]) -> dict[str, Tal
     for device, count in batch.rejected.items():
         total.setdefault(device, Counter()).update(received=count, rejected=count)
     return {device: Tally(**counts) for device, counts in total.items()}
+
+
+def redelivered(readings: Readings, deliveries: Sequence[Delivery]) -> NDArray[np.bool_] | None:
+    """Return which readings came again and carry no time of their own to be known by; None when none can be."""
+    if not any(delivery.redelivered for delivery in deliveries):
+        return None
+    return unstamped_again(readings, deliveries)
 
 
 def with_origin(reject: Reject, deliveries: Sequence[Delivery]) -> Reject:

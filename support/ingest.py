@@ -17,7 +17,7 @@ from network.link import Batch, Delivery, Inlet, LinkDownError, Outlet, Tally
 from perception.readings import Readings, Reason, Reject
 from perception.roster import Roster
 from support.answers import Answers
-from support.batches import portions, tallied, with_origin
+from support.batches import portions, redelivered, tallied, with_origin
 from support.listening import Listening
 from support.live import LiveFrames
 from support.metrics import IngestMetrics
@@ -186,7 +186,7 @@ class _Shift(Generic[State]):
         rejects = list(batch.rejects)
 
         def write(tx: StoreTransaction) -> Mapping[str, Readings]:
-            written = [tx.write(readings, self._roster) for readings in batch.readings.values() if len(readings)]
+            written = [tx.write(r, self._roster, redelivered(r, deliveries)) for r in batch.readings.values() if len(r)]
             tallies.update(tallied(batch, [w.tallies for w in written]))
             rejects[:] = [*batch.rejects, *(with_origin(r, deliveries) for w in written for r in w.rejects)]
             tx.reject(rejects)

@@ -6,11 +6,12 @@ from threading import Event
 import pytest
 
 from network.link import Batch, Delivery, Tally
+from network.receive import receive
 from perception.kinds import load_kinds
 from perception.readings import Reason, Reject
 from perception.roster import Member, Roster
 from support.answers import Answers
-from support.batches import portions, tallied
+from support.batches import portions, redelivered, tallied
 from support.listening import LAG_US, Listening
 from support.outage import Outage
 from support.store import StoreDownError
@@ -93,3 +94,14 @@ def test_listening_begins_anew_after_a_backlog_and_a_step_of_the_clock():
     wall[0] += 3_600_000_000
     listening.look_at_clock()
     assert listening.since(5) == wall[0]
+
+
+def test_only_redelivered_readings_without_time_are_looked_at_again():
+    member = Member(1, "dev-1", KINDS["weather_station"], "s", "c", 60)
+    roster, now = Roster({"dev-1": member}, KINDS, 1), 1_700_000_000_000_000
+    bare, timed = b'{"t_outdoor": 1}', b'{"ts": 1700000000000, "values": {"t_outdoor": 1}}'
+    sent = [(bare, False), (bare, True), (timed, True)]
+    deliveries = [Delivery("hearthline/v1/dev-1/readings", p, now, redelivered=again) for p, again in sent]
+    readings = receive(deliveries, roster, now).readings["weather_station"]
+    assert redelivered(readings, deliveries).tolist() == [False, True, False]
+    assert redelivered(readings, deliveries[:1]) is None

@@ -1,0 +1,31 @@
+"""Run every bench: `python tests/bench/run.py [name ...]`. Figures on stdout, progress on stderr."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+# Only now: the checkout must be on the path first.
+import ingest_rate
+import latency
+from figures import say
+from rig import rig
+
+STATIONS = 2500
+BENCHES = {"latency": latency.measure, "ingest_rate": ingest_rate.measure}
+
+
+def main(names):
+    chosen = names or list(BENCHES)
+    unknown = set(chosen) - BENCHES.keys()
+    if unknown:
+        sys.exit(f"no such bench: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
+    say(f"a city of {STATIONS} stations, the embedded broker and database, everything durable")
+    with rig(STATIONS) as running:
+        for name in chosen:
+            say(f"{name} ...")
+            BENCHES[name](running)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
