@@ -24,8 +24,8 @@ class Address:
     @classmethod
     def parse(cls, url: str) -> Self:
         """Return the address that `mqtt://[user[:password]@]host[:port]` (or mqtts://) names. Raises AddressError."""
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError as err:
             raise _unusable(url, str(err)) from err

@@ -52,11 +52,21 @@ def register(app: typer.Typer, devices: typer.Typer, ports: Ports) -> None:
             typer.echo(line)
 
 
+def quiet() -> None:
+    """Let only warnings through to the terminal: for verbs whose output is their answer."""
+    import logging
+
+    import structlog
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+
+
 def messages(address: Address, device: str, clock: Callable[[], int]) -> Iterator[Delivery]:
     """Yield every message of a device as it arrives, for ever; retained ones first. Closes its link when closed."""
     from network.link import Delivery
     from network.mqtt import LiveFeed
 
+    quiet()
     queue: SimpleQueue[Delivery] = SimpleQueue()
     feed = LiveFeed(address, f"{ROOT}/{device}/+", lambda topic, payload: queue.put(Delivery(topic, payload, clock())))
     try:
@@ -113,6 +123,7 @@ def live_frame(address: Address, city: str, device_id: int, within_s: float) -> 
     """Listen for a live frame that holds a reading of a device; return that reading's time, None when none came."""
     from network.mqtt import LiveFeed
 
+    quiet()
     found: SimpleQueue[int] = SimpleQueue()
 
     def look(_topic: str, payload: bytes) -> None:

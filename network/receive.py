@@ -132,7 +132,9 @@ class _Tray:
 
     def _keep(self, origin: int, delivery: Delivery, device: str, refused: dict[int, Refusal]) -> None:
         """Make Rejects of refusals, each with the bytes of its own element."""
-        self._rejected[device] += sum(not r.partial for r in refused.values())
+        whole = sum(not r.partial for r in refused.values())
+        if whole:
+            self._rejected[device] += whole
         parts = codec.pieces(delivery.payload)
         if len(refused) > MOST_REJECTS:
             refused, parts = {0: _summed_up(refused)}, [delivery.payload]

@@ -104,9 +104,9 @@ def _no_constant(word: str) -> NoReturn:
 
 
 def pieces(payload: bytes) -> Sequence[bytes]:
-    """Return the elements of a list exactly as they came, or the payload itself when it is no list."""
+    """Return the elements of a list exactly as they came, or the payload itself when it is no list of any."""
     try:
-        return [bytes(raw) for raw in _split(payload)]
+        return [bytes(raw) for raw in _split(payload)] or [payload]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return [payload]
 

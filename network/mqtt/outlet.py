@@ -15,6 +15,7 @@ from network.link import LinkDownError
 from network.mqtt.connection import LinkLog, cause, new_client, refusal, start, stop
 
 Greetings = Callable[[], Iterable[tuple[str, bytes]]]
+_GREETING_S = 1.0
 _PATIENCE_S = 0.2  # how soon a publisher that waits for room notices that the outlet was closed
 
 
@@ -62,6 +63,7 @@ class MqttOutlet:
         self._unacked: deque[MqttReceipt] = deque()
         self._turn = threading.Lock()
         self._closed = threading.Event()
+        self._up = threading.Event()
         self._log = LinkLog(address, client_id)
         self._client = new_client(address, client_id, clean_session=True)
         self._client.max_inflight_messages = 0  # no limit of paho's: the window is ours, and paho's is slow
@@ -79,6 +81,7 @@ class MqttOutlet:
             return MqttReceipt(self._client.publish(topic, payload, 0, retain))
         with self._turn:
             self._make_room()
+            self._await_greeting()
             return self._send(topic, payload, retain=retain)
 
     def flush(self, timeout_s: float) -> bool:
@@ -108,6 +111,11 @@ class MqttOutlet:
         if self._closed.is_set():
             raise LinkDownError("the outlet is closed")
 
+    def _await_greeting(self) -> None:
+        """Wait while a connection is being made: paho would let this message overtake those that waited for it."""
+        if not self._up.is_set() and self._client.socket() is not None:
+            self._up.wait(_GREETING_S)
+
     def _send(self, topic: str, payload: bytes, *, retain: bool) -> MqttReceipt:
         info = self._client.publish(topic, payload, 1, retain)
         if info.rc is MQTTErrorCode.MQTT_ERR_NO_CONN:
@@ -124,7 +132,9 @@ class MqttOutlet:
         self._log.up()
         for topic, payload in self._greetings():
             self._send(topic, payload, retain=True)
+        self._up.set()
 
     def _on_disconnect(self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _props: Any) -> None:
+        self._up.clear()
         if not self._closed.is_set():
             self._log.lost(cause(reason))

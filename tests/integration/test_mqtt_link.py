@@ -74,7 +74,7 @@ def own_broker(request, tmp_path):
     elif shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin") is None:
         pytest.skip("no mosquitto here: apt-get install mosquitto")
     else:
-        running = Mosquitto(tmp_path)
+        running = Mosquitto(tmp_path, autosave_interval="1000")  # what is at stake here does not depend on it
     running.start()
     yield running
     running.stop()
@@ -152,8 +152,9 @@ def test_what_was_not_acknowledged_comes_again_and_what_was_does_not(own_broker)
 def test_acknowledgements_may_be_given_in_any_order(own_broker):
     link = inlet(own_broker)
     since = link.connected_since()
-    publish(own_broker, 300)
-    taken = take(link, 300)
+    publish(own_broker, 100)
+    taken = take(link, 100)
+    assert len(taken) == 100
     for delivery in reversed(taken):
         link.ack([delivery])
     publish(own_broker, 1)
@@ -163,10 +164,10 @@ def test_acknowledgements_may_be_given_in_any_order(own_broker):
 
 
 def test_reading_pauses_while_too_much_is_unacknowledged_and_the_link_outlives_the_keepalive(own_broker):
-    link = inlet(own_broker, most_pending=10, keepalive_s=1)
+    link = inlet(own_broker, most_pending=10, keepalive_s=2)
     since = link.connected_since()
     sent = publish(own_broker, 500)
-    time.sleep(4)  # several keepalives go by without one packet read: that is what is tested
+    time.sleep(7)  # several keepalives go by without one packet read: that is what is tested
     assert link.pending() == 10
     assert link.connected_since() == since
     taken = []
@@ -221,6 +222,8 @@ def test_an_outlet_sends_again_what_a_killed_broker_had_not_acknowledged(own_bro
         got += [int(d.payload) for d in batch]
         link.ack(batch)
     kill(own_broker)
+    while outlet.connected():  # acknowledgements that were under way still count
+        time.sleep(0.01)
     acknowledged = {i for i, receipt in enumerate(list(receipts)) if receipt.acknowledged()}
     own_broker.start()
     wait_for_session(link, 2)

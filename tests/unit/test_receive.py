@@ -1,0 +1,217 @@
+"""Receive: every fate that a delivery can meet before the database."""
+
+import json
+
+import pytest
+
+from network.link import Batch, Delivery
+from network.receive import MOST_MANIFEST_BYTES, MOST_REJECTS, receive, unstamped_again
+from perception.catalogue import DeviceStatus
+from perception.kinds import load_kinds
+from perception.readings import Reason
+from perception.roster import Member, Roster
+
+KINDS = load_kinds()
+NOW = 1_767_225_600_000_000
+MS = NOW // 1000
+POINT = KINDS["weather_station"].names[0]
+ROSTER = Roster(
+    {
+        "roof-1": Member(1, "roof-1", KINDS["weather_station"], "roof", "nis", 60),
+        "roof-2": Member(2, "roof-2", KINDS["weather_station"], "roof", "nis", 60, DeviceStatus.PENDING),
+        "roof-3": Member(3, "roof-3", KINDS["weather_station"], "roof", "nis", 60, DeviceStatus.RETIRED),
+        "l4-nis": Member(4, "l4-nis", KINDS["heat_substation"], "l4", "nis", 180),
+    },
+    KINDS,
+)
+
+
+def delivery(body, device="roof-1", channel="readings", **options) -> Delivery:
+    payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Delivery(f"hearthline/v1/{device}/{channel}", payload, NOW, **options)
+
+
+def got(*deliveries: Delivery) -> Batch:
+    return receive(deliveries, ROSTER, NOW)
+
+
+def only(batch: Batch):
+    assert len(batch.rejects) == 1
+    return batch.rejects[0]
+
+
+def reading(ts=MS, **values):
+    return {"ts": ts, "values": values or {POINT: 1}}
+
+
+def test_readings_come_by_kind_in_the_order_of_arrival_with_their_origin():
+    batch = got(
+        delivery(reading(MS - 1)),
+        delivery(reading(MS, t_sec_supply=45.2), device="l4-nis"),
+        delivery([reading(MS - 3), reading(MS - 2)], channel="backfill"),
+    )
+    assert set(batch.readings) == {"weather_station", "heat_substation"}
+    weather = batch.readings["weather_station"]
+    assert weather.ts.tolist() == [NOW - 1000, NOW - 3000, NOW - 2000]
+    assert weather.origin.tolist() == [0, 2, 2]
+    assert not batch.rejects
+    assert not batch.rejected
+
+
+@pytest.mark.parametrize("body", [{POINT: 1}, {"values": {POINT: 1}}, [{POINT: 1}]])
+def test_without_time_the_time_of_receipt_counts(body):
+    assert got(delivery(body)).readings["weather_station"].ts.tolist() == [NOW]
+
+
+def test_elements_of_a_list_without_time_are_kept_apart():
+    batch = got(delivery([{POINT: 1}, {POINT: 2}]))
+    assert batch.readings["weather_station"].ts.tolist() == [NOW, NOW + 1]
+
+
+def test_a_retained_reading_without_time_is_not_taken_for_new():
+    batch = got(delivery({POINT: 1}, retained=True), delivery(reading(), retained=True))
+    assert only(batch).reason is Reason.BAD_TIME
+    assert batch.rejected == {"roof-1": 1}
+    assert len(batch.readings["weather_station"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason", "device", "counted"),
+    [
+        (Delivery("hearthline/v1/BAD NAME/readings", b"{}", NOW), Reason.BAD_TOPIC, None, {"": 1}),
+        (Delivery("hearthline/v1/a\\xffb/readings", b"[1,2]", NOW), Reason.BAD_TOPIC, None, {"": 2}),
+        (delivery(reading(), device="nobody"), Reason.UNKNOWN_DEVICE, "nobody", {"": 1}),
+        (delivery([reading()] * 3, device="nobody"), Reason.UNKNOWN_DEVICE, "nobody", {"": 3}),
+        (delivery(b"rubbish", device="nobody"), Reason.UNKNOWN_DEVICE, "nobody", {"": 1}),
+        (delivery(reading(), device="roof-2"), Reason.INACTIVE_DEVICE, "roof-2", {"roof-2": 1}),
+        (delivery(reading(), device="roof-3"), Reason.INACTIVE_DEVICE, "roof-3", {"roof-3": 1}),
+        (delivery(b""), Reason.MALFORMED, "roof-1", {"roof-1": 1}),
+        (delivery(b"\xff\x00"), Reason.MALFORMED, "roof-1", {"roof-1": 1}),
+        (delivery(b"[" * 300_000), Reason.MALFORMED, "roof-1", {"roof-1": 1}),
+        (delivery([]), Reason.EMPTY, "roof-1", {"roof-1": 1}),
+        (delivery({}), Reason.EMPTY, "roof-1", {"roof-1": 1}),
+        (delivery({"ts": MS, "values": {}}), Reason.EMPTY, "roof-1", {"roof-1": 1}),
+        (delivery({"ts": MS}), Reason.MALFORMED, "roof-1", {"roof-1": 1}),
+        (delivery({"ts": "2026-01-01T00:00:00", "values": {POINT: 1}}), Reason.BAD_TIME, "roof-1", {"roof-1": 1}),
+        (delivery(reading(0)), Reason.TIME_OUT_OF_BOUNDS, "roof-1", {"roof-1": 1}),
+        (delivery(reading(MS + 300_001)), Reason.TIME_OUT_OF_BOUNDS, "roof-1", {"roof-1": 1}),
+        (delivery(reading(nothing=1)), Reason.BAD_POINT, "roof-1", {"roof-1": 1}),
+    ],
+)
+def test_what_cannot_be_taken_in_is_one_reject_with_all_it_takes_to_replay_it(sent, reason, device, counted):
+    batch = got(sent)
+    reject = only(batch)
+    assert (reject.reason, reject.device, reject.partial) == (reason, device, False)
+    assert (reject.topic, reject.payload, reject.received_at) == (sent.topic, sent.payload, NOW)
+    assert batch.rejected == counted
+    assert not batch.readings
+
+
+def test_neighbours_of_a_bad_delivery_are_stored():
+    batch = got(delivery(b"{"), delivery(reading()), delivery(b"\xff"))
+    assert len(batch.readings["weather_station"]) == 1
+    assert [r.origin for r in batch.rejects] == [0, 2]
+
+
+def test_bad_elements_of_a_list_reject_alone_with_their_own_bytes():
+    payload = b'[%s, 7, {"ts": 5, "values": {"%s": 1}}, {"ts": %d, "values": {"%s": 1, "odd": 2}}]' % (
+        json.dumps(reading()).encode(), POINT.encode(), MS - 1, POINT.encode()
+    )  # fmt: skip
+    batch = got(delivery(payload))
+    assert len(batch.readings["weather_station"]) == 2
+    assert [(r.reason, r.partial) for r in batch.rejects] == [
+        (Reason.MALFORMED, False), (Reason.TIME_OUT_OF_BOUNDS, False), (Reason.BAD_POINT, True),
+    ]  # fmt: skip
+    assert batch.rejects[0].payload == b"7"
+    assert json.loads(batch.rejects[2].payload)["values"]["odd"] == 2
+    assert batch.rejected == {"roof-1": 2}
+
+
+def test_rubbish_does_not_multiply():
+    batch = got(delivery(b"[" + b"1," * 131_000 + b"1]"))
+    reject = only(batch)
+    assert len(reject.payload) == 262_003
+    assert "131001 elements" in reject.detail
+    assert batch.rejected == {"roof-1": 131_001}
+    few = got(delivery([1] * MOST_REJECTS))
+    assert len(few.rejects) == MOST_REJECTS
+
+
+def test_a_partial_reject_is_not_counted():
+    batch = got(delivery(reading(**{POINT: 1, "odd": 2})))
+    assert only(batch).partial
+    assert not batch.rejected
+
+
+def test_births_and_states_are_told():
+    manifest = {"kind": "weather_station", "interval_s": 60, "points": [{"name": POINT}], "boot": 3}
+    batch = got(
+        delivery(manifest, device="new-device", channel="birth"),
+        delivery({"kind": "heat_substation"}, device="l4-nis", channel="birth"),
+        delivery(b"online", device="new-device", channel="state"),
+        delivery(b"offline", channel="state"),
+        delivery({"online": True, "since": 1}, channel="state"),
+    )
+    assert not batch.rejects
+    first, second = batch.births
+    assert (first.device, first.kind, first.interval_s, first.seen_at) == ("new-device", "weather_station", 60.0, NOW)
+    assert json.loads(first.manifest) == manifest
+    assert second.interval_s is None
+    assert [(s.device, s.online) for s in batch.states] == [("new-device", True), ("roof-1", False), ("roof-1", True)]
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [b"", b"null"[:0]],
+)
+def test_a_retained_birth_that_is_taken_back_says_nothing(manifest):
+    batch = got(delivery(manifest, channel="birth"), delivery(manifest, channel="state"))
+    assert not (batch.rejects)
+    assert not (batch.births)
+    assert not (batch.states)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"{", Reason.BAD_BIRTH), ([], Reason.BAD_BIRTH), ({}, Reason.BAD_BIRTH), ({"kind": 1}, Reason.BAD_BIRTH),
+        ({"kind": "no_such_kind"}, Reason.UNKNOWN_KIND), ({"kind": "Weather Station"}, Reason.BAD_BIRTH),
+        ({"kind": "weather_station", "interval_s": 0}, Reason.BAD_BIRTH),
+        ({"kind": "weather_station", "interval_s": True}, Reason.BAD_BIRTH),
+        ({"kind": "weather_station", "interval_s": "10"}, Reason.BAD_BIRTH),
+        (b'{"kind": "weather_station", "interval_s": 1e400}', Reason.BAD_BIRTH),
+        ({"kind": "weather_station", "note": "a\x00b"}, Reason.BAD_BIRTH),
+        (b'{"kind": "weather_station", "note": "' + b"x" * MOST_MANIFEST_BYTES + b'"}', Reason.BAD_BIRTH),
+    ],
+)  # fmt: skip
+def test_bad_births_are_refused_and_no_reading_is_counted(body, reason):
+    batch = got(delivery(body, channel="birth"))
+    assert only(batch).reason is reason
+    assert not batch.births
+    assert not batch.rejected
+
+
+@pytest.mark.parametrize("body", [b"ONLINE", b"1", b"{", {"online": 1}, {"state": "online"}])
+def test_bad_states_are_refused(body):
+    batch = got(delivery(body, channel="state"))
+    assert only(batch).reason is Reason.BAD_STATE
+    assert not batch.states
+
+
+def test_replies_are_taken_and_not_used():
+    batch = got(delivery({"ok": True}, channel="reply"))
+    assert not (batch.rejects)
+    assert not (batch.readings)
+    assert not (batch.rejected)
+    assert len(batch.deliveries) == 1
+
+
+def test_rows_without_time_of_redelivered_messages_are_marked():
+    batch = got(
+        delivery({POINT: 1}, redelivered=True),
+        delivery(reading(), redelivered=True),
+        delivery({POINT: 1}),
+        delivery([{POINT: 1}, {"values": {POINT: 2}}], redelivered=True),
+    )
+    readings = batch.readings["weather_station"]
+    assert unstamped_again(readings, batch.deliveries).tolist() == [True, False, False, True, True]
