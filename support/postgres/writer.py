@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Event
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,20 +13,23 @@ from psycopg import errors, sql
 from psycopg.adapt import Buffer, Dumper
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Format
-from sqlalchemy.exc import DBAPIError
 
 from network.link import Birth, StateChange, Tally
 from perception.readings import Readings, Reject
 from perception.roster import Roster
 from perception.sensor_kind import SensorKind
 from support.columns import readings_name
-from support.postgres import announcements, rosters, rows
+from support.outage import Heartbeat
+from support.postgres import announcements, rosters
 from support.postgres.accounts import account, conflicts, joined, ledger_columns, rounds, touched
-from support.postgres.connect import Lock, make_engine, options, store_down, try_lock
+from support.postgres.connect import Lock, make_engine, options, try_lock
 from support.postgres.faults import in_store_words
 from support.postgres.merging import Merged, all_duplicate, all_stored, as_readings, equal_to_newest, merge
 from support.postgres.packing import INT8, Packed, array, copy_block, mark_block, points_present
 from support.postgres.partitions import ensure_weeks, weeks_of
+from support.postgres.rows import insert, moment
+from support.postgres.rows import put as put_rows
+from support.postgres.transact import transaction
 from support.store import FencedError, Row, StoreDownError, Written
 from support.tables import reject
 
@@ -74,6 +78,7 @@ class PostgresStore:
         self._url = url
         self._kinds = kinds
         self._engine = make_engine(url, "ingest", connections=1)
+        self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ")
         self._link: Link | None = None
         self._epoch: int | None = None
         self._weeks: dict[str, set[int]] = {}
@@ -90,6 +95,22 @@ class PostgresStore:
                     return False
                 time.sleep(min(0.2, max(0.0, until - time.monotonic())))
         return True
+
+    def await_claim(self, stop: Event, heartbeat: Heartbeat) -> bool:
+        """Wait for the right to write; False when `stop` was set first. Do this before connecting to the broker.
+
+        Two ingests share their names there, and would push each other out. `heartbeat` is told why it takes long.
+        """
+        while not stop.is_set():
+            try:
+                if self.claim(1.0):
+                    return True
+                heartbeat("another ingest has the right to write", ready=False)
+            except StoreDownError:
+                self._disconnect()
+                heartbeat("the database is away", ready=False)
+                stop.wait(1.0)
+        return False
 
     def close(self) -> None:
         """Leave the database; the right to write is free at once."""
@@ -114,12 +135,9 @@ class PostgresStore:
             raise
 
     def roster(self, known_version: int) -> Roster | None:
-        """Return the roster, or None when it has not changed since that version."""
-        try:
-            with self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as on:
-                return None if rosters.version(on) == known_version else rosters.load(on, self._kinds)
-        except DBAPIError as err:
-            raise store_down(err.orig or err) from err
+        """Return the roster, or None when it has not changed since that version. Raises StoreDownError."""
+        with transaction(self._snapshots) as on:
+            return None if rosters.version(on) == known_version else rosters.load(on, self._kinds)
 
     def _claimed(self) -> bool:
         link = self._connected()
@@ -162,11 +180,8 @@ class PostgresStore:
             known.clear()
         missing = [week for week in weeks_of(readings.ts) if week not in known]
         if missing:
-            try:
-                with self._engine.begin() as on:
-                    ensure_weeks(on, readings.kind, missing)
-            except DBAPIError as err:
-                raise store_down(err.orig or err) from err
+            with transaction(self._engine) as on:
+                ensure_weeks(on, readings.kind, missing)
             known.update(missing)
 
 
@@ -193,23 +208,23 @@ class PostgresTransaction:
         """Keep what could not be taken in."""
         columns = [name for name in reject.columns.keys() if name != "reject_id"]  # noqa: SIM118 - no mapping
         with in_store_words():
-            rows.insert(self._link, reject, [{name: getattr(r, name) for name in columns} for r in rejects])
+            insert(self._link, reject, [{name: getattr(r, name) for name in columns} for r in rejects])
 
     def tally(self, at: int, tallies: Mapping[str, Tally]) -> None:
         """Add to the ledger under the hour of `at`."""
         with in_store_words():
             devices, counts = ledger_columns(tallies)
-            self._link.execute(_ADD, [rows.moment(at), devices, *(array(INT8, row) for row in counts)])
+            self._link.execute(_ADD, [moment(at), devices, *(array(INT8, row) for row in counts)])
 
     def meet(self, births: Sequence[Birth], states: Sequence[StateChange]) -> None:
         """Record what devices said of themselves."""
         with in_store_words():
             announcements.meet(self._link, births, states)
 
-    def put(self, rows_: Sequence[Row]) -> None:
+    def put(self, rows: Sequence[Row]) -> None:
         """Write rows of fixed tables; times may be epoch microseconds."""
         with in_store_words():
-            rows.put(self._link, rows_)
+            put_rows(self._link, rows)
 
     def _settle(self, readings: Readings, again: NDArray[np.bool_] | None) -> Merged:
         parts: list[tuple[NDArray[np.intp], Merged]] = []

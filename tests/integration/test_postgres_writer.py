@@ -6,6 +6,7 @@ import uuid
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import psycopg
@@ -365,6 +366,20 @@ def test_one_at_a_time_may_write_and_who_was_overtaken_stops(database, store, ro
     write(other, roster, (1, 0, {OUTDOOR: 1.0}))
     other.close()
     assert len(stored(database)) == 1
+
+
+def test_a_second_ingest_says_why_it_waits_and_goes_on_when_it_may(database, store):
+    other, said, stop = PostgresStore(database, KINDS), [], Event()
+
+    def heard(detail="", *, ready=True):
+        said.append((detail, ready))
+        store.close()
+
+    assert other.await_claim(stop, heard)
+    assert said == [("another ingest has the right to write", False)]
+    stop.set()
+    assert not store.await_claim(stop, heard)
+    other.close()
 
 
 def test_a_lost_connection_costs_one_error_and_keeps_the_right(database, store, roster):
