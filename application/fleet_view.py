@@ -53,16 +53,22 @@ class FleetView:
         self._reader = reader
         self._kinds = kinds
 
-    def of_city(self, on: Connection, city: str | None, now: int, *, station: str | None = None) -> "Fleet":
-        """Return the devices of a station, of a city, or of everywhere, as they stand now."""
+    def of_city(
+        self, on: Connection, city: str | None, now: int, *, station: str | None = None, whole: bool = True
+    ) -> "Fleet":
+        """Return the devices of a station, of a city, or of everywhere, as they stand now.
+
+        `whole`: points that the newest reading lacks are filled from older ones that still hold.
+        """
         devices = places.devices(on, city, station)
+        intervals = self._intervals(devices)
         found: dict[str, Readings] = {}
         for kind in self._kinds.values():
             ids = [d.device_id for d in devices if d.kind == kind.name]
             if ids:
                 latest = self._reader.latest(on, kind, ids, now - LOOK_BACK)
-                found[kind.name] = completed(on, latest, self._intervals(devices), now)
-        return Fleet(now, devices, self._intervals(devices), found)
+                found[kind.name] = completed(on, latest, intervals, now) if whole else latest
+        return Fleet(now, devices, intervals, found)
 
     def _intervals(self, devices: Sequence[DevicePlace]) -> Mapping[int, float]:
         fallback = {name: kind.interval_s for name, kind in self._kinds.items()}

@@ -123,7 +123,7 @@ class Views:
     def devices(self, city: str, now: int) -> Sequence[DeviceRow]:
         """Return every device of a city with its newest reading of the last 7 days."""
         with self._reading() as on:
-            return self._fleet.of_city(on, city, now).rows()
+            return self._fleet.of_city(on, city, now, whole=False).rows()
 
     def rejects(self, now: int, *, device: str | None = None, most: int = 100) -> Sequence[RejectRow]:
         """Return what could not be taken in during the last 7 days, newest first."""
@@ -147,7 +147,7 @@ class Views:
     def health(self, now: int) -> Health:
         """Return what the database says of the whole."""
         with self._reading() as on:
-            fleet = self._fleet.of_city(on, None, now)
+            fleet = self._fleet.of_city(on, None, now, whole=False)
             return fleet.health(open_alarms=listings.open_alarms(on), rejects=listings.count_rejects(on, now))
 
     @contextmanager
