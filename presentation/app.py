@@ -62,8 +62,8 @@ def create_console(
     app.include_router(pages_router(Site(desk, charts, kinds, shelf.urls, settings)))
     _answer_unknown_pages(app)
     _answer_trouble(app, shelf.urls)
+    app.add_middleware(PressedBundles)  # inside of the next, which passes on what is compressed already
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    app.add_middleware(PressedBundles)
     app.add_middleware(SecurityHeaders, policy=content_policy(charts.csp_hashes()))
     return app
 

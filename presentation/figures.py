@@ -13,6 +13,8 @@ from presentation.units import unit_text
 Figure = dict[str, object]
 
 _TABLE_ROWS = 24
+_DAYS_FROM_MS = 4 * 86_400_000
+"""From this span on the axis names days and no hours. Numbers alone: they read the same in both languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ def _layout(chart: Chart, above: Sequence[Point], below: Sequence[Point]) -> Fig
             "linecolor": GRID,
             "anchor": "y2" if below else "y",
             "zeroline": False,
+            "hoverformat": "%m-%d %H:%M",
+            "tickformat": "%H:%M\n%m-%d" if chart.span[1] - chart.span[0] < _DAYS_FROM_MS else "%m-%d",
         },
         "uirevision": f"{chart.span[1] - chart.span[0]}-{','.join(p.name for p in chart.above)}",
     }

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from anyio import create_task_group
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -119,15 +120,11 @@ def live_router(hub: Hub) -> APIRouter:
 
 
 async def _serve(socket: WebSocket, viewer: Viewer) -> None:
-    """Send until the viewer leaves. A reader runs beside, since only reading notices a silent leave."""
-    reading = asyncio.create_task(_read_until_gone(socket))
-    sending = asyncio.create_task(_send(socket, viewer))
-    try:
-        await asyncio.wait({reading, sending}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (reading, sending):
-            task.cancel()
-        await asyncio.gather(reading, sending, return_exceptions=True)
+    """Send until the viewer leaves: reading notices that, even when nothing is sent."""
+    async with create_task_group() as tasks:
+        tasks.start_soon(_send, socket, viewer)
+        await _read_until_gone(socket)
+        tasks.cancel_scope.cancel()
 
 
 async def _read_until_gone(socket: WebSocket) -> None:

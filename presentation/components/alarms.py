@@ -12,6 +12,8 @@ from presentation.texts import Texts
 from presentation.units import unit_text
 
 _EVIDENCE_SHOWN = 4
+_SUFFIXES = {"_s": (0, "s"), "_k": (1, "K"), "_mpa": (3, "MPa")}
+"""Units that rules put at the end of a name: decimals and how the unit reads."""
 
 Points = Mapping[str, Point]
 """Points by name, for the titles and units of evidence."""
@@ -79,28 +81,33 @@ def evidence_text(alarm: AlarmRow, t: Texts, points: Points) -> str:
 
 
 def _evidence_name(name: str, t: Texts, points: Points) -> str:
+    if name in points:
+        return t.title(points[name].title)
     known = {
         "value": t.say("value"),
         "limit": t.say("limit"),
         "low": t.say("low limit"),
         "high": t.say("high limit"),
-        "deviation": t.say("deviation"),
-        "static_head_mpa": t.say("static head (MPa)"),
-        "silent_s": t.say("silent for"),
-        "limit_s": t.say("allowed"),
-        "interval_s": t.say("interval"),
+        "silent": t.say("silent for"),
     }
-    if name in points:
-        return t.title(points[name].title)
-    return known.get(name) or name.replace("_", " ")
+    plain = name.removesuffix(_suffix(name))
+    return known.get(plain) or plain.replace("_", " ")
 
 
 def _evidence_value(name: str, value: float, t: Texts, point: Point | None) -> str:
-    if name.endswith("_s"):
+    if _suffix(name) == "_s":
         return t.age(value)
+    if _suffix(name):
+        decimals, unit = _SUFFIXES[_suffix(name)]
+        return f"{t.number(value, decimals)} {unit}"
     if point is None:
         return t.number(value, 0 if abs(value) >= 100 else 2)
     return f"{t.number(value, point.decimals)} {unit_text(point.unit)}".strip()
+
+
+def _suffix(name: str) -> str:
+    """Return the unit that the name of a piece of evidence ends with, or nothing."""
+    return next((suffix for suffix in _SUFFIXES if name.endswith(suffix)), "")
 
 
 def journal_list(rows: Sequence[JournalRow], zone: str, t: Texts, *, of_city: bool) -> Markup:

@@ -1,0 +1,187 @@
+"""Pages of the console, from read models alone: worst first, escaped, silent is not healthy, no other host."""
+
+import inspect
+import re
+from html.parser import HTMLParser
+
+import pytest
+from fastapi import FastAPI
+from plotly.offline import get_plotlyjs_version
+
+from application.read_models import (
+    AlarmRow,
+    CityCard,
+    CommunityCard,
+    DeviceRow,
+    DistrictShape,
+    JournalRow,
+    Overview,
+    StationRow,
+    StationView,
+)
+from perception.kinds import load_kinds
+from perception.point import Title
+from presentation.components.city_map import projection_of
+from presentation.components.marker import state_of
+from presentation.components.station_table import rank
+from presentation.components.strip import mean_deviation
+from presentation.console.charts import BUNDLE, create_charts
+from presentation.console.groups import SETPOINTS, grouped
+from presentation.console.overview import overview_page
+from presentation.console.shell import Frame
+from presentation.console.station import chart_place, station_page
+from presentation.console.trend import choice_of
+from presentation.desk import Desk
+from presentation.markup import el
+from presentation.static import ASSETS, Shelf
+from presentation.texts import LANGUAGES, texts_for
+
+KINDS = load_kinds()
+NOW = 1_800_000_000_000
+EVIL = "<script>alert(1)</script>"
+CITY = CityCard(
+    "testopolis", Title(zh="测试市", en="Testopolis"), "Asia/Shanghai",
+    simulated=True, season=Title(zh="寒夜", en="cold night"), attribution=None,
+)  # fmt: skip
+
+
+def station(name, *, ts=NOW - 5000, priority=None, lat=45.0, lon=126.0, bad=(), **values):
+    title = Title(zh=f"{name}站", en=f"{name} {EVIL}")
+    return StationRow(
+        name, title, "north", Title(zh="北区", en="North"), "b", lat, lon, f"{name}-d", hash(name) % 1000, 10.0, ts,
+        values, bad, priority, 0 if priority is None else 1,
+    )  # fmt: skip
+
+
+ROWS = [
+    station("calm", t_sec_supply=50.0, t_sec_supply_setpoint=50.0),
+    station("off", t_sec_supply=47.0, t_sec_supply_setpoint=50.0),
+    station("urgent", priority=1, t_sec_supply=50.0, t_sec_supply_setpoint=50.0),
+    station("mute", ts=None, lat=None, lon=None),
+    station("late", ts=NOW - 200_000, lat=45.1, lon=126.1, t_sec_supply=40.0, bad=("t_sec_supply",)),
+]
+ALARM = AlarmRow(
+    "id-1", "r", Title(zh="压力低", en=f"Low {EVIL}"), Title(zh="查", en="Look"), 1, "", "urgent",
+    Title(zh="站", en="Station"), "urgent-d", NOW - 60_000, None,
+    acknowledged=False, evidence={"p_sec_return": 0.2, "limit_mpa": 0.25},
+)  # fmt: skip
+ENTRY = JournalRow(
+    "id-1", "raised", NOW - 60_000, NOW, "watch", f"note {EVIL}", "r", ALARM.title, "urgent", ALARM.station_title, ""
+)
+VIEW = Overview(
+    CITY, NOW, [DistrictShape("north", Title(zh="北区", en="North"), [(45, 126), (45, 126.2), (45.2, 126.2)])], ROWS,
+    [ALARM], [ENTRY], 1234.0, -20.0, 3, 2, 1, {1: 1, 2: 0, 3: 0},
+)  # fmt: skip
+FRAME = Frame("/cities/testopolis", CITY, [CITY], KINDS, Shelf().urls)
+
+
+def overview(language="en"):
+    return overview_page(VIEW, FRAME, texts_for(language), 500)
+
+
+def station_html(row, language="en", devices=None):
+    t = texts_for(language)
+    own = DeviceRow(row.device_id, row.device, "heat_substation", row.name, "active", 10.0, online=True,
+                    simulated=False, last_ts=row.ts)  # fmt: skip
+    homes = [CommunityCard("c", Title(zh="小区", en=EVIL), None, None, 1)]
+    view = StationView(CITY, row, CITY.title, CITY.title, homes, devices or [own], [ALARM], [ENTRY])
+    return station_page(view, FRAME, t, NOW, chart_place(el("div"), choice_of("?span=7d"), t))
+
+
+PAGES = [overview(x) for x in LANGUAGES] + [station_html(row, x) for row in ROWS for x in LANGUAGES]
+
+
+class Links(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found, self.ids, self.scripts = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        told = dict(attrs)
+        self.found += [told[a] for a in ("href", "src", "action") if a in told]
+        self.ids += [told["id"]] if "id" in told else []
+        self.scripts += [told] if tag == "script" else []
+
+
+def parsed(page):
+    links = Links()
+    links.feed(page)
+    return links
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_text_from_outside_never_becomes_markup(page):
+    assert EVIL not in page
+    assert all(s.get("src") or s.get("type") == "application/json" for s in parsed(page).scripts)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_points_at_no_other_host_and_uses_no_id_twice(page):
+    links = parsed(page)
+    assert all(link.startswith(("/", "#", "?")) and not link.startswith("//") for link in links.found)
+    assert len(links.ids) == len(set(links.ids))
+
+
+def test_stations_stand_worst_first():
+    assert [r.name for r in sorted(ROWS, key=lambda r: rank(r, NOW))] == ["urgent", "late", "mute", "off", "calm"]
+
+
+def test_evidence_is_said_with_its_unit():
+    assert "Secondary return pressure 0.200 MPa · limit 0.250 MPa" in overview("en")
+
+
+def test_silence_is_not_health():
+    assert [state_of(r, NOW) for r in ROWS] == ["normal", "normal", "p1", "silent", "silent"]
+
+
+def test_a_value_that_is_not_good_says_so_and_counts_in_no_mean():
+    page = station_html(ROWS[4])
+    assert re.search(r'class="value bad"[^>]*data-point="t_sec_supply"', page)
+    assert mean_deviation(VIEW) == pytest.approx(-1.0)
+
+
+def test_the_simulated_season_is_declared():
+    assert "模拟城市。" in overview("zh")
+    assert "cold night" in overview("en")
+
+
+def test_what_a_station_does_not_measure_waits_hidden():
+    page = station_html(ROWS[0])
+    assert re.search(r'hidden data-line="p_sec_supply"', page)
+    assert not re.search(r'hidden data-line="t_sec_supply"', page)
+
+
+def test_a_device_of_another_kind_gets_its_bars_without_a_line_of_code():
+    weather = DeviceRow(77, "weather-1", "weather_station", "calm", "active", 60.0, online=None,
+                        simulated=True, last_ts=NOW)  # fmt: skip
+    page = station_html(ROWS[0], devices=[weather])
+    assert 'data-device="77" data-pointer="wind_speed"' in page
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda k: k.name)
+def test_every_point_has_its_place_on_a_station_page(kind):
+    placed = [p.name for _, points in grouped(kind) for p in points]
+    assert sorted(placed) == sorted(set(kind.names) - set(SETPOINTS.values()))
+
+
+def test_a_map_keeps_north_up_and_east_right():
+    projection = projection_of([(45.0, 126.0), (45.2, 126.4)])
+    south_west, north_east = projection.at(45.0, 126.0), projection.at(45.2, 126.4)
+    assert south_west[0] < north_east[0]
+    assert south_west[1] > north_east[1]
+    assert projection_of([(45.0, 126.0)]).at(45.0, 126.0)
+
+
+def test_every_callback_of_the_charts_is_async():
+    charts = create_charts(FastAPI(), Desk(None), KINDS)
+    charts._setup_server()
+    callbacks = [spec["callback"] for spec in charts.callback_map.values()]
+    assert callbacks
+    assert all(inspect.iscoroutinefunction(inspect.unwrap(callback)) for callback in callbacks)
+
+
+def test_the_chart_bundle_is_the_version_that_the_library_expects():
+    import gzip
+
+    head = gzip.decompress((ASSETS / f"{BUNDLE}.gz").read_bytes())[:200].decode()
+    assert f"v{get_plotlyjs_version()}" in head
