@@ -11,7 +11,7 @@ from simulators.heat.design import Design
 Floats = NDArray[np.float64]
 
 _BELOW_HEAD_MPA = 0.02
-_LEAK_BEGAN_US = 72 * 60 * 1_000_000
+_LEAK_BEGAN_US = 80 * 60 * 1_000_000
 """The pressure needs some minutes to fall: it has then been too low for about an hour."""
 _SENSOR_BROKE_US = 3 * 3600 * 1_000_000
 

@@ -16,6 +16,7 @@ from simulators.heat.stations import Forcing, Stations, at_rest, side_by_side
 from simulators.heat.substation import gains_at, step
 from simulators.instruments import Instruments
 from simulators.strangers import idle_values
+from simulators.unrest import Unrest
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -27,7 +28,7 @@ _MONDAY_US = 4 * _DAY_US
 """1970-01-05, a Monday: worlds begin on Mondays, so that one started again today counts on where it stood."""
 _COMMISSIONED_S = 1_729_382_400
 """2024-10-20: since then the counters have been counting."""
-_COARSE_S = 1800.0
+_COARSE_S = 900.0
 _FINE_S = 60.0
 _FINE_US = 4 * 3600 * 1_000_000
 COUNTERS = ("energy", "volume_pri", "volume_makeup", "electricity")
@@ -74,6 +75,7 @@ class World:
         rng = np.random.default_rng((seed, 5))
         self._climate = Climate(season, rng.normal(0, 0.35, len(self._design)), utc_offset_s=utc_offset_s, seed=seed)
         self._source_phase = rng.uniform(0, 2 * np.pi, int(self._design.source.max()) + 1)
+        self._unrest = Unrest(len(self._design), seed)
         self._instruments = {p.kind.name: Instruments(p.kind, seed, len(parts)) for p in parts}
 
     def begin(self, at: int) -> Moment:
@@ -91,7 +93,7 @@ class World:
         while moment.at < until:
             at = min(until, moment.at + round(longest_s * 1e6))
             dt = (at - moment.at) / 1e6
-            moment = Moment(at, step(self._design, moment.stations, self._forcing(at), dt))
+            moment = Moment(at, step(self._design, moment.stations, self._forcing(at, dt), dt))
         return moment
 
     def record(self, moments: Sequence[Moment], places: Places) -> Iterator[tuple[int, Floats]]:
@@ -151,9 +153,8 @@ class World:
         }
         return np.tile([columns.get(p.name, np.nan) for p in kind.points], (len(places), 1))
 
-    def _forcing(self, at: int) -> Forcing:
+    def _forcing(self, at: int, dt: float) -> Forcing:
         hour = self._climate.hour(at)
-        dice = np.random.default_rng((self._seed, 31, at // 1_000_000)).standard_normal((4, len(self._design)))
         return Forcing(
             outdoor=self._climate.outdoor(at),
             outdoor_slow=self._climate.outdoor(at, _CONTROLLER_LAG_S),
@@ -162,7 +163,8 @@ class World:
             pri_supply=self._primary(at),
             dhw=self._design.dhw_homes * _HOT_WATER_W * _hot_water_share(hour),
             leak=leaks_at(self._faults, self._design, self._places, at),
-            dice=dice,
+            wobble=self._unrest.at(at),
+            top_up=self._unrest.rings(at - round(dt * 1e6), at),
         )
 
     def _primary(self, at: int) -> Floats:

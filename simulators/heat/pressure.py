@@ -23,16 +23,20 @@ def hold_pressure(d: Design, s: Stations, f: Forcing, dt: float) -> Stations:
     loop = (s.sec_supply + s.sec_return) / 2
     swell = d.volume * _EXPANSION_PER_K * (loop - s.loop)
     lost = (d.seep + f.leak * np.sqrt(np.maximum(s.p_return, 0.0))) * hours
-    filling = _filling(d, s)
+    filling = _filling(d, s, f)
     room = (d.p_hold + HOLD_BAND_MPA - s.p_return) * d.compliance + lost
     filled = np.clip(np.minimum(filling * d.makeup * hours, room), 0.0, None)
     pressure = np.maximum(s.p_return + (filled - lost + swell) / d.compliance, 0.0)
     return _draw(replace(s, p_return=pressure, loop=loop, filling=filling, flow_makeup=filled / hours), hours)
 
 
-def _filling(d: Design, s: Stations) -> Floats:
-    """Pumps that run now: from below the band until its top is reached."""
-    running = np.where(s.p_return < d.p_hold - HOLD_BAND_MPA, np.maximum(s.filling, 1.0), s.filling)
+def _filling(d: Design, s: Stations, f: Forcing) -> Floats:
+    """Pumps that run now: from below the band, or from the timer's word, until its top is reached.
+
+    The timer makes the loop forget how it came here: a world walked in other steps stands at the same pressure.
+    """
+    starts = (s.p_return < d.p_hold - HOLD_BAND_MPA) | f.top_up
+    running = np.where(starts, np.maximum(s.filling, 1.0), s.filling)
     running = np.where(s.p_return < d.p_hold - _SECOND_PUMP_MPA, 2.0, running)
     full = s.p_return > d.p_hold + HOLD_BAND_MPA - 1e-3
     still: Floats = np.where(full, 0.0, running)

@@ -17,8 +17,8 @@ class Forcing:
     """What acts on the stations from outside during one step.
 
     `outdoor` and `outdoor_slow` (as the controllers see it) in Cel; `sun` and `gains` in W/m2 of floor;
-    `pri_supply` in Cel at the station's door; `dhw` in W; `leak` in m3/h per sqrt(MPa); `dice` standard
-    normal [4, n].
+    `pri_supply` in Cel at the station's door; `dhw` in W; `leak` in m3/h per sqrt(MPa); `wobble`
+    [4, n] are slow disturbances of unit size; `top_up` says whose make-up timer has just run out.
     """
 
     outdoor: Floats
@@ -28,7 +28,8 @@ class Forcing:
     pri_supply: Floats
     dhw: Floats
     leak: Floats
-    dice: Floats
+    wobble: Floats
+    top_up: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Stations:
     volume_pri: Floats  # m3
     volume_makeup: Floats  # m3
     electricity: Floats  # kW.h
-    wobble: Floats  # [4, n]: slow disturbances of unit size
+    wobble: Floats  # [4, n]: as in Forcing
 
 
 def at_rest(d: Design, outdoor: Floats) -> Stations:
