@@ -87,7 +87,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """Of a city's communities: in how many of the 10-minute intervals of 24 h there was a temperature."""
+    """Of the communities of a city: how many of the intervals of 24 h had a value. They last 10 minutes or longer."""
 
     city: PublicCity
     communities: int

@@ -88,7 +88,10 @@ class HistoryOut(BaseModel):
 
 
 class AvailabilityOut(BaseModel):
-    """Of all 10-minute intervals of the last 24 hours, in how many there was a reliable temperature."""
+    """Of all intervals of the last 24 hours, in how many there was a reliable temperature.
+
+    An interval is 10 minutes, or longer where a station reads more slowly.
+    """
 
     city: str
     simulated: bool

@@ -50,32 +50,45 @@ def scale_for(values: Sequence[float | None]) -> Scale | None:
     return Scale(low, high, [float(v) for v in range(low, high + 1, step)])
 
 
-def runs(values: Sequence[float | None]) -> Iterator[list[tuple[int, float]]]:
-    """Yield the stretches without a gap, as (index, value)."""
-    for known, pairs in groupby(enumerate(values), key=lambda pair: pair[1] is not None):
-        if known:
-            yield [(i, v) for i, v in pairs if v is not None]
+def patience(interval_s: float | None) -> int:
+    """Return how many steps may stay empty between two readings of a device that reads more slowly than a step."""
+    return 0 if interval_s is None else max(0, ceil(interval_s * 1000 / STEP_MS) - 1)
 
 
-def gaps(values: Sequence[float | None]) -> list[tuple[int, int]]:
-    """Return the gaps as (first index, length). The last step has only begun: it is no gap yet."""
+def runs(values: Sequence[float | None], patient: int = 0) -> Iterator[list[tuple[int, float]]]:
+    """Yield the stretches without a gap, as (index, value). Up to `patient` empty steps are no gap."""
+    run: list[tuple[int, float]] = []
+    for i, value in enumerate(values):
+        if value is None:
+            continue
+        if run and i - run[-1][0] > patient + 1:
+            yield run
+            run = []
+        run.append((i, value))
+    if run:
+        yield run
+
+
+def gaps(values: Sequence[float | None], patient: int = 0) -> list[tuple[int, int]]:
+    """Return the gaps as (first index, length). The last step has only begun, so that it is no gap yet."""
     found = []
     for missing, pairs in groupby(enumerate(values[:-1]), key=lambda pair: pair[1] is None):
         indices = [i for i, _ in pairs]
-        if missing:
+        if missing and len(indices) > patient:
             found.append((indices[0], len(indices)))
     return found
 
 
-def line(values: Sequence[float | None], scale: Scale) -> str:
+def line(values: Sequence[float | None], scale: Scale, patient: int = 0) -> str:
     """Return the path of a line that breaks at gaps; a single value becomes a dash as long as its step."""
-    return "".join(_stroke(run, scale) for run in runs(values))
+    return "".join(_stroke(run, scale) for run in runs(values, patient))
 
 
-def steps(values: Sequence[float | None], scale: Scale) -> str:
+def steps(values: Sequence[float | None], scale: Scale, patient: int = 0) -> str:
     """Return the path of a line that changes in steps: what was set stays until it is set anew."""
     return "".join(
-        f"M{run[0][0]} {scale.y(run[0][1])}" + "".join(f"V{scale.y(v)}H{i + 1}" for i, v in run) for run in runs(values)
+        f"M{run[0][0]} {scale.y(run[0][1])}" + "".join(f"V{scale.y(v)}H{i + 1}" for i, v in run)
+        for run in runs(values, patient)
     )
 
 
@@ -100,7 +113,7 @@ def hour_ticks(at: Sequence[int], zone: str) -> list[tuple[float, str]]:
     ]
 
 
-def trend(history: History, zone: str, t: Texts, summary: str) -> Markup | None:
+def trend(history: History, zone: str, t: Texts, summary: str, patient: int = 0) -> Markup | None:
     """Return the chart of a history, or None when there is nothing to draw. `summary` says it in words."""
     scale = scale_for([*history.supply, *history.target])
     if scale is None or all(v is None for v in history.supply):
@@ -108,10 +121,10 @@ def trend(history: History, zone: str, t: Texts, summary: str) -> Markup | None:
     return el(
         "svg",
         el("title", summary, id="trend-title"),
-        [_gap(first, length, len(history.at)) for first, length in gaps(history.supply)],
+        [_gap(first, length, len(history.at)) for first, length in gaps(history.supply, patient)],
         [_level(value, scale, t) for value in scale.ticks],
         [_hour(share, label) for share, label in hour_ticks(history.at, zone)],
-        _lines(history, scale),
+        _lines(history, scale, patient),
         _newest(history, scale),
         class_="trend",
         role="img",
@@ -121,11 +134,11 @@ def trend(history: History, zone: str, t: Texts, summary: str) -> Markup | None:
     )
 
 
-def _lines(history: History, scale: Scale) -> Markup:
+def _lines(history: History, scale: Scale, patient: int) -> Markup:
     return el(
         "svg",
-        el("path", d=steps(history.target, scale), class_="line target"),
-        el("path", d=line(history.supply, scale), class_="line supply"),
+        el("path", d=steps(history.target, scale, patient), class_="line target"),
+        el("path", d=line(history.supply, scale, patient), class_="line supply"),
         width="100%",
         height=HEIGHT,
         viewBox=f"0 0 {len(history.at)} {HEIGHT}",

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from application.answer import Limits, Verdict, Why, answer
 from application.public import Availability, CommunityNow, DistrictCard, History, PublicCity, PublicViews
 from perception.point import Title
-from presentation.portal.chart import gaps, trend
+from presentation.portal.chart import gaps, patience, trend
 from presentation.portal.render import Renderer
 from presentation.portal.wording import endpoint_words, near_words, short, summary, words
 from presentation.texts import LANGUAGES, Language, Texts, negotiate, texts_for
@@ -171,6 +171,7 @@ def _districts_only(districts: Sequence[DistrictCard]) -> list[CityGroup]:
 def community_context(now: CommunityNow, history: History, limits: Limits, t: Texts) -> dict[str, object]:
     """Return what the page of one community shows."""
     found, zone = answer(now.water, now.notices, now.at, limits), now.community.city.timezone
+    patient = patience(now.water.interval_s if now.water else None)
     return {
         "community": now.community,
         "city": now.community.city,
@@ -179,8 +180,8 @@ def community_context(now: CommunityNow, history: History, limits: Limits, t: Te
         "found": found,
         "aged": found.why is Why.TOO_OLD,
         "words": words(now, found, limits, t),
-        "chart": trend(history, zone, t, summary(history, zone, t)),
-        "gaps": bool(gaps(history.supply)),
+        "chart": trend(history, zone, t, summary(history, zone, t), patient),
+        "gaps": bool(gaps(history.supply, patient)),
         "hours": hourly(history, zone, t),
         "refresh_s": REFRESH_S,
     }

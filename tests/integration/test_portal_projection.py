@@ -185,6 +185,21 @@ def test_a_server_that_gives_no_roles_is_told_clearly_and_the_views_still_serve(
     engine.dispose()
 
 
+def test_a_device_that_reads_slowly_is_measured_by_its_own_cadence(empty_town):
+    town = empty_town
+    town.owner.execute("update device set interval_s = 900 where name = 'dev-warm'")
+    town.owner.execute(
+        "insert into rollup_heat_substation_10m (device_id, bucket, n, t_sec_supply_n)"
+        " select distinct %s, date_bin('10 minutes', t, '2000-01-03 00:00+00'), 1, 1 from generate_series("
+        "date_trunc('hour', now()) - interval '26 hours', now(), interval '15 minutes') t",
+        [town.ids["dev-warm"]],
+    )
+    row = town.owner.execute(
+        "select with_data, intervals from portal.availability where community = 'home-warm'"
+    ).fetchone()
+    assert row == (72, 72)
+
+
 def test_without_a_password_the_owner_changes_into_the_role(empty_town):
     assert choose_access(empty_town.url, None) is Access.SET_ROLE
     engine = portal_engine(empty_town.url, Access.SET_ROLE, None)

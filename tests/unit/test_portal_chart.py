@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from application.public import STEP_MS, History
-from presentation.portal.chart import gaps, hour_ticks, line, runs, scale_for, steps, trend
+from presentation.portal.chart import gaps, hour_ticks, line, patience, runs, scale_for, steps, trend
 from presentation.texts import texts_for
 
 SCALE = scale_for([40.0, 50.0])
@@ -35,6 +35,15 @@ def test_a_single_value_between_gaps_is_still_seen():
 
 def test_the_running_step_is_no_gap_yet():
     assert gaps([1.0, None, None, 1.0, None]) == [(1, 2)]
+
+
+def test_a_device_that_reads_every_quarter_of_an_hour_has_no_gap_in_every_third_step():
+    assert [patience(interval) for interval in (None, 10, 600, 601, 900, 1800, 3600)] == [0, 0, 0, 1, 1, 2, 5]
+    values = [41.0, 42.0, None, 43.0, 44.0, None, None, 45.0, None, None]
+    assert gaps(values, 1) == [(5, 2)]
+    assert line(values, SCALE, 1).count("M") == 2
+    assert gaps(values, 2) == []
+    assert line(values, SCALE, 2).count("M") == 1
 
 
 def test_a_target_changes_in_steps():

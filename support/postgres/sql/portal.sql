@@ -150,23 +150,33 @@ join (
 where a.cleared_at is null and a.suppressed_by is null
 group by c.name, w.category;
 
--- Of the last 24 hours, up to the last interval that is surely over: in how many intervals of 10 minutes there
--- was at least one good temperature of the water.
+-- Of the last 24 hours, up to the last interval that is surely over: in how many intervals there was at least one
+-- good temperature of the water. An interval is 10 minutes, or as many times 10 minutes as a slower device needs.
 create view portal.availability with (security_barrier) as
 select
-    c.name as community, d.city, 144 as intervals,
+    c.name as community, d.city,
+    floor(extract(epoch from interval '24 hours') / extract(epoch from cadence.slot))::int as intervals,
     (
-        select count(distinct b.bucket)
+        select count(distinct date_bin(cadence.slot, b.bucket, '2000-01-03 00:00+00'))
         from public.device v
         join public.rollup_heat_substation_10m b on b.device_id = v.device_id
         where v.station = s.name and v.kind = 'heat_substation' and v.status = 'active'
-            and b.bucket >= date_bin('10 minutes', now(), '2000-01-03 00:00+00') - interval '24 hours 10 minutes'
-            and b.bucket < date_bin('10 minutes', now(), '2000-01-03 00:00+00') - interval '10 minutes'
+            and b.bucket < span.until
+            and b.bucket >= span.until
+                - cadence.slot * floor(extract(epoch from interval '24 hours') / extract(epoch from cadence.slot))::float8
             and b.t_sec_supply_n > 0
     )::int as with_data
 from public.community c
 join public.station s on s.name = c.station
-join public.district d on d.name = s.district;
+join public.district d on d.name = s.district
+cross join lateral (
+    select make_interval(mins => 10 * greatest(1, least(144, ceil(coalesce(min(v.interval_s), 10) / 600)))::int) as slot
+    from public.device v
+    where v.station = s.name and v.kind = 'heat_substation' and v.status = 'active'
+) cadence
+cross join lateral (
+    select date_bin(cadence.slot, now() - interval '10 minutes', '2000-01-03 00:00+00') as until
+) span;
 
 do $$
 begin
