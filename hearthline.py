@@ -340,8 +340,9 @@ def ingest() -> None:
     store = PostgresStore(database_url(), kinds())
     metrics = IngestMetrics(REGISTRY)
     await_turn()
-    with linked(told.broker) as links:
-        spine(Links(*links), store, watch, receive, told.ingest, clock, stop, beat, metrics, event_time=events)
+    if store.await_claim(stop, beat):
+        with linked(told.broker) as links:
+            spine(Links(*links), store, watch, receive, told.ingest, clock, stop, beat, metrics, event_time=events)
     store.close()
 
 
