@@ -41,7 +41,12 @@ def register(app: typer.Typer, devices: typer.Typer, ports: Ports) -> None:
         from network.broker import run_broker
 
         told = ports.settings()
-        run_broker(told.port, max_payload_bytes=told.max_payload_bytes, backlog_mib=told.backlog_mib)
+        run_broker(
+            told.port,
+            max_payload_bytes=told.max_payload_bytes,
+            backlog_mib=told.backlog_mib,
+            port_v5=told.port_v5,
+        )
 
     @devices.command("watch")
     def devices_watch(name: Annotated[str, typer.Argument(help="Name of the device.")]) -> None:

@@ -146,6 +146,7 @@ def replay(ports: Ports, wish: Replayed) -> Sequence[Mapping[str, object]]:
 
     Raises RecordingError when file or map cannot be used, LinkDownError when the broker does not answer.
     """
+    from network.commands import quiet
     from network.device import DeviceClient
     from simulators.recording import Trouble, load_map, read_recording
     from simulators.replay import days_to, run_replay, shifted
@@ -153,6 +154,7 @@ def replay(ports: Ports, wish: Replayed) -> Sequence[Mapping[str, object]]:
     trouble, columns, stop, address = Trouble(), load_map(wish.columns, ports.kinds()), ports.stop(), ports.address()
     readings = read_recording(wish.file, columns, trouble)
     readings = shifted(readings, days_to(readings, ports.clock()) if wish.days is None else wish.days)
+    quiet()
     tally = partial(ports.tally, wish.device)
     before = tally()
     with DeviceClient(address, wish.device, ports.kinds()[columns.kind]) as client:
