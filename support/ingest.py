@@ -90,7 +90,8 @@ def ingest(
     shift.tick()
     while not stop.is_set():
         for inlet, deliveries in shift.take():
-            shift.settle(inlet, deliveries)
+            if not stop.is_set():  # what is left comes again
+                shift.settle(inlet, deliveries)
         shift.tick_if_due()
         shift.show()
 

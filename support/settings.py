@@ -46,7 +46,7 @@ class IngestSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     batch: int = Field(default=5000, ge=1, le=50_000)
-    backfill_batch: int = Field(default=100, ge=1, le=50_000)
+    backfill_batch: int = Field(default=50, ge=1, le=50_000)
     portion_bytes: int = Field(default=8 * 1024 * 1024, ge=64 * 1024)
     metrics_port: int = Field(default=0, ge=0, le=65535, description="loopback port of /metrics; 0: none")
 
@@ -64,7 +64,7 @@ class TendSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     every_s: float = Field(default=5, gt=0, le=3600)
-    slice_buckets: int = Field(default=200, ge=1)
+    slice_buckets: int = Field(default=100, ge=1)
     most_buckets: int = Field(default=10_000, ge=1)
     open_every_s: float = Field(default=60, gt=0, le=3600)
     pause_s: float = Field(default=0.05, ge=0, le=60)

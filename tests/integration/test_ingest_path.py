@@ -313,3 +313,26 @@ def test_the_database_is_killed_under_load_and_nothing_is_lost(reachable, own_br
             running.await_answer("select count(*), count(distinct ts) from readings_weather_station", expected, 60)
             assert not all(ready for ready, _ in running.beats)
         assert running.failures == []
+
+
+def test_after_a_commit_that_nobody_can_vouch_for_the_rules_begin_from_what_is_stored(running):
+    """The connection breaks inside COMMIT, once: a sequence counts on although the transaction is undone."""
+    running.publish(reading(wall()))
+    running.await_answer("select count(*) from readings_weather_station", [(1,)])
+    assert running.watcher.enrolled_from_store == 1
+    with psycopg.connect(running.database, autocommit=True) as conn:
+        conn.execute("create sequence once")
+        conn.execute("""
+            create function break_once() returns trigger language plpgsql as $$
+            begin
+                if nextval('once') = 1 then perform pg_terminate_backend(pg_backend_pid()); end if;
+                return null;
+            end $$""")
+        conn.execute("""
+            create constraint trigger break_once after insert or update on ledger
+            deferrable initially deferred for each row execute function break_once()""")
+    running.publish(reading(wall()))
+    running.await_answer("select count(*) from readings_weather_station", [(2,)])
+    running.await_answer("select last_value from once", [(2,)])
+    assert running.watcher.enrolled_from_store == 2
+    assert running.fates()["stored"] == 2
