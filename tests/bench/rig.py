@@ -52,12 +52,13 @@ class Rig:
         return self.ask("select device_id, name from device where kind = %s order by device_id", kind)
 
     @contextmanager
-    def process(self, *words, ready):
+    def process(self, *words, ready, **settings):
         """Run one of the product's processes until the block ends; it is ready when `ready()` is true."""
         environment = os.environ | {
             "HEARTHLINE_HOME": str(self.folder / "home"),
             "HEARTHLINE_DATABASE__URL": self.url,
             "HEARTHLINE_BROKER__URL": self.broker,
+            **settings,
         }
         log = (self.folder / f"{words[-1]}.log").open("ab")
         child = subprocess.Popen(

@@ -6,13 +6,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 # Only now: the checkout must be on the path first.
+import browser
 import ingest_rate
 import latency
 from figures import say
 from rig import rig
 
 STATIONS = 2500
-BENCHES = {"latency": latency.measure, "ingest_rate": ingest_rate.measure}
+BENCHES = {"latency": latency.measure, "browser": browser.measure, "ingest_rate": ingest_rate.measure}
 
 
 def main(names):
