@@ -76,7 +76,8 @@ class World:
         self._climate = Climate(season, rng.normal(0, 0.35, len(self._design)), utc_offset_s=utc_offset_s, seed=seed)
         self._source_phase = rng.uniform(0, 2 * np.pi, int(self._design.source.max()) + 1)
         self._unrest = Unrest(len(self._design), seed)
-        self._instruments = {p.kind.name: Instruments(p.kind, seed, len(parts)) for p in parts}
+        kinds = {p.kind.name: p.kind for p in parts}
+        self._instruments = {name: Instruments(kind, seed, len(parts)) for name, kind in kinds.items()}
 
     def begin(self, at: int) -> Moment:
         """Return the world at that time, grown up since the last Monday that is a day or more before.
