@@ -24,7 +24,7 @@ test-faults: provision ## the fault tests at full length; the result is kept in 
 
 bench: venv-dev ## measure rates and latencies; one JSON line per figure, also in build/bench.jsonl
 	@mkdir -p build
-	$(BIN)/python -m pytest -q -s -m bench tests/bench
+	$(BIN)/python tests/bench/run.py
 
 screenshots: provision ## take the pictures of docs/
 	$(BIN)/python scripts/screenshots.py
