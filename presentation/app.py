@@ -8,13 +8,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from dash.exceptions import DependencyException
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException as AnyHTTPError
 from starlette.middleware.gzip import GZipMiddleware
 
 from perception.sensor_kind import SensorKind
 from presentation.api.alarms import alarms_router
+from presentation.api.handbook import handbook_router
 from presentation.api.health import health_router
 from presentation.api.places import places_router
 from presentation.api.trends import trends_router
@@ -55,11 +56,12 @@ def create_console(
     app.include_router(health_router(desk, hub, registry, settings.live_quiet_s))
     for router in (places_router(desk), trends_router(desk), alarms_router(desk)):
         app.include_router(router)
+    app.include_router(handbook_router(app, shelf.urls))
     _answer_unknown_api(app)
     app.include_router(shelf.router())
     app.include_router(door_router())  # before Dash, which would claim the bare address
     charts = create_charts(app, desk, kinds)
-    app.include_router(pages_router(Site(desk, charts, kinds, shelf.urls, settings)))
+    app.include_router(pages_router(Site(charts, kinds, shelf.urls, settings), desk))
     _answer_unknown_pages(app)
     _answer_trouble(app, shelf.urls)
     app.add_middleware(PressedBundles)  # inside of the next, which passes on what is compressed already
@@ -93,7 +95,8 @@ def _answer_unknown_pages(app: FastAPI) -> None:
 
     @app.get("/{path:path}", include_in_schema=False)
     async def unknown(path: str) -> Response:
-        del path
+        if path.endswith("/"):
+            return RedirectResponse(f"/{path.strip('/')}", 307)
         raise HTTPException(404)
 
 

@@ -13,6 +13,8 @@ from presentation.texts import Texts
 
 WIDTH = 640.0
 _MARGIN = 34.0
+_MARKS_AVOIDED = 200
+"""A label looks at so many marks; where a city has more, it will cover some of them anyway."""
 _LABEL_CORNERS = ((-40.0, -16.0), (40.0, -16.0), (-40.0, 8.0), (40.0, 8.0))
 Corner = tuple[float, float]
 
@@ -57,7 +59,7 @@ def city_map(districts: Sequence[DistrictShape], stations: Sequence[StationRow],
     if not corners and not placed:
         return el("p", t.say("No coordinates are known."), class_="calm")
     projection = projection_of([*corners, *(place for _, place in placed)])
-    taken = [projection.at(*place) for _, place in placed]
+    taken = [projection.at(*place) for _, place in placed[:_MARKS_AVOIDED]]
     # The most urgent are drawn last, on top.
     ranked = sorted(placed, key=lambda pair: -STATES.index(state_of(pair[0], at)))
     return el(

@@ -64,7 +64,7 @@ def short_title(point: Point, t: Texts) -> str:
 
 
 def _head(text: str, class_: str, unit: str = "", kind: str = "number") -> Markup:
-    label = [text, el("span", unit, class_="unit") if unit else None]
+    label = [text, " ", el("span", unit, class_="unit")] if unit else text
     return el("th", el("button", label, type="button", data_sort=kind), scope="col", class_=class_)
 
 

@@ -1,6 +1,6 @@
 """Pages: the addresses of the console. The language is the first part of every one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -12,27 +12,49 @@ from presentation.console.charts import ChartApp
 from presentation.console.overview import overview_page
 from presentation.console.shell import Frame, overview_path
 from presentation.console.station import chart_place, station_page
-from presentation.console.trend import choice_of
+from presentation.console.trend import Choice, choice_of
 from presentation.console.trouble import trouble_page
 from presentation.desk import Desk, now_us
+from presentation.ports import ConsoleViews
 from presentation.settings import ConsoleSettings
 from presentation.texts import Texts, as_language, negotiate, texts_for
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What every page is made with."""
+    """What every page is made with. Its methods block; a desk asks them on a thread.
 
-    desk: Desk
+    None: there is no such city or station.
+    """
+
     charts: ChartApp
     kinds: Mapping[str, SensorKind]
     asset: Mapping[str, str]
     settings: ConsoleSettings
 
-    async def cities(self) -> list[CityCard]:
-        """Return every city, simulated ones first: that is where a newcomer looks."""
-        known = await self.desk.ask_shared("cities", lambda v: v.cities())
-        return sorted(known, key=lambda c: (not c.simulated, c.name))
+    def overview(self, views: ConsoleViews, city: str, t: Texts) -> str | None:
+        """Return the overview of a city."""
+        view = views.overview(city, now_us())
+        if view is None:
+            return None
+        frame = Frame(overview_path(city), view.city, in_order(views.cities()), self.kinds, self.asset)
+        return overview_page(view, frame, t, self.settings.station_rows_max)
+
+    def station(self, views: ConsoleViews, station: str, t: Texts, choice: Choice) -> str | None:
+        """Return the page of a station."""
+        now = now_us()
+        view = views.station(station, now)
+        if view is None:
+            return None
+        mount = self.charts.mount(self.asset)
+        cities = in_order(views.cities())
+        frame = Frame(f"/stations/{station}", view.city, cities, self.kinds, self.asset, mount.scripts)
+        return station_page(view, frame, t, now // 1000, chart_place(mount.entry, choice, t))
+
+
+def in_order(cities: Sequence[CityCard]) -> list[CityCard]:
+    """Return simulated cities first: that is where a newcomer looks."""
+    return sorted(cities, key=lambda c: (not c.simulated, c.name))
 
 
 def door_router() -> APIRouter:
@@ -47,14 +69,14 @@ def door_router() -> APIRouter:
     return router
 
 
-def pages_router(site: Site) -> APIRouter:
-    """Return the routes of the pages."""
+def pages_router(site: Site, desk: Desk) -> APIRouter:
+    """Return the routes of the pages. Those who want the same page within a second share one."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @router.get("/{language}")
     async def home(language: str) -> Response:
         t = _texts(language)
-        cities = await site.cities()
+        cities = in_order(await desk.ask_shared("cities", lambda v: v.cities()))
         if not cities:
             return trouble_page(t, 200, t.say("No city is known yet."), site.asset, refresh=True)
         return RedirectResponse(f"/{t.language}{overview_path(cities[0].name)}", 307, {"cache-control": "no-store"})
@@ -62,29 +84,22 @@ def pages_router(site: Site) -> APIRouter:
     @router.get("/{language}/cities/{city}")
     async def overview(language: str, city: str) -> Response:
         t = _texts(language)
-        view = await site.desk.ask_shared(("overview", city), lambda v: v.overview(city, now_us()))
-        if view is None:
-            raise HTTPException(404, t.say("There is no city of this name."))
-        frame = Frame(overview_path(city), view.city, await site.cities(), site.kinds, site.asset)
-        return _page(overview_page(view, frame, t, site.settings.station_rows_max))
+        text = await desk.ask_shared(("overview page", language, city), lambda v: site.overview(v, city, t))
+        return _page(text, t.say("There is no city of this name."))
 
     @router.get("/{language}/stations/{station}")
     async def station(language: str, station: str, request: Request) -> Response:
-        t = _texts(language)
-        now = now_us()
-        view = await site.desk.ask_shared(("station", station), lambda v: v.station(station, now))
-        if view is None:
-            raise HTTPException(404, t.say("There is no station of this name."))
-        mount = site.charts.mount(site.asset)
-        chart = chart_place(mount.entry, choice_of(request.url.query), t)
-        cities = await site.cities()
-        frame = Frame(f"/stations/{station}", view.city, cities, site.kinds, site.asset, mount.scripts)
-        return _page(station_page(view, frame, t, now // 1000, chart))
+        t, choice = _texts(language), choice_of(request.url.query)
+        key = ("station page", language, station, choice)
+        text = await desk.ask_shared(key, lambda v: site.station(v, station, t, choice))
+        return _page(text, t.say("There is no station of this name."))
 
     return router
 
 
-def _page(text: str) -> Response:
+def _page(text: str | None, unknown: str) -> Response:
+    if text is None:
+        raise HTTPException(404, unknown)
     return HTMLResponse(text, headers={"cache-control": "no-store"})
 
 

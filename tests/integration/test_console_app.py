@@ -69,6 +69,7 @@ def test_the_bare_address_leads_to_a_city_in_the_readers_language(client):
     assert answer.url.path == "/en/cities/testopolis"
     assert '<html lang="en-GB">' in answer.text
     assert client.get("/", headers=HTML | {"accept-language": "zh"}).url.path == "/zh/cities/testopolis"
+    assert client.get("/zh/", headers=HTML).url.path == "/zh/cities/testopolis"
 
 
 def test_pages_show_what_was_stored(client):
@@ -123,6 +124,7 @@ def test_the_description_names_every_shape(client):
         told["components"]["schemas"]
     )
     assert not [path for path in told["paths"] if path.startswith("/_dash")]
+    assert "/api/v1/stations/{station}/trend" in client.get("/api", headers=HTML).text
 
 
 def test_every_answer_carries_the_security_headers(client):
