@@ -4,29 +4,29 @@ Everything is in memory. A restart forgets sessions, queues and retained message
 queue of their own, and outlets that still hold a message, send it again; a broker with a disk
 (configs/broker/mosquitto.conf) loses nothing.
 
-Each subscription filter has a log of `backlog_mib`; a session that is away longer than that
-silently loses its oldest messages: that is the backlog limit. Memory is bounded by that figure
-times the filters in use, about twice over for small messages (the object around each payload).
+Each subscription filter has a log of `backlog_mib` of payload, consumed or not, whose oldest
+sixteenth goes when it is full: a session that is away for longer than that silently loses the
+oldest messages. That is the backlog limit: at 256 MiB about 600,000 readings of 13 points or
+200,000 of 56. Measured memory is 54 MiB, plus, for each busy filter (readings, backfill, live
+frames), up to twice the limit with messages of 400 bytes, or 1.3 times with 4 KiB. Topics that
+nobody subscribes to cost nothing. At most 100 messages are on their way to a session at once,
+and redelivered ones do not carry the DUP flag; both are rumqttd's.
+
+It speaks MQTT 3.1.1 on `port`; for devices that speak MQTT 5, a second listener opens on `port_v5`.
 """
 
-import logging
-import os
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Self
 
-from iotcore.iotcore import IotCoreBroker
-
+from network import broker_child
 from network.address import Address
 from network.link import BrokerStartError
 
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 3.0
 MAX_PAYLOAD_BYTES = 512 * 1024
 BACKLOG_MIB = 256
@@ -34,13 +34,13 @@ _LOOPBACK = "127.0.0.1"
 _SEGMENTS = 16  # the oldest sixteenth of a full log goes at once
 
 
-def broker_config(port: int, listen: str, max_payload_bytes: int, backlog_mib: int) -> str:
+def broker_config(port: int, listen: str, max_payload_bytes: int, backlog_mib: int, port_v5: int | None = None) -> str:
     """Return rumqttd's own configuration file.
 
-    A topic that nobody subscribes to gets a log of its own (dynamic_filters): refusing it would
-    disconnect the publisher.
+    A topic that nobody subscribes to is accepted (dynamic_filters): refusing it would disconnect
+    the publisher.
     """
-    return f"""\
+    router = f"""\
 id = 0
 
 [router]
@@ -49,13 +49,19 @@ max_connections = 10010
 max_outgoing_packet_count = 1000
 max_segment_size = {backlog_mib * 1024 * 1024 // _SEGMENTS}
 max_segment_count = {_SEGMENTS}
+"""
+    wanted = [("v4", port)] if port_v5 is None else [("v4", port), ("v5", port_v5)]
+    return router + "".join(_listener(version, f"{listen}:{at}", max_payload_bytes) for version, at in wanted)
 
-[v4.1]
-name = "v4-1"
-listen = "{listen}:{port}"
+
+def _listener(version: str, listen: str, max_payload_bytes: int) -> str:
+    return f"""
+[{version}.1]
+name = "{version}-1"
+listen = "{listen}"
 next_connection_delay_ms = 1
 
-[v4.1.connections]
+[{version}.1.connections]
 connection_timeout_ms = 60000
 max_payload_size = {max_payload_bytes}
 max_inflight_count = 1000
@@ -69,19 +75,13 @@ def run_broker(
     listen: str = _LOOPBACK,
     max_payload_bytes: int = MAX_PAYLOAD_BYTES,
     backlog_mib: int = BACKLOG_MIB,
+    port_v5: int | None = None,
 ) -> None:
-    """Be the broker until SIGTERM or SIGINT ends this process. Raises BrokerStartError when the port is taken."""
+    """Be the broker until SIGTERM or SIGINT ends this process. Raises BrokerStartError when a port is taken."""
     _refuse_taken_port(listen, port)
-    with tempfile.TemporaryDirectory(prefix="hearthline-broker-") as folder:
-        config = Path(folder) / "rumqttd.toml"
-        config.write_text(broker_config(port, listen, max_payload_bytes, backlog_mib))
-        native = IotCoreBroker(config_path=str(config))
-    # rumqttd reports every packet as an error span: what it says is for debugging it, not for operators.
-    logging.getLogger("rumqttd").setLevel(logging.CRITICAL + 1)
-    # rumqttd never returns to Python: the default actions are the only ones that still work.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    native.run_forever()
+    if port_v5 is not None:
+        _refuse_taken_port(listen, port_v5)
+    broker_child.serve(broker_config(port, listen, max_payload_bytes, backlog_mib, port_v5))
 
 
 class EmbeddedBroker:
@@ -115,9 +115,10 @@ class EmbeddedBroker:
         if self.pid is not None:
             return self
         _refuse_taken_port(self._listen, self.port)
-        command = [sys.executable, "-m", __spec__.name, str(self.port), self._listen, *map(str, self._limits)]
+        config = broker_config(self.port, self._listen, *self._limits)
+        command = [sys.executable, "-m", broker_child.__name__, config]
         root = Path(__file__).resolve().parent.parent
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=root)  # noqa: S603 (our own interpreter and module)
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=root)  # noqa: S603 (our own module)
         deadline = time.monotonic() + START_TIMEOUT_S
         while not _accepts(self.address):
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -173,13 +174,3 @@ def _accepts(address: Address) -> bool:
     except OSError:
         return False
     return True
-
-
-def _end_with_parent() -> None:
-    sys.stdin.buffer.read()  # returns when the parent is gone
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    run_broker(int(sys.argv[1]), listen=sys.argv[2], max_payload_bytes=int(sys.argv[3]), backlog_mib=int(sys.argv[4]))

@@ -6,9 +6,10 @@ from network.address import Address, AddressError
 
 
 class BrokerSettings(BaseModel):
-    """Which broker to use: the one at `url`, or without it our own embedded one on `port`.
+    """Which broker to use: the one at `url`, or without it our own embedded one.
 
-    `max_payload_bytes` and `backlog_mib` shape the embedded broker; another broker has its own
+    The embedded one speaks MQTT 3.1.1 on `port`, and MQTT 5 on `port_v5` if that is given;
+    `max_payload_bytes` and `backlog_mib` are its limits. Another broker has its own
     limits (configs/broker/mosquitto.conf). `most_pending` and `most_pending_mib` bound what
     ingest holds in memory before it has committed.
     """
@@ -17,6 +18,7 @@ class BrokerSettings(BaseModel):
 
     url: str | None = None
     port: int = Field(default=1883, ge=1, le=65535)
+    port_v5: int | None = Field(default=None, ge=1, le=65535)
     max_payload_bytes: int = Field(default=512 * 1024, ge=1024, le=64 * 1024 * 1024)
     backlog_mib: int = Field(default=256, ge=16, le=16 * 1024)
     keepalive_s: int = Field(default=60, ge=5, le=3600)

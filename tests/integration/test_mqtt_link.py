@@ -1,17 +1,22 @@
 """The MQTT adapters on real brokers: what is acknowledged, what comes again, what a break costs."""
 
 import contextlib
+import multiprocessing
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from network.broker import EmbeddedBroker
+from network.broker import EmbeddedBroker, run_broker
 from network.device import DeviceClient
 from network.link import BrokerStartError, LinkDownError
 from network.mqtt import Address, LiveFeed, MqttInlet, MqttOutlet
@@ -418,6 +423,57 @@ def test_the_embedded_broker_can_be_killed_and_started_again():
     broker.stop()
     broker.stop()
     assert broker.pid is None
+
+
+def test_the_embedded_broker_speaks_mqtt_5_on_a_second_port():
+    port, port_v5 = (EmbeddedBroker().port for _ in range(2))
+    serving = multiprocessing.get_context("spawn").Process(target=run_broker, args=(port,), kwargs={"port_v5": port_v5})
+    serving.start()
+    link = inlet_on(Address("127.0.0.1", port), "ingest-test", (FILTER,))
+    foreign = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+    foreign.connect("127.0.0.1", port_v5)
+    foreign.loop_start()
+    foreign.publish(TOPIC, b"five", qos=1).wait_for_publish(5)
+    assert [d.payload for d in take(link, 1)] == [b"five"]
+    foreign.disconnect()
+    link.close()
+    serving.terminate()
+    serving.join(5)
+    assert serving.exitcode == -signal.SIGTERM
+
+
+def test_the_embedded_broker_ends_with_the_process_that_started_it():
+    program = "from network.broker import EmbeddedBroker as B; b = B().start(); print(b.pid, flush=True); input()"
+    root = Path(__file__).resolve().parents[2]
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    broker_pid = int(parent.stdout.readline())
+    assert psutil.pid_exists(broker_pid)
+    parent.kill()
+    parent.wait(5)
+    parent.stdin.close()
+    parent.stdout.close()
+    deadline = time.monotonic() + 5
+    while psutil.pid_exists(broker_pid) and psutil.Process(broker_pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_broker_that_refuses_us_is_no_link(tmp_path):
+    if shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin") is None:
+        pytest.skip("no mosquitto here: apt-get install mosquitto")
+    closed = Mosquitto(tmp_path, allow_anonymous="false").start()
+    link = MqttInlet(closed.address, "ingest-test", (FILTER,))
+    outlet = MqttOutlet(closed.address, "publisher-test")
+    receipt = outlet.publish(TOPIC, b"1")
+    assert not link.wait_connected(1)
+    assert link.connected_since() is None
+    assert not outlet.flush(0.5)
+    assert not receipt.acknowledged()
+    outlet.close()
+    link.close()
+    closed.stop()
 
 
 def test_the_embedded_broker_takes_payloads_of_512_kib(broker):

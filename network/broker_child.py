@@ -1,0 +1,35 @@
+"""The embedded broker's own process: it imports next to nothing, so that it is up at once."""
+
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from iotcore.iotcore import IotCoreBroker
+
+
+def serve(config: str) -> None:
+    """Be the broker that this text of a rumqttd.toml describes, until SIGTERM or SIGINT ends this process."""
+    with tempfile.TemporaryDirectory(prefix="hearthline-broker-") as folder:
+        file = Path(folder) / "rumqttd.toml"
+        file.write_text(config)
+        broker = IotCoreBroker(config_path=str(file))
+    # rumqttd reports every packet as an error span: what it says is for debugging it, not for operators.
+    logging.getLogger("rumqttd").setLevel(logging.CRITICAL + 1)
+    # It never returns to Python: the default actions are the only ones that still work.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    broker.run_forever()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()  # returns when the parent is gone
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    serve(sys.argv[1])
