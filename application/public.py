@@ -21,7 +21,7 @@ KEPT_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class PublicCity:
-    """A city. `season` is stated for a simulated one, `attribution` where data of others are shown."""
+    """A city. `season`: which weather a simulated one lives in, or that readings are played back."""
 
     name: str
     title: Title

@@ -26,7 +26,10 @@ class _Row(BaseModel):
 
 
 class City(_Row):
-    """A city: the root of everything. `season` says which weather a simulated city lives in."""
+    """A city: the root of everything. `season` says which weather a simulated city lives in.
+
+    For a city whose readings are played back it says so: nobody shall take them for today's.
+    """
 
     title: Title
     timezone: str

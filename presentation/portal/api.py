@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
@@ -21,7 +21,10 @@ Hours = Annotated[int, Query(ge=1, le=MOST_HOURS, description="How many hours ba
 
 
 class CityOut(BaseModel):
-    """A city. `simulated`: it does not exist and its readings are calculated."""
+    """A city. `simulated`: it does not exist and its readings are calculated.
+
+    `season` says which weather it lives in, or, of a real city, that its readings are played back.
+    """
 
     name: str
     title: Title
@@ -48,6 +51,7 @@ class CommunityOut(BaseModel):
     district_title: Title
     city: str
     simulated: bool
+    season: Title | None
     station_title: Title
     at: datetime
     verdict: Verdict
@@ -83,6 +87,7 @@ class HistoryOut(BaseModel):
 
     community: str
     simulated: bool
+    season: Title | None
     attribution: str | None
     steps: list[StepOut]
 
@@ -136,11 +141,7 @@ def api(views: PublicViews, limits: Limits) -> APIRouter:
 
     @router.get("/communities/{name}/history", summary="Its last hours in steps of ten minutes", responses=MISSING)
     def history(name: Name, hours: Hours = 24) -> HistoryOut:
-        place = _found(views, name).community
-        steps = [StepOut(**row) for row in _steps(views.history(name, hours))]
-        return HistoryOut(
-            community=name, simulated=place.city.simulated, attribution=place.city.attribution, steps=steps
-        )
+        return _history(_found(views, name), views.history(name, hours))
 
     @router.get(
         "/communities/{name}/history.csv",
@@ -195,6 +196,7 @@ def _community(now: CommunityNow, limits: Limits) -> CommunityOut:
         district_title=place.district_title,
         city=place.city.name,
         simulated=place.city.simulated,
+        season=place.city.season,
         station_title=place.station_title,
         at=datetime.fromtimestamp(now.at / 1000, UTC),
         verdict=found.verdict,
@@ -212,7 +214,18 @@ def _community(now: CommunityNow, limits: Limits) -> CommunityOut:
     )
 
 
-def _steps(history: History) -> Iterator[dict[str, object]]:
+def _history(now: CommunityNow, history: History) -> HistoryOut:
+    city = now.community.city
+    return HistoryOut(
+        community=now.community.name,
+        simulated=city.simulated,
+        season=city.season,
+        attribution=city.attribution,
+        steps=[StepOut(**row) for row in _steps(history)],
+    )
+
+
+def _steps(history: History) -> Iterator[dict[str, Any]]:
     columns = (map(_when, history.at), history.supply, history.low, history.high, history.target)
     return (dict(zip(_COLUMNS, row, strict=True)) for row in zip(*columns, strict=True))
 

@@ -259,3 +259,13 @@ def test_a_fault_of_ours_is_a_page_of_ours_without_its_inside():
             assert "secret" not in answer.text
             assert answer.headers["content-security-policy"]
         assert client.get("/api/v1/communities").json() == {"detail": "this is a fault of ours; it was logged"}
+
+
+def test_a_city_that_is_played_back_is_not_shown_as_live(client, town):
+    town.owner.execute("update city set simulated = false, season_en = 'Recorded in 2024', season_zh = '2024 年的记录'")
+    page = client.get("/en/community/home-warm").text
+    assert "Not live." in page
+    assert "Recorded in 2024" in page
+    assert "Simulated city." not in page
+    assert "非实时数据" in client.get("/zh/community/home-warm").text
+    assert "played back" in client.get("/en/").text
