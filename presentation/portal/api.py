@@ -139,6 +139,16 @@ def api(views: PublicViews, limits: Limits) -> APIRouter:
     def community(name: Name) -> CommunityOut:
         return _community(_found(views, name), limits)
 
+    _add_history(router, views)
+
+    @router.get("/availability", summary="How complete the data of each city are")
+    def availability() -> list[AvailabilityOut]:
+        return [_share(row) for row in views.availability()]
+
+    return router
+
+
+def _add_history(router: APIRouter, views: PublicViews) -> None:
     @router.get("/communities/{name}/history", summary="Its last hours in steps of ten minutes", responses=MISSING)
     def history(name: Name, hours: Hours = 24) -> HistoryOut:
         return _history(_found(views, name), views.history(name, hours))
@@ -154,12 +164,6 @@ def api(views: PublicViews, limits: Limits) -> APIRouter:
         disposition = f'attachment; filename="{name}.csv"'
         lines = [",".join(_COLUMNS), *_csv(views.history(name, hours))]
         return Response("\r\n".join((*lines, "")), media_type="text/csv", headers={"Content-Disposition": disposition})
-
-    @router.get("/availability", summary="How complete the data of each city are")
-    def availability() -> list[AvailabilityOut]:
-        return [_share(row) for row in views.availability()]
-
-    return router
 
 
 _COLUMNS = ("at", "t_supply", "t_supply_low", "t_supply_high", "t_target")
