@@ -146,6 +146,8 @@ class _Shift(Generic[State]):
     def settle(self, inlet: Inlet, deliveries: Sequence[Delivery]) -> None:
         """Store deliveries, then acknowledge them. One that cannot be stored is found by halving and set aside."""
         began = time.monotonic()
+        if inlet is self._links.live:
+            self._listening.took(deliveries[0], self._clock())
         try:
             stored = self._outage.endure(lambda: self._store_batch(deliveries, began))
         except UnstorableError as err:
@@ -181,7 +183,6 @@ class _Shift(Generic[State]):
 
     def _store_batch(self, deliveries: Sequence[Delivery], began: float) -> None:
         now = self._clock()
-        self._listening.took(deliveries[0], now)
         batch = self._receive(deliveries, self._roster, now)
         tallies: dict[str, Tally] = {}
         rejects = list(batch.rejects)
