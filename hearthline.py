@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from perception.roster import Roster
     from support.commands.catalogue import Cast
     from support.commands.doctor import Check
+    from support.heartbeat import Stop
 
 CHECKOUT = Path(__file__).resolve().parent
 CONFIGS = CHECKOUT / "configs"
@@ -212,6 +213,14 @@ def cast(stations: int | None) -> "Cast":
     return catalogue.cast(engine("simulate"), stations)
 
 
+def await_audience(stop: "Stop") -> None:
+    """Wait until ingest listens: in a new home, nobody would keep what is said before. Alone, there is no waiting."""
+    from support.heartbeat import await_beat
+
+    if SUPERVISOR_PID in os.environ:
+        await_beat(home().run, "ingest", stop)
+
+
 def checks() -> "list[Check]":
     """Return what `doctor` looks at."""
     from application.commands import tuned_rules
@@ -300,6 +309,7 @@ simulators.commands.register(
         stop=stop_event,
         heartbeat=partial(heartbeat, "simulate"),
         cast=cast,
+        await_audience=await_audience,
         require_active=require_active,
         tally=tally,
         show=show,

@@ -53,8 +53,8 @@ class Cast(Protocol):
 class Ports:
     """What the verbs work on; each is made when it is asked for.
 
-    `cast(stations)` waits for its turn. `require_active` raises where a device may not report;
-    `tally` is the ledger of a device.
+    `cast(stations)` waits for its turn; `await_audience(stop)` until somebody keeps what is said.
+    `require_active` raises where a device may not report; `tally` is the ledger of a device.
     """
 
     settings: Callable[[], SimulateSettings]
@@ -65,6 +65,7 @@ class Ports:
     stop: Callable[[], Stop]
     heartbeat: Callable[[], Heartbeat]
     cast: Callable[[int | None], Cast]
+    await_audience: Callable[[Stop], None]
     require_active: Callable[[str], None]
     tally: Callable[[str], Tally]
     show: Callable[[Sequence[Mapping[str, object]], bool], None]
@@ -122,6 +123,7 @@ def simulate(ports: Ports, stations: int | None) -> None:
         up = outlet.connected()
         heartbeat(f"{counts.live} live, {counts.backfilled} past" if up else "the broker is away", ready=up)
 
+    ports.await_audience(stop)
     outlet = MqttOutlet(ports.address(), "hearthline-simulate", greetings=lambda: tuple(greetings(players)))
     try:
         run_fleet(players, outlet, clock=ports.clock, stop=stop, progress=progress)

@@ -4,7 +4,9 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Protocol
 
+_LOOK_S = 0.05
 STALE_S = 10.0
 """A process that said nothing for so long hangs, or is starved."""
 
@@ -25,6 +27,30 @@ class Heartbeat:
         self._next, self._last = now + 1.0, (ready, detail)
         told = {"pid": os.getpid(), "at": time.time(), "ready": ready, "detail": detail, **facts}
         write_json(self._file, told)
+
+
+class Stop(Protocol):
+    """An event that says when to end; `threading.Event` is one."""
+
+    def is_set(self) -> bool:
+        """Return whether it is time to end."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for it so many seconds at most."""
+
+
+def await_beat(run: Path, name: str, stop: Stop) -> None:
+    """Wait until a process says that it is ready, or `stop` is set."""
+    while not stop.is_set():
+        told = read_json(run / f"{name}.json")
+        at = told.get("at")
+        if told.get("ready") and isinstance(at, float) and time.time() - at < STALE_S and _lives(told.get("pid")):
+            return
+        stop.wait(_LOOK_S)
+
+
+def _lives(pid: object) -> bool:
+    return isinstance(pid, int) and Path(f"/proc/{pid}").exists()
 
 
 def write_json(file: Path, told: object) -> None:

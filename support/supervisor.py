@@ -42,8 +42,9 @@ class State(StrEnum):
 class Program:
     """What to run. `once`: runs to its end, and is ready then; otherwise it is kept alive.
 
-    `after` must be ready before its turn comes. `early`: its process starts at once and waits for
-    its turn. `yields_to`: it gives these ten seconds to be ready first, since people wait for them.
+    `after` must be ready before its turn comes. `loads_after`: its process starts as soon as these
+    are ready, loads, and waits for its turn; None: it starts in its turn. `yields_to`: it gives these
+    ten seconds to be ready first, since people wait for them.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Program:
     probe: Probe
     after: Sequence[str] = ()
     yields_to: Sequence[str] = ()
-    early: bool = False
+    loads_after: Sequence[str] | None = None
     once: bool = False
     stop_s: float = 1.5
     stop_signal: signal.Signals = signal.SIGTERM
@@ -123,14 +124,16 @@ class Supervisor:
         await asyncio.gather(*(self._until_ready(child) for child in self._children.values()))
 
     async def _bring_up(self, child: _Child) -> None:
-        if child.program.early:
+        ahead = child.program.loads_after
+        if ahead is not None:
+            await asyncio.gather(*(self._children[name].ready.wait() for name in ahead))
             self._tasks.add(asyncio.create_task(self._keep(child)))
         await asyncio.gather(*(self._children[name].ready.wait() for name in child.program.after))
         polite = [asyncio.ensure_future(self._children[name].ready.wait()) for name in child.program.yields_to]
         if polite:
             await asyncio.wait(polite, timeout=POLITE_S)
         child.its_turn = True
-        if child.program.early:
+        if ahead is not None:
             _give_turn(child)
         else:
             await self._keep(child)

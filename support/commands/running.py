@@ -23,7 +23,7 @@ Web = Mapping[str, tuple[str, int]]
 def programs(home: Home, web: Web, *, database_socket: Path | None, broker: str | None) -> list[Program]:
     """Return what to run: servers of our own (None: another's), the tables, then all that works with them.
 
-    The world is played only once ingest listens: before that, nobody would keep what it says.
+    While the database is made, only what prepares it loads beside it; the rest loads after that.
     """
 
     def program(name: str, probe: Probe, *verb: str, **facts: Any) -> Program:
@@ -45,10 +45,10 @@ def programs(home: Home, web: Web, *, database_socket: Path | None, broker: str 
     first = tuple(server.name for server in servers)
     return [
         *servers,
-        beating("seed", "seed", "--if-empty", after=first, early=True, once=True),
-        beating("ingest", after=("seed",), early=True),
-        page("console", after=("seed",), early=True),
-        beating("simulate", after=("ingest",), early=True),
+        beating("seed", "seed", "--if-empty", after=first, loads_after=(), once=True),
+        beating("ingest", after=("seed",), loads_after=first),
+        page("console", after=("seed",), loads_after=first),
+        beating("simulate", after=("seed",), loads_after=first),
         beating("tend", after=("seed",), yields_to=("console", "simulate")),
         page("portal", after=("seed",), yields_to=("console", "simulate")),
     ]

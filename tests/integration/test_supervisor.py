@@ -47,7 +47,7 @@ def program(name, **facts):
     probe = Probe(Asked.HEARTBEAT, str(home.run / f"{name}.json"))
     return Program(name, (sys.executable, "-c", BEAT, name), probe, **facts)
 
-sys.exit(run(home, [program("lower"), program("upper", after=("lower",), early=True)], [], {"what": "nowhere"}))
+sys.exit(run(home, [program("lower"), program("upper", after=("lower",), loads_after=())], [], {"what": "nowhere"}))
 """
 
 
