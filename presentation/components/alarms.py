@@ -12,6 +12,8 @@ from presentation.texts import Texts
 from presentation.units import unit_text
 
 _EVIDENCE_SHOWN = 4
+_LIMITS = ("limit", "low", "high")
+"""Evidence of these names comes after what was measured."""
 _SUFFIXES = {"_s": (0, "s"), "_k": (1, "K"), "_mpa": (3, "MPa")}
 """Units that rules put at the end of a name: decimals and how the unit reads."""
 
@@ -72,7 +74,8 @@ def _since(alarm: AlarmRow, at: int, zone: str, t: Texts) -> str:
 
 def evidence_text(alarm: AlarmRow, t: Texts, points: Points) -> str:
     """Return the numbers that speak for the alarm: value against limit."""
-    shown = [(name, value) for name, value in alarm.evidence.items() if value is not None][:_EVIDENCE_SHOWN]
+    known = [(name, value) for name, value in alarm.evidence.items() if value is not None]
+    shown = sorted(known, key=lambda pair: pair[0].startswith(_LIMITS))[:_EVIDENCE_SHOWN]
     point = points.get(alarm.element)
     return " · ".join(
         f"{_evidence_name(name, t, points)} {_evidence_value(name, value, t, points.get(name, point))}"

@@ -52,12 +52,12 @@ def projection_of(places: Sequence[Corner]) -> Projection:
     )
 
 
-def city_map(districts: Sequence[DistrictShape], stations: Sequence[StationRow], at: int, t: Texts) -> Markup:
-    """Return the map; a sentence when no place is known."""
+def city_map(districts: Sequence[DistrictShape], stations: Sequence[StationRow], at: int, t: Texts) -> Markup | None:
+    """Return the map, None when no place is known."""
     placed = [(s, (s.lat, s.lon)) for s in stations if s.lat is not None and s.lon is not None]
     corners = [corner for d in districts for corner in d.outline]
     if not corners and not placed:
-        return el("p", t.say("No coordinates are known."), class_="calm")
+        return None
     projection = projection_of([*corners, *(place for _, place in placed)])
     taken = [projection.at(*place) for _, place in placed[:_MARKS_AVOIDED]]
     # The most urgent are drawn last, on top.

@@ -28,9 +28,11 @@ def overview_page(view: Overview, frame: Frame, t: Texts, most: int) -> str:
     return page(frame, t, title, parts, class_="overview")
 
 
-def _map(view: Overview, t: Texts) -> Markup:
-    drawn = el("div", city_map(view.districts, view.stations, view.at, t), data_part="map", class_="map-place")
-    return _panel(t.say("Map"), "map", drawn, legend(t))
+def _map(view: Overview, t: Texts) -> Markup | None:
+    drawn = city_map(view.districts, view.stations, view.at, t)
+    if drawn is None:
+        return None
+    return _panel(t.say("Map"), "map", el("div", drawn, data_part="map", class_="map-place"), legend(t))
 
 
 def _stations(view: Overview, frame: Frame, t: Texts, most: int) -> Markup:

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -128,6 +129,13 @@ def test_stations_stand_worst_first():
 
 def test_evidence_is_said_with_its_unit():
     assert "Secondary return pressure 0.200 MPa · limit 0.250 MPa" in overview("en")
+
+
+def test_a_city_without_coordinates_has_no_map_and_says_nothing_of_it():
+    rows = [replace(row, lat=None, lon=None) for row in ROWS]
+    page = overview_page(replace(VIEW, districts=[], stations=rows), FRAME, texts_for("en"), 2)
+    assert "map-panel" not in page
+    assert "3 more stations are not shown." in page
 
 
 def test_silence_is_not_health():
