@@ -82,6 +82,23 @@ class Design:
 def design(facts: Sequence[StationFacts], seed: int) -> Design:
     """Return stations for these facts; everything that the facts leave open is drawn from the seed."""
     rng = np.random.default_rng((seed, 23))
+    homes = _homes(facts, rng)
+    heat, supply, back, flow_sec = homes["heat"], homes["supply"], homes["back"], homes["flow_sec"]
+    flow_pri = heat / (CP_WATER * (SOURCE_SUPPLY_C - back - _APPROACH_K))
+    lmtd = _lmtd(SOURCE_SUPPLY_C - supply, np.full(len(facts), _APPROACH_K))
+    return Design(
+        plates=sized_for(heat * 1.02, flow_pri, flow_sec, lmtd),
+        source=np.array([f.source for f in facts], dtype=np.int64),
+        house_power=1.2 + homes["area"] / 90_000 + rng.uniform(0, 1.0, len(facts)),
+        **homes,
+        **_primary(facts, flow_pri, rng),
+        **_pumps(flow_sec, rng),
+        **_water(facts, homes["area"], flow_sec * 3.6, rng),
+    )
+
+
+def _homes(facts: Sequence[StationFacts], rng: np.random.Generator) -> dict[str, Floats]:
+    """Return the buildings and their emitters: floor heating in half of the new ones, radiators elsewhere."""
     n = len(facts)
     area = np.array([f.area_m2 for f in facts])
     floor_heated = np.array([f.envelope == "new" for f in facts]) & (rng.random(n) < 0.5)
@@ -90,56 +107,71 @@ def design(facts: Sequence[StationFacts], seed: int) -> Design:
     supply = np.where(floor_heated, 46.0, 58.0) + rng.normal(0, 1.2, n)
     back = supply - np.where(floor_heated, 10.0, 14.5)
     exponent = np.where(floor_heated, 0.1, 0.3)
-    flow_sec = heat / (CP_WATER * (supply - back)) * np.clip(rng.normal(1.06, 0.07, n), 0.85, 1.25)
-    flow_pri = heat / (CP_WATER * (SOURCE_SUPPLY_C - back - _APPROACH_K))
+    return {
+        "area": area,
+        "heat": heat,
+        "loss": heat / (18.0 - DESIGN_OUTDOOR_C),
+        "air_mass": area * rng.uniform(0.04e6, 0.06e6, n),
+        "wall_mass": area * rng.uniform(0.26e6, 0.40e6, n),
+        "wall_link": area * 4.0,
+        "supply": supply,
+        "back": back,
+        "exponent": exponent,
+        "emitter": heat / ((supply + back) / 2 - ROOM_C) ** (1 + exponent),
+        "curve_shift": np.clip(rng.normal(0.0, 0.9, n), -2, 2),
+        "flow_sec": heat / (CP_WATER * (supply - back)) * np.clip(rng.normal(1.06, 0.07, n), 0.85, 1.25),
+        "loop_lag_s": rng.uniform(300, 1200, n),
+        "dhw_homes": np.array([f.homes for f in facts]) * rng.uniform(0.05, 0.12, n),
+    }
+
+
+def _primary(facts: Sequence[StationFacts], flow_pri: Floats, rng: np.random.Generator) -> dict[str, Floats]:
+    """Return the primary side: the farther from the source, the less pressure difference is left."""
+    n = len(facts)
     pipe = np.array([f.pipe_m for f in facts])
     far = pipe / max(15_000.0, float(pipe.max(initial=0.0)))
     dp_pri = 0.46 - 0.30 * far + rng.normal(0, 0.012, n)
-    dp_sec = rng.uniform(0.10, 0.16, n)
-    dp_inside = rng.uniform(0.09, 0.13, n)
+    return {
+        "dp_pri": dp_pri,
+        "p_pri_return": 0.38 + 0.12 * far + rng.normal(0, 0.01, n),
+        "valve_flow": flow_pri / (VALVE_RANGE ** (rng.uniform(0.5, 0.78, n) - 1) * np.sqrt(dp_pri)),
+        "delay_s": pipe / _WATER_VELOCITY_M_S,
+        "cooling": np.exp(-2.5e-6 * pipe),
+        "strainer_pri": rng.uniform(8, 19, n),
+        "strainer_sec": rng.uniform(8, 21, n),
+    }
+
+
+def _pumps(flow_sec: Floats, rng: np.random.Generator) -> dict[str, Floats]:
+    """Return circulation pumps that meet design flow at 39 to 44 Hz."""
+    n = len(flow_sec)
+    dp_sec, dp_inside = rng.uniform(0.10, 0.16, n), rng.uniform(0.09, 0.13, n)
     pumps = np.where(flow_sec > 55.0, 2.0, 1.0)
-    speed = rng.uniform(0.78, 0.88, n)
+    return {
+        "dp_sec": dp_sec,
+        "dp_inside": dp_inside,
+        "pumps": pumps,
+        "head_zero": 1.35 * (dp_sec + dp_inside) / rng.uniform(0.78, 0.88, n) ** 2,
+        "head_slope": 0.35 * (dp_sec + dp_inside) / (flow_sec / pumps) ** 2,
+        "efficiency": rng.uniform(0.60, 0.72, n),
+    }
+
+
+def _water(
+    facts: Sequence[StationFacts], area: Floats, circulating: Floats, rng: np.random.Generator
+) -> dict[str, Floats]:
+    """Return what holds the secondary pressure; `circulating` in m3/h."""
+    n = len(facts)
     static_head = np.array([f.static_head_mpa for f in facts])
     volume = area * _LOOP_LITRES_M2 / 1000
-    circulating = flow_sec * 3.6
-    return Design(
-        area=area,
-        heat=heat,
-        loss=heat / (18.0 - DESIGN_OUTDOOR_C),
-        air_mass=area * rng.uniform(0.04e6, 0.06e6, n),
-        wall_mass=area * rng.uniform(0.28e6, 0.48e6, n),
-        wall_link=area * 4.0,
-        supply=supply,
-        back=back,
-        exponent=exponent,
-        emitter=heat / ((supply + back) / 2 - ROOM_C) ** (1 + exponent),
-        curve_shift=np.clip(rng.normal(0.0, 0.9, n), -2, 2),
-        flow_sec=flow_sec,
-        plates=sized_for(heat * 1.02, flow_pri, flow_sec, _lmtd(SOURCE_SUPPLY_C - supply, np.full(n, _APPROACH_K))),
-        valve_flow=flow_pri / (VALVE_RANGE ** (rng.uniform(0.5, 0.78, n) - 1) * np.sqrt(dp_pri)),
-        dp_pri=dp_pri,
-        p_pri_return=0.38 + 0.12 * far + rng.normal(0, 0.01, n),
-        delay_s=pipe / _WATER_VELOCITY_M_S,
-        cooling=np.exp(-2.5e-6 * pipe),
-        source=np.array([f.source for f in facts], dtype=np.int64),
-        loop_lag_s=rng.uniform(300, 1200, n),
-        dp_sec=dp_sec,
-        dp_inside=dp_inside,
-        pumps=pumps,
-        head_zero=1.35 * (dp_sec + dp_inside) / speed**2,
-        head_slope=0.35 * (dp_sec + dp_inside) / (flow_sec / pumps) ** 2,
-        efficiency=rng.uniform(0.60, 0.72, n),
-        static_head=static_head,
-        p_hold=static_head + rng.uniform(0.085, 0.105, n),
-        compliance=volume * _COMPLIANCE_PER_MPA,
-        volume=volume,
-        seep=circulating * rng.uniform(0.0003, 0.0008, n),
-        makeup=circulating * rng.uniform(0.005, 0.008, n),
-        dhw_homes=np.array([f.homes for f in facts]) * rng.uniform(0.05, 0.12, n),
-        house_power=1.2 + area / 90_000 + rng.uniform(0, 1.0, n),
-        strainer_pri=rng.uniform(8, 19, n),
-        strainer_sec=rng.uniform(8, 21, n),
-    )
+    return {
+        "static_head": static_head,
+        "p_hold": static_head + rng.uniform(0.085, 0.105, n),
+        "volume": volume,
+        "compliance": volume * _COMPLIANCE_PER_MPA,
+        "seep": circulating * rng.uniform(0.0003, 0.0008, n),
+        "makeup": circulating * rng.uniform(0.005, 0.008, n),
+    }
 
 
 def repeated(d: Design, times: int) -> Design:

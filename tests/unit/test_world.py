@@ -180,10 +180,12 @@ def test_a_world_started_later_is_the_same_world(catalogue, healthy):
         bit = KIND.bits[name]
         now = np.array([row[i][0, bit] for i in range(len(names))])
         assert np.abs(now - healthy.point(name)[-1]).max() < slack, name
-    for name in ("heat_energy_total", "volume_pri_total", "volume_makeup_total", "elec_energy_total"):
+    a_refill = 110  # minutes between two of them: one may have begun a minute sooner
+    lag_of = {"heat_energy_total": 1, "volume_pri_total": 1, "elec_energy_total": 1, "volume_makeup_total": a_refill}
+    for name, lag in lag_of.items():
         counted = np.array([row[i][0, KIND.bits[name]] for i in range(len(names))])
         drift = (counted - healthy.point(name)[-1]) / np.diff(healthy.point(name), axis=0).mean(axis=0)
-        assert -5 < drift.min() < drift.max() < 15, name  # minutes of ordinary counting, after a day
+        assert -lag < drift.min() < drift.max() < lag + 15, name  # minutes of ordinary counting, after a day
 
 
 def test_scene_falls_to_others_where_the_named_devices_are_not():
