@@ -15,8 +15,7 @@ from network.link import LinkDownError
 from network.mqtt.connection import LinkLog, cause, new_client, refusal, start, stop
 
 Greetings = Callable[[], Iterable[tuple[str, bytes]]]
-_GREETING_S = 1.0
-_PATIENCE_S = 0.2  # how soon a publisher that waits for room notices that the outlet was closed
+_PATIENCE_S = 0.2  # how soon a publisher that waits notices that the outlet was closed
 
 
 class MqttReceipt:
@@ -63,13 +62,17 @@ class MqttOutlet:
         self._unacked: deque[MqttReceipt] = deque()
         self._turn = threading.Lock()
         self._closed = threading.Event()
-        self._up = threading.Event()
+        # Clear while a connection is being made: paho would let a new message overtake those that wait for it.
+        self._ready = threading.Event()
+        self._ready.set()
+        self._gate = threading.Lock()
         self._log = LinkLog(address, client_id)
         self._client = new_client(address, client_id, clean_session=True)
         self._client.max_inflight_messages = 0  # no limit of paho's: the window is ours, and paho's is slow
+        self._client.on_pre_connect = self._on_pre_connect
         self._client.on_connect = self._on_connect
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_connect_fail = lambda *_: self._log.lost("no connection")
+        self._client.on_connect_fail = lambda *_: self._down("no connection")
+        self._client.on_disconnect = lambda _client, _data, _flags, reason, _props: self._down(cause(reason))
         if will is not None:
             self._client.will_set(*will, qos=1, retain=True)
         start(self._client, address, keepalive_s)
@@ -80,9 +83,12 @@ class MqttOutlet:
             self._refuse_when_closed()
             return MqttReceipt(self._client.publish(topic, payload, 0, retain))
         with self._turn:
-            self._make_room()
-            self._await_greeting()
-            return self._send(topic, payload, retain=retain)
+            while True:
+                self._make_room()
+                self._ready.wait(_PATIENCE_S)
+                with self._gate:
+                    if self._ready.is_set():
+                        return self._send(topic, payload, retain=retain)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until every message with QoS 1 is acknowledged; False when time ran out first."""
@@ -111,11 +117,6 @@ class MqttOutlet:
         if self._closed.is_set():
             raise LinkDownError("the outlet is closed")
 
-    def _await_greeting(self) -> None:
-        """Wait while a connection is being made: paho would let this message overtake those that waited for it."""
-        if not self._up.is_set() and self._client.socket() is not None:
-            self._up.wait(_GREETING_S)
-
     def _send(self, topic: str, payload: bytes, *, retain: bool) -> MqttReceipt:
         info = self._client.publish(topic, payload, 1, retain)
         if info.rc is MQTTErrorCode.MQTT_ERR_NO_CONN:
@@ -124,17 +125,21 @@ class MqttOutlet:
         self._unacked.append(receipt)
         return receipt
 
+    def _on_pre_connect(self, _client: Client, _data: Any) -> None:
+        with self._gate:
+            self._ready.clear()
+
     def _on_connect(self, _client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, _props: Any) -> None:
         why = refusal(reason)
         if why is not None:
-            self._log.lost(why)
+            self._down(why)
             return
         self._log.up()
         for topic, payload in self._greetings():
             self._send(topic, payload, retain=True)
-        self._up.set()
+        self._ready.set()
 
-    def _on_disconnect(self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _props: Any) -> None:
-        self._up.clear()
+    def _down(self, why: str) -> None:
+        self._ready.set()
         if not self._closed.is_set():
-            self._log.lost(cause(reason))
+            self._log.lost(why)

@@ -247,6 +247,45 @@ def test_an_outlet_sends_again_what_a_killed_broker_had_not_acknowledged(own_bro
     link.close()
 
 
+CONSUMER = """
+import sys
+from network.mqtt import Address, MqttInlet
+link = MqttInlet(Address.parse(sys.argv[1]), "ingest-test", ["hearthline/v1/+/readings"])
+with open(sys.argv[2], "ab", buffering=0) as kept:
+    while True:
+        taken = link.take(50, 1)
+        for delivery in taken:
+            kept.write(delivery.payload + b"\\n")
+        link.ack(taken)
+"""
+
+
+def test_nothing_is_lost_when_the_consumer_is_killed_again_and_again(own_broker, tmp_path):
+    inlet(own_broker).close()
+    kept = tmp_path / "kept"
+    kept.touch()
+    outlet = MqttOutlet(own_broker.address, "publisher-test")
+    publishing = threading.Thread(target=lambda: [outlet.publish(TOPIC, f"{i}".encode()) for i in range(2_000)])
+    publishing.start()
+    for lines in (300, 900, 2_000):
+        consumer = subprocess.Popen(
+            [sys.executable, "-c", CONSUMER, str(own_broker.address), str(kept)], cwd=SHIPPED.parents[2]
+        )
+        deadline = time.monotonic() + 30
+        while len(kept.read_bytes().splitlines()) < lines or (lines == 2_000 and missing(kept)):
+            assert time.monotonic() < deadline, f"missing: {sorted(missing(kept))[:20]}"
+            time.sleep(0.05)
+        consumer.kill()
+        consumer.wait(5)
+    publishing.join(30)
+    outlet.close()
+    assert not missing(kept)
+
+
+def missing(kept: Path) -> set[bytes]:
+    return {f"{i}".encode() for i in range(2_000)} - set(kept.read_bytes().splitlines())
+
+
 def test_mosquitto_as_shipped_keeps_what_it_acknowledged_for_an_absent_session(mosquitto, tmp_path):
     inlet(mosquitto).close()
     sent = publish(mosquitto, 300)
