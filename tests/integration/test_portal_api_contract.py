@@ -11,7 +11,7 @@ def test_whatever_is_asked_is_answered_as_described(town):
     for operation in operations:
 
         @given(case=operation.as_strategy())
-        @settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         def ask(case):
             case.call_and_validate()
 
