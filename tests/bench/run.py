@@ -9,11 +9,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import browser
 import ingest_rate
 import latency
+import receiving
 from figures import say
 from rig import rig
 
 STATIONS = 2500
-BENCHES = {"latency": latency.measure, "browser": browser.measure, "ingest_rate": ingest_rate.measure}
+BENCHES = {
+    "receiving": receiving.measure,
+    "latency": latency.measure,
+    "browser": browser.measure,
+    "ingest_rate": ingest_rate.measure,
+}
 
 
 def main(names):
