@@ -223,9 +223,11 @@ def test_the_chart_follows_its_buttons_and_the_address(tab, system, station):
     open_chart(tab, f"{system.console}/en/stations/{station}?span=48h")
     assert tab.locator(".choice [aria-current]").all_inner_texts() == ["48 h", "Temperatures"]
     tab.get_by_role("link", name="Pressures").press("Enter")
-    tab.wait_for_function("document.querySelector('.trend-graph').textContent.includes('Primary supply pressure')")
+    tab.wait_for_function(
+        "() => document.querySelector('.trend-graph').textContent.includes('Primary supply pressure')"
+    )
     assert tab.url.endswith("span=48h&topic=pressures")
     tab.go_back()
-    tab.wait_for_function("document.querySelector('.trend-graph').textContent.includes('Outdoor temperature')")
+    tab.wait_for_function("() => document.querySelector('.trend-graph').textContent.includes('Outdoor temperature')")
     tab.locator("#trend-table summary").click()
     assert tab.locator("#trend-table tbody tr").count() > 10
