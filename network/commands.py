@@ -53,6 +53,8 @@ def register(app: typer.Typer, devices: typer.Typer, ports: Ports) -> None:
         """Print each message of a device as it arrives: decoded, or why it would be rejected. Ctrl-C ends it."""
         from network.receive import receive
 
+        if name not in ports.roster().members:
+            typer.echo(f"no device is named {name} yet: what it sends is rejected", err=True)
         for line in watch(messages(ports.settings().address, name, ports.clock), ports.roster, receive):
             typer.echo(line)
 

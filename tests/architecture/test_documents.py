@@ -9,6 +9,7 @@ from typer.main import get_command
 import hearthline
 from perception.kinds import load_kinds
 from perception.readings import Reason
+from perception.seed_files import load_catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -67,6 +68,12 @@ def test_files_that_are_named_exist(document):
     named = re.findall(rf"`((?:{ROOMS})/[\w./-]+)`", document.read_text(encoding="utf-8"))
     missing = [n for n in named if n not in INVENTED and not (ROOT / n).exists()]
     assert not missing, f"{document.name} names {missing}"
+
+
+def test_places_and_devices_of_examples_exist():
+    catalogue = load_catalogue(ROOT / "configs" / "cities")
+    known = {row.name for field in type(catalogue).model_fields for row in getattr(catalogue, field)}
+    assert not set(re.findall(r"\bxc-[a-z]+-\d+\b", EVERYTHING)) - known
 
 
 def test_every_metric_is_documented():
