@@ -5,7 +5,7 @@ import sys
 
 import structlog
 
-QUIET = ("alembic", "uvicorn.access", "httpx", "httpcore", "rumqttd")
+QUIET = ("alembic", "uvicorn.access", "uvicorn.error", "httpx", "httpcore", "rumqttd")
 
 
 def configure(*, timestamps: bool) -> None:
