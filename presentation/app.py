@@ -17,7 +17,7 @@ from perception.sensor_kind import SensorKind
 from presentation.api.alarms import alarms_router
 from presentation.api.handbook import handbook_router
 from presentation.api.health import health_router
-from presentation.api.places import places_router
+from presentation.api.places import places_router, stations_router
 from presentation.api.trends import trends_router
 from presentation.console.charts import create_charts
 from presentation.console.pages import Site, door_router, pages_router
@@ -54,7 +54,7 @@ def create_console(
     )
     app.include_router(live_router(hub))
     app.include_router(health_router(desk, hub, registry, settings.live_quiet_s))
-    for router in (places_router(desk), trends_router(desk), alarms_router(desk)):
+    for router in (places_router(desk), stations_router(desk), trends_router(desk), alarms_router(desk)):
         app.include_router(router)
     app.include_router(handbook_router(app, shelf.urls))
     _answer_unknown_api(app)

@@ -43,6 +43,13 @@ def places_router(desk: Desk) -> APIRouter:
         frames = await desk.ask_shared(("snapshot", city), lambda v: v.snapshot(city, now_us()))
         return [dict(frame) for frame in frames]
 
+    return router
+
+
+def stations_router(desk: Desk) -> APIRouter:
+    """Return the route of one station."""
+    router = APIRouter(prefix="/api/v1", tags=["places"])
+
     @router.get("/stations/{station}")
     async def station(station: Name) -> StationView:
         """Return everything about a station but its trends."""

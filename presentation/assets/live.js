@@ -168,7 +168,7 @@
     indexPage();
     for (const id of devices.keys()) show(id);
     showTotals();
-    table.restore();
+    document.dispatchEvent(new Event("parts"));
   }
   function replace(part, fresh) {
     const before = alarmIds(part).join();
@@ -270,55 +270,13 @@
     }
   }
 
-  // ---- the table: sorting by its heads, finding by name
-  const table = {
-    start() {
-      document.addEventListener("click", (event) => {
-        const link = event.target.closest("[data-choice]");
-        if (link && !event.ctrlKey && !event.metaKey) { event.preventDefault(); choose(link); }
-        const button = event.target.closest("[data-sort]");
-        if (button) this.sort(button, button.closest("th").getAttribute("aria-sort") === "descending" ? "ascending" : "descending");
-        if (event.target.id === "show-new") { applyWaiting(true); document.querySelector('[data-part="alarms"]').focus(); }
-      });
-      document.getElementById("find")?.addEventListener("input", () => this.find());
-    },
-    chosen: null,
-    sort(button, direction) {
-      const head = button.closest("th");
-      const column = head.cellIndex;
-      for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
-      head.setAttribute("aria-sort", direction);
-      this.chosen = { column, direction };
-      const body = head.closest("table").tBodies[0];
-      const key = button.dataset.sort === "text" ? (row) => row.cells[column]?.textContent ?? "" : (row) => numberIn(row.cells[column]);
-      const sign = direction === "ascending" ? 1 : -1;
-      const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b, config.lang) : (a > b) - (a < b));
-      const rows = [...body.rows].map((row) => [key(row), row]).sort((a, b) => sign * compare(a[0], b[0]));
-      body.append(...rows.map((pair) => pair[1]));
-    },
-    find() {
-      const wanted = (document.getElementById("find")?.value ?? "").trim().toLowerCase();
-      for (const row of $("table.stations tbody tr")) row.hidden = Boolean(wanted) && !row.textContent.toLowerCase().includes(wanted);
-    },
-    restore() {
-      if (this.chosen) {
-        const button = document.querySelector("table.stations thead tr")?.cells[this.chosen.column].querySelector("[data-sort]");
-        if (button) this.sort(button, this.chosen.direction);
-      }
-      this.find();
-    },
-  };
-  function numberIn(cell) {
-    if (!cell) return -Infinity;
-    if (cell.dataset.key) return -Number(cell.dataset.key);
-    const aged = cell.querySelector("[data-ts][data-age]");
-    if (aged) return -Number(aged.dataset.ts);
-    const value = Number((cell.querySelector(".value")?.textContent ?? "").replace(/,/g, "").replace("\u2212", "-").replace("+", ""));
-    return Number.isNaN(value) ? -Infinity : value;
-  }
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-choice]");
+    if (link && !event.ctrlKey && !event.metaKey) { event.preventDefault(); choose(link); }
+    if (event.target.id === "show-new") { applyWaiting(true); document.querySelector('[data-part="alarms"]').focus(); }
+  });
 
   indexPage();
-  table.start();
   window.addEventListener("popstate", markChoices);
   if (feed.live) {
     document.getElementById("pause").addEventListener("click", pause);

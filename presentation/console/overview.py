@@ -25,6 +25,7 @@ def overview_page(view: Overview, frame: Frame, t: Texts, most: int) -> str:
         _alarms(view, frame, t),
         _journal(view, t),
     ]
+    parts.append(el("script", src=frame.asset["table.js"], defer=True))
     return page(frame, t, title, parts, class_="overview")
 
 
