@@ -12,6 +12,7 @@ from perception.readings import Reason
 
 JsonValue = object
 _decode = msgspec.json.Decoder().decode
+_skim = msgspec.json.Decoder(msgspec.Raw).decode
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _KEYS = frozenset({"ts", "values", "seq"})
 _LONGEST_INTEGER = 400  # digits; a float64 ends at 309
@@ -89,8 +90,9 @@ def parse(payload: bytes) -> JsonValue:
 def _parse_with_huge_numbers(payload: bytes) -> JsonValue:
     """Read JSON with a number that msgspec refuses as out of range: that point is bad, its neighbours are not."""
     try:
+        _skim(payload)  # what `pieces` cannot read is malformed: json would take an unpaired surrogate
         body: JsonValue = json.loads(payload.decode(), parse_int=_whole, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as err:
+    except (msgspec.DecodeError, ValueError, RecursionError) as err:
         raise PayloadError(Reason.MALFORMED, f"not JSON: {err}") from err
     return body
 

@@ -35,6 +35,13 @@ near_readings = st.fixed_dictionaries(
 )
 
 
+# Lists in which one element sends the whole payload to the reader of huge numbers, which must agree with `pieces`.
+odd_ones = [b"1e400", b"1", b'"\\ud800"', b'{"\\udc00": 1}', b'"\\ud834\\udd1e"', b"{}", b"NaN", b"[[]]", b"\xff"]
+lists_of_odd_ones = st.lists(st.sampled_from(odd_ones), min_size=1, max_size=6).map(
+    lambda some: b"[%s]" % b",".join(some)
+)
+
+
 def outcome(step, argument):
     try:
         return step(argument)
@@ -72,7 +79,8 @@ def test_readings_of_numbers_alone_take_the_quick_path(several):
         assert (decode_plain(encode([reading])) is not None) == plain
 
 
-@given(st.binary(max_size=200) | json_values.map(lambda v: json.dumps(v).encode()))
+@given(st.binary(max_size=200) | json_values.map(lambda v: json.dumps(v).encode()) | lists_of_odd_ones)
+@example(b'[1e400,"\\ud800"]')
 def test_any_bytes_are_decoded_or_refused_in_words(payload):
     elements = outcome(decode, payload)
     if isinstance(elements, PayloadError):
