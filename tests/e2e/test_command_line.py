@@ -1,0 +1,178 @@
+"""The command line on a whole running system: what a newcomer types, and what comes of it."""
+
+import gzip
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+import psycopg
+import pytest
+
+FATES = ("stored", "duplicate", "merged", "conflict", "rejected")
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """A fourth recorded substation: newest row first, with a gap and a value that is no number."""
+    file = tmp_path_factory.mktemp("recording") / "st-5.csv.gz"
+    head = "datetime,t_amb,t_ref,t_sup_prim,t_ret_prim,t_sup_sec,t_ret_sec,e,pe"
+    rows = [
+        f"2024-01-15 {h:02}:{m:02}:00,1.5,48,80,45,47.{m:02},38,{1000 + h},210"
+        for h in range(6)
+        for m in range(0, 60, 3)
+    ]
+    rows[7] = rows[7].replace("210", "broken")
+    file.write_bytes(gzip.compress("\n".join([head, *reversed(rows)]).encode()))
+    return file, len(rows)
+
+
+def wait_for(look, within_s=20.0):
+    limit = time.monotonic() + within_s
+    while not (seen := look()):
+        assert time.monotonic() < limit, "it did not happen"
+        time.sleep(0.1)  # another process's state: there is nothing to be notified by
+    return seen
+
+
+def test_status_names_every_process_with_pid_and_health(system):
+    told = system.json("status")
+    names = {p["name"] for p in told["processes"]}
+    assert names == {"postgres", "broker", "ingest", "tend", "console", "portal", "simulate"}
+    assert {p["health"] for p in told["processes"]} == {"ready"}
+    assert all(isinstance(p["pid"], int) for p in told["processes"])
+    assert told["addresses"]["console"].startswith("http://127.0.0.1:")
+    assert "***" in told["addresses"]["database"]
+
+
+def test_a_process_is_recognisable_by_its_verb(system):
+    for process in system.json("status")["processes"]:
+        assert process["name"].encode() in Path(f"/proc/{process['pid']}/cmdline").read_bytes()
+
+
+def test_urls_work_for_other_tools(system):
+    address = system.call("url", "database").stdout.strip()
+    with psycopg.connect(address) as on:
+        assert on.execute("select count(*) from device").fetchone()[0] >= 46
+    assert system.call("url", "broker").stdout.strip() == f"mqtt://127.0.0.1:{system.broker_port}"
+    assert system.call("url", "nonsense").returncode != 0
+
+
+def test_a_recorded_substation_comes_in_with_two_commands(system, recording):
+    file, rows = recording
+    refused = system.call("replay", str(file), "--device", "st-5", "--map", "configs/replay/nis.toml")
+    assert refused.returncode == 1
+    assert "hearthline devices add st-5" in refused.stderr
+    unknown = system.call("devices", "add", "st-5", "--kind", "heat_substation", "--station", "st-5")
+    assert "--new-station" in unknown.stderr
+    added = system.call(
+        "devices",
+        "add",
+        "st-5",
+        "--kind",
+        "heat_substation",
+        "--station",
+        "st-5",
+        "--new-station",
+        "--interval-s",
+        "180",
+    )
+    assert added.returncode == 0, added.stderr
+    time.sleep(5)  # the promise: effective within five seconds
+    replay = ("replay", str(file), "--device", "st-5", "--map", "configs/replay/nis.toml", "--to-now")
+    (first,) = system.json(*replay)
+    assert first["sent"] == first["acknowledged"] == first["stored"] == rows
+    assert first["unreadable_values"] == 1
+    (again,) = system.json(*replay)
+    assert again["duplicate"] == again["acknowledged"] == rows
+    assert again["stored"] == again["rejected"] == 0
+    with psycopg.connect(system.call("url", "database").stdout.strip()) as on:
+        counted = on.execute(
+            "select count(*) from readings_heat_substation r join device d using (device_id) where d.name = 'st-5'"
+        ).fetchone()[0]
+    assert counted == rows
+
+
+def test_the_ledger_adds_up(system):
+    rows = system.json("ledger")
+    assert rows
+    for row in rows:
+        assert row["received"] == sum(row[fate] for fate in FATES)
+
+
+def test_trace_follows_a_live_device(system):
+    steps = {step["stop"]: step for step in system.json("trace", "xc-songlin-01", "--wait", "1")}
+    assert steps["newest reading"]["at"]
+    assert steps["last delivery stored"]["at"]
+    assert "stored" in steps["deliveries of the last hour with any"]["detail"]
+    assert system.call("trace", "nobody-here").returncode == 1
+
+
+def test_watch_prints_good_and_bad_as_they_come(system):
+    watching = subprocess.Popen(
+        system.command("devices", "watch", "xc-songlin-02"), env=system.environment, text=True, stdout=subprocess.PIPE
+    )
+    try:
+        assert "birth" in watching.stdout.readline()  # retained: it is listening
+        publisher = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        publisher.connect("127.0.0.1", system.broker_port)
+        publisher.loop_start()
+        topic = "hearthline/v1/xc-songlin-02/readings"
+        publisher.publish(topic, json.dumps({"values": {"t_sec_supply": 44.25}}), 1).wait_for_publish(10)
+        publisher.publish(topic, b"{broken", 1).wait_for_publish(10)
+        seen = []
+        while not any("malformed" in line for line in seen):
+            seen.append(watching.stdout.readline())
+            assert seen[-1]
+        assert any("t_sec_supply=44.25" in line for line in seen)
+        publisher.disconnect()
+        publisher.loop_stop()
+    finally:
+        watching.kill()
+        watching.wait()
+    wait_for(
+        lambda: [r for r in system.json("rejects", "list", "--device", "xc-songlin-02") if r["reason"] == "malformed"]
+    )
+
+
+def test_retired_devices_are_heeded_and_come_back(system):
+    assert system.call("devices", "retire", "xc-songlin-03").returncode == 0
+    wait_for(
+        lambda: [
+            r for r in system.json("rejects", "list", "--device", "xc-songlin-03") if r["reason"] == "inactive_device"
+        ],
+        90,
+    )
+    assert system.call("devices", "approve", "xc-songlin-03").returncode == 0
+    listed = {d["name"]: d for d in system.json("devices", "list")}
+    assert listed["xc-songlin-03"]["status"] == "active"
+
+
+def test_doctor_finds_a_running_system_well(system):
+    done = system.call("doctor", "--json")
+    assert done.returncode == 0, done.stdout
+    assert all(row["ok"] or row["optional"] for row in json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("verb", ["kinds", "rules", "ledger", "devices list", "rejects list", "config show"])
+def test_tables_also_speak_json(system, verb):
+    assert isinstance(system.json(*verb.split()), list)
+    assert system.call(*verb.split()).returncode == 0
+
+
+def test_the_first_screen_is_not_empty(system):
+    with psycopg.connect(system.call("url", "database").stdout.strip()) as on:
+
+        def past():
+            oldest = "select now() - min(ts) > interval '47 hours' from readings_heat_substation"
+            return on.execute(oldest).fetchone()[0]
+
+        wait_for(past, 60)
+        assert on.execute("select count(*) from alarm where cleared_at is null").fetchone()[0] >= 1
+        assert on.execute("select count(*) from alarm_event").fetchone()[0] >= 1
+
+
+def test_a_second_instance_lives_beside_the_first(system):
+    assert system.call("run").returncode == 1
+    assert "already runs" in system.call("run").stderr
