@@ -7,6 +7,7 @@ are compressed when first asked for and kept.
 import gzip
 import hashlib
 import mimetypes
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ASSETS = Path(__file__).parent / "assets"
+INSTALLED = Path(sys.prefix) / "share" / "hearthline"
+"""Files that the set-up of the environment fetched, if it could."""
+
 BUNDLES = "/_dash-component-suites/"
 _FOREVER = "public, max-age=31536000, immutable"
 _LEAST = 600
@@ -34,13 +38,14 @@ class Asset:
 
 
 class Shelf:
-    """Every file of the folder, read once. A file that is kept compressed (.gz) is known by its plain name."""
+    """Every file of the folders, read once. A folder that is not there has none."""
 
-    def __init__(self, folder: Path = ASSETS) -> None:
+    def __init__(self, *folders: Path) -> None:
         self._assets = {
-            path.relative_to(folder).as_posix().removesuffix(".gz"): _asset(path)
+            path.relative_to(folder).as_posix(): _asset(path)
+            for folder in folders or (ASSETS, INSTALLED)
             for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.suffix != ".txt"
+            if path.is_file()
         }
 
     @property
@@ -108,14 +113,11 @@ class PressedBundles:
 
 
 def _asset(path: Path) -> Asset:
-    content = path.read_bytes()
-    kept_pressed = path.suffix == ".gz"
-    plain = gzip.decompress(content) if kept_pressed else content
-    media_type = mimetypes.guess_type(path.name.removesuffix(".gz"))[0] or "application/octet-stream"
+    plain = path.read_bytes()
     return Asset(
-        media_type=media_type,
+        media_type=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
         plain=plain,
-        pressed=content if kept_pressed else gzip.compress(plain, 9),
+        pressed=gzip.compress(plain, 6),
         mark=hashlib.sha256(plain).hexdigest()[:12],
     )
 

@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+import light_plotly
+
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
@@ -33,6 +35,9 @@ def main(chosen: str) -> None:
     if not _install_with_uv(chosen):
         _say("uv could not do it; pip takes over, which is slower ...")
         _install_with_pip(chosen)
+    remark = light_plotly.fetch(VENV / "share" / "hearthline")
+    if remark:
+        _say(remark)
     _stamp(chosen, digest)
     _say(f"installed in {time.monotonic() - began:.0f} s")
 

@@ -12,8 +12,11 @@ from presentation.console.trend import mount_trend
 from presentation.desk import Desk
 from presentation.markup import el
 
-BUNDLE = "vendor/plotly-cartesian.min.js"
-"""Plotly without maps, 3-D and statistics: a third of the whole. Loaded first, so that Dash asks for no other."""
+BUNDLE = "plotly-cartesian.min.js"
+"""Plotly without maps, 3-D and statistics: a third of the whole. Loaded first, so that Dash asks for no other.
+
+Where the set-up could not fetch it, Dash loads the whole plotly.js of its own accord.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class ChartApp(Dash):  # type: ignore[misc]  # the library ships no types
 
     def mount(self, asset: Mapping[str, str]) -> Mount:
         """Return what a page needs to show the chart: the scripts that Dash's own index page would load."""
-        plotly = el("script", src=asset[BUNDLE])
+        plotly = el("script", src=asset[BUNDLE]) if BUNDLE in asset else Markup()
         scripts = f"{self._generate_config_html()}{self._generate_scripts_html()}{self._generate_renderer()}"
         return Mount(
             entry=el("div", id="react-entry-point"),
