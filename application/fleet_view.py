@@ -22,7 +22,7 @@ from application.read_models import (
     Overview,
     StationRow,
 )
-from perception.readings import Readings, quality_mask
+from perception.readings import Readings, quality_in_json, quality_mask
 from perception.sensor_kind import SensorKind
 from support.store import ReadingReader, late_after_us
 
@@ -221,7 +221,7 @@ def _frame_rows(readings: Readings) -> list[list[object]]:
     heads = zip(
         readings.device_id.tolist(),
         (readings.ts // 1000).tolist(),
-        readings.quality.tolist(),
+        quality_in_json(readings.quality),
         listed(readings.values),
         strict=True,
     )

@@ -81,6 +81,14 @@ def quality_words(not_good: NDArray[np.bool_]) -> NDArray[np.int64]:
     return not_good.astype(np.int64) @ weights
 
 
+_EXACT = 2**53  # beyond it a browser's numbers skip some integers
+
+
+def quality_in_json(quality: NDArray[np.int64]) -> list[int | str]:
+    """Return quality words as JSON carries them to browsers: numbers, and as decimal text what a number would blur."""
+    return [word if word < _EXACT else str(word) for word in quality.tolist()]
+
+
 class Reason(StrEnum):
     """Why a delivery, a reading or a point could not be taken in."""
 

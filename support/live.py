@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from network import topics
-from perception.readings import Readings
+from perception.readings import Readings, quality_in_json
 from perception.roster import Member, Roster
 from perception.sensor_kind import SensorKind
 from support.store import late_after_us
@@ -172,7 +172,7 @@ class _Board:
         mine = np.flatnonzero((slots.city == place) & (slots.since > 0))
         mine = mine[np.argsort(slots.since[mine], kind="stable")]
         rounded = np.rint(slots.values[mine] * self._scale) / self._scale
-        columns = zip(slots.ids[mine].tolist(), (slots.ts[mine] // 1000).tolist(), slots.quality[mine].tolist(),
+        columns = zip(slots.ids[mine].tolist(), (slots.ts[mine] // 1000).tolist(), quality_in_json(slots.quality[mine]),
                       rounded.tolist(), strict=True)  # fmt: skip
         rows = _fitting((msgspec.json.encode([i, ts, quality, *values]) for i, ts, quality, values in columns), room)
         sent = mine[: len(rows)]

@@ -39,14 +39,15 @@
   function take(frame) {
     const kind = kindOf(frame.kind);
     const touched = [];
-    for (const [id, ts, quality, ...values] of frame.rows || []) {
+    for (const [id, ts, word, ...values] of frame.rows || []) {
+      const quality = BigInt(word);  // up to 60 bits: a number would blur the lowest
       const device = devices.get(id) || { kind: frame.kind, ts: 0, points: {} };
       if (ts < device.ts) continue;
       device.ts = ts;
       values.forEach((value, i) => {
         const name = frame.points[i];
         if (value === null || !kind[name]) return;
-        device.points[name] = { value, ts, bad: Math.floor(quality / 2 ** kind[name][0]) % 2 === 1 };
+        device.points[name] = { value, ts, bad: (quality >> BigInt(kind[name][0]) & 1n) === 1n };
       });
       devices.set(id, device);
       touched.push(id);

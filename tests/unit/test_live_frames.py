@@ -58,6 +58,14 @@ def test_a_frame_says_what_was_stored(live):
     assert values.count(None) == len(values) - 1
 
 
+def test_no_bit_of_a_quality_word_is_blurred_by_a_browsers_numbers(live):
+    bad = [SUBSTATION.names[0], SUBSTATION.names[-1]]
+    live.add(readings([(2, NOW, dict.fromkeys(bad, 1.0), bad)]), NOW)
+    [(_, frame)] = sent(live, NOW)
+    [[_, _, quality, *_]] = frame["rows"]
+    assert quality == str(1 | 1 << len(SUBSTATION.points) - 1)
+
+
 def test_nothing_new_no_frame(live):
     live.add(readings([(2, NOW, {"t_sec_supply": 45.2})]), NOW)
     assert len(sent(live, NOW)) == 1
