@@ -1,5 +1,6 @@
 """Pages: the addresses of the console. The language is the first part of every one."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from presentation.desk import Desk, now_us
 from presentation.ports import ConsoleViews
 from presentation.settings import ConsoleSettings
 from presentation.texts import Texts, as_language, negotiate, texts_for
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +87,27 @@ def pages_router(site: Site, desk: Desk) -> APIRouter:
     @router.get("/{language}/cities/{city}")
     async def overview(language: str, city: str) -> Response:
         t = _texts(language)
+        unknown = t.say("There is no city of this name.")
+        _refuse_what_names_nothing(city, unknown)
         text = await desk.ask_shared(("overview page", language, city), lambda v: site.overview(v, city, t))
-        return _page(text, t.say("There is no city of this name."))
+        return _page(text, unknown)
 
     @router.get("/{language}/stations/{station}")
     async def station(language: str, station: str, request: Request) -> Response:
         t, choice = _texts(language), choice_of(request.url.query)
+        unknown = t.say("There is no station of this name.")
+        _refuse_what_names_nothing(station, unknown)
         key = ("station page", language, station, choice)
         text = await desk.ask_shared(key, lambda v: site.station(v, station, t, choice))
-        return _page(text, t.say("There is no station of this name."))
+        return _page(text, unknown)
 
     return router
+
+
+def _refuse_what_names_nothing(name: str, unknown: str) -> None:
+    """Answer 404 before the database is asked: it refuses some bytes, a NUL for one, with an error."""
+    if _NAME.fullmatch(name) is None:
+        raise HTTPException(404, unknown)
 
 
 def _page(text: str | None, unknown: str) -> Response:

@@ -91,6 +91,11 @@ def test_what_is_not_there_is_a_404_page_with_a_way_back(client):
         assert "Traceback" not in answer.text, path
 
 
+@pytest.mark.parametrize("path", ["/en/cities/%00", "/en/stations/%00", "/zh/stations/%ED%A0%80"])
+def test_a_name_that_no_database_can_hold_is_a_404(client, path):
+    assert client.get(path, headers=HTML).status_code == 404
+
+
 def test_an_unknown_resource_is_a_json_404(client):
     for path in ("/api/nothing", "/api/v1/cities/nowhere/overview", "/api/v1/stations/none/trend"):
         answer = client.get(path, headers=HTML)
