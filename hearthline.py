@@ -32,7 +32,7 @@ from support.commands.listing import show
 from support.commands.verbs import AsJson
 from support.configuration import load, rows, without_password
 from support.home import Home, default_home, open_home
-from support.set_up import CONFIGURATION_EXIT, ConfigurationError
+from support.set_up import CONFIGURATION_EXIT, ConfigurationError, HomeError
 from support.settings import DatabaseSettings, IngestSettings, TendSettings
 from support.stopping import SUPERVISOR_PID, await_turn, die_with_supervisor, stop_event
 
@@ -424,7 +424,7 @@ def main() -> None:
         if not _is_message(err):
             raise
         typer.echo(f"hearthline: {err}", err=True)
-        sys.exit(CONFIGURATION_EXIT if isinstance(err, ConfigurationError) else 1)
+        sys.exit(CONFIGURATION_EXIT if isinstance(err, ConfigurationError | HomeError) else 1)
 
 
 def _is_message(err: Exception) -> bool:

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Self, TypedDict
 
+from support.set_up import HomeError
 from support.store import ServerStartError
 
 SYSTEM_USER = "hearthline"
@@ -97,7 +98,7 @@ class Household:
             raise ServerStartError(f"cannot keep secrets in {folder}: {err.strerror}; set HEARTHLINE_HOME") from err
 
     def make_folders(self, owner: Owner) -> None:
-        """Make home, postgres and socket folder, and check that the owner can reach them. Raises ServerStartError.
+        """Make home, postgres and socket folder, and check that the owner can reach them. Raises HomeError.
 
         Modes of folders that already stand are never changed.
         """
@@ -106,10 +107,10 @@ class Household:
             _make_open(self.root)
             _make_private(self.socket_folder, owner)
         except OSError as err:
-            raise ServerStartError(f"cannot make {err.filename}: {err.strerror}; set HEARTHLINE_HOME") from err
+            raise HomeError(f"cannot make {err.filename}: {err.strerror}; set HEARTHLINE_HOME") from err
         closed = _closed_to(self.root, owner)
         if closed is not None:
-            raise ServerStartError(
+            raise HomeError(
                 f"the system user {owner.name!r} cannot enter {closed}, so PostgreSQL cannot live in {self.home}: "
                 "set HEARTHLINE_HOME to a folder that every user may enter, such as /var/lib/hearthline"
             )

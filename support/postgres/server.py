@@ -115,7 +115,7 @@ def prepare(home: Path, *, durable: bool = True) -> ServerPlan:
     """Make everything ready to run the server of this home: user, folders, binaries, cluster, role, database.
 
     Safe to repeat. Takes down a server that outlived its supervisor. `durable=False` is for tests
-    alone: a crash of the machine may then lose or break data. Raises ServerStartError.
+    alone: a crash of the machine may then lose or break data. Raises HomeError, ServerStartError.
     """
     household, owner = Household(home), Owner.of_this_process()
     household.make_folders(owner)

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from support.postgres.server import EmbeddedServer, prepare, url
+from support.set_up import CONFIGURATION_EXIT, HomeError
 from support.store import ServerStartError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -132,14 +133,27 @@ sys.stdin.read()
 def test_an_unreachable_home_is_a_clear_message_and_changes_no_mode(tmp_path):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    with pytest.raises(ServerStartError, match="set HEARTHLINE_HOME"):
+    with pytest.raises(HomeError, match="set HEARTHLINE_HOME"):
         prepare(closed / "home")
     assert closed.stat().st_mode & 0o777 == 0o700
 
 
+@as_root
+def test_an_unreachable_home_is_not_tried_again(tmp_path):
+    """The exit status tells the supervisor that it waits for a person."""
+    tmp_path.chmod(0o700)
+    command = (sys.executable, "-m", "hearthline", "postgres")
+    environment = {**os.environ, "HEARTHLINE_HOME": str(tmp_path / "home")}
+    ended = subprocess.run(
+        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == CONFIGURATION_EXIT
+    assert "set HEARTHLINE_HOME" in ended.stderr
+
+
 def test_a_home_that_is_a_file_is_a_clear_message(home):
     home.write_text("")
-    with pytest.raises(ServerStartError, match="HEARTHLINE_HOME"):
+    with pytest.raises(HomeError, match="HEARTHLINE_HOME"):
         prepare(home)
 
 
