@@ -114,7 +114,9 @@ def test_watch_prints_good_and_bad_as_they_come(system):
         system.command("devices", "watch", "xc-songlin-02"), env=system.environment, text=True, stdout=subprocess.PIPE
     )
     try:
-        assert "birth" in watching.stdout.readline()  # retained: it is listening
+        retained = watching.stdout.readline() + watching.stdout.readline()
+        assert "birth" in retained  # in either order: it is listening
+        assert "state" in retained
         publisher = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
         publisher.connect("127.0.0.1", system.broker_port)
         publisher.loop_start()
