@@ -27,13 +27,20 @@ def _table(rows: Rows) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in rows[0]:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
+        # Text, not str: what a device wrote may look like markup, and a closing tag of none would raise.
+        table.add_row(*(Text("" if value is None else _visible(str(value))) for value in row.values()))
     console = Console()
     if not console.is_terminal:
         console = Console(width=200)  # for pipes and files: lines are not to be broken at 80
     console.print(table)
+
+
+def _visible(text: str) -> str:
+    """Return the text with what a terminal would obey, or not show, spelled out."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
