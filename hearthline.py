@@ -421,10 +421,23 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as err:
+        if _is_lost_database(err):
+            typer.echo(
+                f"hearthline: no database answers for the home {home().root}: start it with hearthline run, "
+                "or see HEARTHLINE_HOME and database.url",
+                err=True,
+            )
+            sys.exit(1)
         if not _is_message(err):
             raise
         typer.echo(f"hearthline: {err}", err=True)
         sys.exit(CONFIGURATION_EXIT if isinstance(err, ConfigurationError | HomeError) else 1)
+
+
+def _is_lost_database(err: Exception) -> bool:
+    """Whether the driver could not connect, or lost its connection."""
+    names = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(err).__mro__}
+    return bool(names & {"sqlalchemy.OperationalError", "psycopg.OperationalError"})
 
 
 def _is_message(err: Exception) -> bool:

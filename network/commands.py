@@ -38,9 +38,14 @@ def register(app: typer.Typer, devices: typer.Typer, ports: Ports) -> None:
     @app.command()
     def broker() -> None:
         """Be the embedded broker, in the foreground."""
+        from threading import Thread
+
         from network.broker import run_broker
+        from network.linking import reserve
 
         told = ports.settings()
+        quiet()
+        Thread(target=reserve, args=(told,), daemon=True).start()  # tries until the broker below listens
         run_broker(
             told.port,
             max_payload_bytes=told.max_payload_bytes,

@@ -9,6 +9,8 @@ from network.settings import BrokerSettings
 from network.topics import Channel, filters
 
 LIVE = (Channel.READINGS, Channel.BIRTH, Channel.STATE, Channel.REPLY)
+SESSIONS = (("hearthline-ingest", LIVE), ("hearthline-ingest-backfill", (Channel.BACKFILL,)))
+RESERVE_TIMEOUT_S = 10.0
 _MIB = 2**20
 
 
@@ -31,8 +33,20 @@ def linked(settings: BrokerSettings) -> Iterator[tuple[Inlet, Inlet, Outlet]]:
                 most_pending=settings.most_pending,
                 most_pending_bytes=settings.most_pending_mib * _MIB,
             )
-            for name, channels in (("hearthline-ingest", LIVE), ("hearthline-ingest-backfill", (Channel.BACKFILL,)))
+            for name, channels in SESSIONS
         ]
         for inlet in inlets:
             opened.callback(inlet.close)
         yield inlets[0], inlets[1], outlet
+
+
+def reserve(settings: BrokerSettings) -> None:
+    """Subscribe in the name of ingest and leave, so that a broker that has just begun keeps what comes before it.
+
+    Without this, whatever devices publish between the start of the broker and that of ingest is
+    acknowledged and gone.
+    """
+    for name, channels in SESSIONS:
+        inlet = MqttInlet(settings.address, name, filters(*channels), keepalive_s=settings.keepalive_s)
+        inlet.wait_connected(RESERVE_TIMEOUT_S)
+        inlet.close()

@@ -15,6 +15,7 @@ _decode = msgspec.json.Decoder().decode
 _skim = msgspec.json.Decoder(msgspec.Raw).decode
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _KEYS = frozenset({"ts", "values", "seq"})
+MOST_READINGS = 5_000  # of one payload: more is no backfill but an attack on whoever reads it
 _LONGEST_INTEGER = 400  # digits; a float64 ends at 309
 
 
@@ -60,7 +61,7 @@ def decode_plain(payload: bytes) -> Sequence[PlainReading] | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     readings = body if isinstance(body, list) else [body]
-    return readings if readings and all(r.fits() for r in readings) else None
+    return readings if 0 < len(readings) <= MOST_READINGS and all(r.fits() for r in readings) else None
 
 
 def decode(payload: bytes) -> list[RawReading | PayloadError]:
@@ -73,6 +74,8 @@ def decode(payload: bytes) -> list[RawReading | PayloadError]:
     if isinstance(body, list):
         if not body:
             raise PayloadError(Reason.EMPTY, "an empty list says nothing")
+        if len(body) > MOST_READINGS:
+            raise PayloadError(Reason.MALFORMED, f"{len(body)} readings in one list; at most {MOST_READINGS} are taken")
         return [_element(item) for item in body]
     return [_element(body)]
 

@@ -58,7 +58,7 @@ class TendSettings(BaseModel):
     as long as that took, at least for `pause_s`, so that ingest never waits long. A pass looks at
     `most_buckets` at most; buckets that are still filling have their turn every `open_every_s`.
     Weekly partitions of readings older than `raw_days` and rejects older than `reject_days` are
-    dropped.
+    dropped. The default keeps whatever is accepted: readings up to ten years old.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,7 +70,7 @@ class TendSettings(BaseModel):
     pause_s: float = Field(default=0.05, ge=0, le=60)
     rest: float = Field(default=2, ge=0, le=100)
     weeks_ahead: int = Field(default=2, ge=1, le=52)
-    raw_days: int = Field(default=3 * 365, ge=7, le=10 * 366)
+    raw_days: int = Field(default=10 * 366, ge=7, le=10 * 366)
     reject_days: int = Field(default=90, ge=1)
     metrics_port: int = Field(default=0, ge=0, le=65535, description="loopback port of /metrics; 0: none")
 

@@ -60,6 +60,9 @@ log_timezone = 'UTC'
 log_destination = 'stderr'
 logging_collector = off
 log_checkpoints = off
+# An error belongs to the client that caused it; a redelivery is one, and is normal.
+log_min_messages = log
+log_min_error_statement = panic
 log_line_prefix = '%m [%p] '
 """
 

@@ -140,7 +140,9 @@ def test_history_comes_from_rollups_and_goes_on_with_the_newest_readings(town):
     history = town.views().history("home-warm", 24)
     assert len(history.at) == 144
     edge = round((town.now - timedelta(hours=2)).timestamp() * 1000) // 600_000 * 600_000 - 20 * 60_000
-    newest = round((town.now - timedelta(seconds=20)).timestamp() * 1000)  # of the readings: a step may have begun since
+    newest = round(
+        (town.now - timedelta(seconds=20)).timestamp() * 1000
+    )  # of the readings: a step may have begun since
     for at, supply in zip(history.at, history.supply, strict=True):
         assert supply == (47.0 if edge <= at <= newest else None)
 

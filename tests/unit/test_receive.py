@@ -8,6 +8,7 @@ from network.link import Batch, Delivery
 from network.receive import MOST_MANIFEST_BYTES, MOST_REJECTS, receive, unstamped_again
 from perception.catalogue import DeviceStatus
 from perception.kinds import load_kinds
+from perception.payload import MOST_READINGS
 from perception.readings import Reason
 from perception.roster import Member, Roster
 
@@ -215,3 +216,11 @@ def test_rows_without_time_of_redelivered_messages_are_marked():
     )
     readings = batch.readings["weather_station"]
     assert unstamped_again(readings, batch.deliveries).tolist() == [True, False, False, True, True]
+
+
+@pytest.mark.parametrize("element", [1, reading()], ids=["rubbish", "plain"])
+def test_a_list_longer_than_any_backfill_is_refused_as_one(element):
+    batch = got(delivery([element] * (MOST_READINGS + 1)), delivery([reading()] * 3))
+    assert only(batch).reason is Reason.MALFORMED
+    assert batch.rejected == {"roof-1": 1}
+    assert len(batch.readings["weather_station"]) == 3
