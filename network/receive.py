@@ -18,6 +18,7 @@ from perception.readings import Readings, Reason, Reject
 from perception.roster import Member, Roster
 from perception.validate import Refusal, Sheet
 
+_WHOLE = -1  # the place of a payload that could not be read at all
 MOST_REJECTS = 20  # of one delivery; more become a single one, so that rubbish cannot multiply itself
 MOST_MANIFEST_BYTES = 64 * 1024
 _KIND_NAME = re.compile(r"[a-z][a-z0-9_]{2,39}")
@@ -135,15 +136,15 @@ class _Tray:
         whole = sum(not r.partial for r in refused.values())
         if whole:
             self._rejected[device] += whole
-        parts = codec.pieces(delivery.payload)
         if len(refused) > MOST_REJECTS:
-            refused, parts = {0: _summed_up(refused)}, [delivery.payload]
+            refused = {_WHOLE: _summed_up(refused)}
+        parts = [] if _WHOLE in refused else codec.pieces(delivery.payload)
         self._rejects.extend(
             Reject(
                 reason=refusal.reason,
                 detail=refusal.detail,
                 topic=delivery.topic,
-                payload=parts[place],
+                payload=delivery.payload if place == _WHOLE else parts[place],
                 received_at=delivery.received_at,
                 device=device,
                 partial=refusal.partial,
@@ -199,7 +200,7 @@ def _read_tolerantly(origin: int, delivery: Delivery, member: Member, sheet: She
     try:
         elements = codec.decode(delivery.payload)
     except PayloadError as err:
-        return {0: Refusal(err.reason, str(err))}
+        return {_WHOLE: Refusal(err.reason, str(err))}
     refused: dict[int, Refusal] = {}
     for place, raw in enumerate(elements):
         refusal = _add(raw, origin, delivery, member, sheet, place)

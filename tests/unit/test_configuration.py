@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.configuration import stray_variables, without_password
+from support.set_up import CONFIGURATION_EXIT
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,7 +49,7 @@ def test_an_unusable_home_is_a_message(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")
     done = call("status", HEARTHLINE_HOME=str(blocked / "inside"))
-    assert done.returncode == 1
+    assert done.returncode == CONFIGURATION_EXIT
     assert "HEARTHLINE_HOME" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -129,11 +129,11 @@ def test_bad_elements_of_a_list_reject_alone_with_their_own_bytes():
 
 
 def test_rubbish_does_not_multiply():
-    batch = got(delivery(b"[" + b"1," * 131_000 + b"1]"))
+    batch = got(delivery(b"[" + b"1," * 4_000 + b"1]"))
     reject = only(batch)
-    assert len(reject.payload) == 262_003
-    assert "131001 elements" in reject.detail
-    assert batch.rejected == {"roof-1": 131_001}
+    assert len(reject.payload) == 8_003
+    assert "4001 elements" in reject.detail
+    assert batch.rejected == {"roof-1": 4_001}
     few = got(delivery([1] * MOST_REJECTS))
     assert len(few.rejects) == MOST_REJECTS
 
@@ -220,7 +220,9 @@ def test_rows_without_time_of_redelivered_messages_are_marked():
 
 @pytest.mark.parametrize("element", [1, reading()], ids=["rubbish", "plain"])
 def test_a_list_longer_than_any_backfill_is_refused_as_one(element):
-    batch = got(delivery([element] * (MOST_READINGS + 1)), delivery([reading()] * 3))
+    long = delivery([element] * (MOST_READINGS + 1))
+    batch = got(long, delivery([reading()] * 3))
     assert only(batch).reason is Reason.MALFORMED
+    assert only(batch).payload == long.payload
     assert batch.rejected == {"roof-1": 1}
     assert len(batch.readings["weather_station"]) == 3
