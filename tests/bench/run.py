@@ -10,6 +10,7 @@ import browser
 import ingest_rate
 import latency
 import receiving
+import structlog
 from figures import say
 from rig import rig
 
@@ -23,6 +24,7 @@ BENCHES = {
 
 
 def main(names):
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # figures alone on stdout
     chosen = names or list(BENCHES)
     unknown = set(chosen) - BENCHES.keys()
     if unknown:
