@@ -14,6 +14,9 @@ from support.tables import alarm, device, district, ledger, reject, rollup_mark,
 LOOK_BACK = timedelta(days=30)
 """Every read has a lower time bound; what is older is not looked for."""
 
+STORED_BACK = timedelta(days=10 * 366)
+"""The same for readings and rollups: as far back as readings are accepted, so that a recording is found."""
+
 Step = Mapping[str, object]
 
 
@@ -41,9 +44,10 @@ def follow(on: Connection, kinds: Mapping[str, SensorKind], name: str) -> Trail:
     found = on.execute(query).one_or_none()
     if found is None:
         raise UnknownDeviceError(f"no device is named {name}: see `hearthline devices list`")
-    since = datetime.now(UTC) - LOOK_BACK
+    now = datetime.now(UTC)
+    since = now - LOOK_BACK
     kind = kinds.get(found.kind)
-    stored = () if kind is None else _stored(on, kind, found.device_id, since)
+    stored = () if kind is None else _stored(on, kind, found.device_id, now - STORED_BACK)
     return Trail(
         found.device_id, found.city, (_known(found), *_delivered(on, name, since), *stored, *_judged(on, found, since))
     )
@@ -82,9 +86,7 @@ def _stored(on: Connection, kind: SensorKind, device_id: int, since: datetime) -
     newest = on.execute(
         select(t).where(t.c.device_id == device_id, t.c.ts >= since).order_by(t.c.ts.desc()).limit(1)
     ).one_or_none()
-    yield _step(
-        "last delivery stored", None if newest is None else newest.received_at, "" if newest else "none in 30 days"
-    )
+    yield _step("last delivery stored", None if newest is None else newest.received_at, "" if newest else "none")
     yield _step(
         "newest reading", None if newest is None else newest.ts, "" if newest is None else _values(kind, newest)
     )

@@ -109,6 +109,19 @@ def test_trace_follows_a_live_device(system):
     assert system.call("trace", "nobody-here").returncode == 1
 
 
+def test_trace_finds_the_newest_reading_of_an_old_recording(system, tmp_path):
+    file = tmp_path / "old.csv"
+    head = "datetime,t_amb,t_ref,t_sup_prim,t_ret_prim,t_sup_sec,t_ret_sec,e,pe"
+    file.write_text(f"{head}\n2021-01-15 06:00:00,1.5,48,80,45,47.5,38,1000,210\n")
+    added = system.call("devices", "add", "old-1", "--kind", "heat_substation", "--station", "xc-laocheng-02")
+    assert added.returncode == 0, added.stderr
+    (sent,) = system.json("replay", str(file), "--device", "old-1", "--map", "configs/replay/nis.toml")
+    assert sent["stored"] == 1
+    steps = {step["stop"]: step for step in system.json("trace", "old-1", "--wait", "0.1")}
+    assert "t_sec_supply=47.5" in steps["newest reading"]["detail"]
+    assert system.call("devices", "retire", "old-1").returncode == 0
+
+
 def test_watch_prints_good_and_bad_as_they_come(system):
     watching = subprocess.Popen(
         system.command("devices", "watch", "xc-songlin-02"), env=system.environment, text=True, stdout=subprocess.PIPE
