@@ -224,43 +224,30 @@ def await_audience(stop: "Stop") -> None:
 def checks() -> "list[Check]":
     """Return what `doctor` looks at."""
     from application.commands import tuned_rules
-    from support.commands import doctor as ward
+    from support.commands import doctor
     from support.commands.running import listeners
-    from support.home import is_owned
 
-    def check(name: str, look: Callable[[], object], remedy: str, *, optional: bool = False) -> ward.Check:
-        def looked() -> str:
+    def guarded(check: doctor.Check) -> doctor.Check:
+        def look() -> str:
             try:
-                return str(look())
+                return check.look()
             except Exception as err:
-                raise ward.NotWellError(str(err) or type(err).__name__) from err
+                raise doctor.NotWellError(str(err) or type(err).__name__) from err
 
-        return ward.Check(name, looked, remedy, optional)
+        return check._replace(look=look)
 
-    def free_ports() -> str:
-        return ward.ports(listeners(web(), broker=own_broker()), running=is_owned(home()))
-
-    def link() -> str:
-        return ward.broker(settings().broker.address.host, settings().broker.address.port)
-
-    return [
-        check("python", ward.python, "install Python 3.11 or newer, then: make run"),
-        check("settings", lambda: settings() and SETTINGS_FILE, "correct what is listed"),
-        check("home", lambda: home().root, "choose another folder with HEARTHLINE_HOME"),
-        check("disk", lambda: ward.disk(home()), "make some room, or move HEARTHLINE_HOME"),
-        check("memory", ward.memory, "end something else: 2 GiB are comfortable"),
-        check("kinds", lambda: ", ".join(kinds()), "correct the file that is named"),
-        check("rules", lambda: f"{len(tuned_rules(rules_file()))} rules", f"correct {rules_file()}"),
-        check("cities", lambda: f"{len(cities().stations)} stations", "correct the file that is named"),
-        check("ports", free_ports, "see there"),
-        check("database", lambda: ward.database(partial(engine, "verb")), "hearthline run, or set database.url"),
-        check("broker", link, "hearthline run, or set broker.url"),
-        check("what the broker keeps", lambda: BROKER_REMARKS[settings().broker.embedded], ""),
-        check(
-            "mosquitto_pub", partial(ward.program, "mosquitto_pub"), "apt-get install mosquitto-clients", optional=True
-        ),
-        check("chromium", partial(ward.program, "chromium"), "for tests: apt-get install chromium", optional=True),
-    ]
+    patient = doctor.Patient(
+        settings=lambda: settings() and SETTINGS_FILE,
+        home=home,
+        kinds=lambda: ", ".join(kinds()),
+        rules=lambda: f"{len(tuned_rules(rules_file()))} rules",
+        cities=lambda: f"{len(cities().stations)} stations",
+        places=lambda: listeners(web(), broker=own_broker()),
+        engine=partial(engine, "verb"),
+        broker=lambda: (settings().broker.address.host, settings().broker.address.port),
+        broker_remark=lambda: BROKER_REMARKS[settings().broker.embedded],
+    )
+    return [guarded(check) for check in doctor.checks(patient)]
 
 
 def web() -> dict[str, tuple[str, int]]:

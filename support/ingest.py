@@ -36,6 +36,7 @@ Receive = Callable[[Sequence[Delivery], Roster, int], Batch]
 _TICK_S = 1.0
 _ROSTER_S = 2.0
 _IDLE_S = 0.1
+_STRANGERS = {Reason.UNKNOWN_DEVICE, Reason.INACTIVE_DEVICE}
 _log = structlog.get_logger()
 
 
@@ -183,7 +184,7 @@ class _Shift(Generic[State]):
 
     def _store_batch(self, deliveries: Sequence[Delivery], began: float) -> None:
         now = self._clock()
-        batch = self._receive(deliveries, self._roster, now)
+        batch = self._received(deliveries, now)
         tallies: dict[str, Tally] = {}
         rejects = list(batch.rejects)
 
@@ -200,6 +201,16 @@ class _Shift(Generic[State]):
         self._metrics.count(list(tallies.values()), rejects, time.monotonic() - began)
         for topic, payload in self._answers.to(rejects, self._roster, now):
             self._tell(topic, payload)
+
+    def _received(self, deliveries: Sequence[Delivery], now: int) -> Batch:
+        """Interpret deliveries. A stranger among them makes us look whether the roster knows it by now."""
+        batch = self._receive(deliveries, self._roster, now)
+        if any(reject.reason in _STRANGERS for reject in batch.rejects):
+            known = self._roster.version
+            self._enrol()
+            if self._roster.version != known:
+                batch = self._receive(deliveries, self._roster, now)
+        return batch
 
     def _set_aside(self, delivery: Delivery, detail: str) -> None:
         """Keep a delivery that the database refuses as a Reject, so that its neighbours can go on."""

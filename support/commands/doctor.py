@@ -6,10 +6,11 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from support.commands.listing import Rows
-from support.home import Home
+from support.home import Home, is_owned
 from support.set_up import Listener as Place
 from support.set_up import PortTakenError, check_ports
 
@@ -31,6 +32,41 @@ class Check(NamedTuple):
 
 class NotWellError(Exception):
     """Something is not as it should be; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What a run is made of; each part is looked at when it is asked for, and may raise anything."""
+
+    settings: Callable[[], object]
+    home: Callable[[], Home]
+    kinds: Callable[[], str]
+    rules: Callable[[], str]
+    cities: Callable[[], str]
+    places: Callable[[], Sequence[Place]]
+    engine: Callable[[], "Engine"]
+    broker: Callable[[], tuple[str, int]]
+    broker_remark: Callable[[], str]
+
+
+def checks(patient: Patient) -> list[Check]:
+    """Return what there is to look at, in the order in which a run needs it."""
+    return [
+        Check("python", python, "install Python 3.11 or newer, then: make run"),
+        Check("settings", lambda: str(patient.settings()), "correct what is listed"),
+        Check("home", lambda: str(patient.home().root), "choose another folder with HEARTHLINE_HOME"),
+        Check("disk", lambda: disk(patient.home()), "make some room, or move HEARTHLINE_HOME"),
+        Check("memory", memory, "end something else: 2 GiB are comfortable"),
+        Check("kinds", patient.kinds, "correct the file that is named"),
+        Check("rules", patient.rules, "correct the rules file: watch.rules says which"),
+        Check("cities", patient.cities, "correct the file that is named"),
+        Check("ports", lambda: ports(patient.places(), running=is_owned(patient.home())), "see there"),
+        Check("database", lambda: database(patient.engine), "hearthline run, or set database.url"),
+        Check("broker", lambda: broker(*patient.broker()), "hearthline run, or set broker.url"),
+        Check("what the broker keeps", patient.broker_remark, ""),
+        Check("mosquitto_pub", lambda: program("mosquitto_pub"), "apt-get install mosquitto-clients", optional=True),
+        Check("chromium", lambda: program("chromium"), "for tests: apt-get install chromium", optional=True),
+    ]
 
 
 def examine(checks: Sequence[Check]) -> Rows:

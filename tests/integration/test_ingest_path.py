@@ -100,6 +100,13 @@ def own_broker():
         yield running.address
 
 
+def add(database, name):
+    engine = make_engine(database, "test")
+    with engine.begin() as conn:
+        add_device(conn, Device(name=name, kind="weather_station", station=ITS_STATION), "test")
+    engine.dispose()
+
+
 def seed(database):
     engine = make_engine(database, "test")
     with engine.begin() as conn:
@@ -179,6 +186,15 @@ def test_every_fate_has_its_place_in_the_ledger(running):
     [(topic, payload)] = running.ask("select topic, payload from reject where reason = 'conflict'")
     assert topic == f"hearthline/v1/{DEVICE}/readings"
     assert json.loads(bytes(payload))["values"] == {"t_outdoor": 99.0}
+
+
+def test_a_device_counts_from_its_first_message_on(running):
+    running.publish(reading(wall()))
+    running.await_answer("select sum(stored)::int from ledger", [(1,)])
+    add(running.database, "newcomer-1")
+    running.publish(reading(wall()), device="newcomer-1")
+    running.await_answer("select stored::int, rejected::int from ledger where device = 'newcomer-1'", [(1, 0)])
+    assert running.fates()["rejected"] == 0
 
 
 def test_what_is_stored_is_shown(running):

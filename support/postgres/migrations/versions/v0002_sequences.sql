@@ -1,0 +1,2 @@
+-- What devices number: running numbers that are settled, and gaps that never arrived.
+select 1;

@@ -1,0 +1,2 @@
+-- What each device may do: its credential.
+select 1;

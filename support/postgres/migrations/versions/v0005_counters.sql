@@ -1,0 +1,2 @@
+-- Consumption that follows from meters that only count up.
+select 1;
