@@ -116,6 +116,11 @@ class _Tray:
         sheet = self._sheets.get(member.kind.name)
         if sheet is None:
             sheet = self._sheets[member.kind.name] = Sheet(member.kind, self._now)
+        single = codec.decode_one(delivery.payload)
+        if single is not None and sheet.add_plain(
+            member, single.ts * 1000, single.values, delivery.received_at, origin
+        ):
+            return
         refused: dict[int, Refusal] = {}
         plain = codec.decode_plain(delivery.payload)
         if plain is not None:

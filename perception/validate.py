@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,8 +30,20 @@ class Refusal:
     partial: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Readings that name the same points in the same order: their rows, and their values end to end."""
+
+    columns: tuple[int, ...]
+    rows: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+
 class Sheet:
     """Readings of one kind, written down row by row, turned into columns at the end.
+
+    Devices name the same points again and again, so what is done for each name is done once for
+    each block of readings that name the same ones.
 
     `now` (epoch microseconds) bounds the times: ten years back, five minutes ahead.
     """
@@ -44,22 +56,23 @@ class Sheet:
         self._ts: list[int] = []
         self._received_at: list[int] = []
         self._origin: list[int] = []
-        self._width: list[int] = []  # cells of each row
-        self._column: list[int] = []  # column and value of each cell, rows end to end
-        self._value: list[float] = []
+        self._blocks: dict[tuple[int, ...], _Block] = {}
+        self._named: dict[tuple[str, ...], _Block | None] = {}
 
     def add_plain(self, member: Member, ts: int, values: Mapping[str, float], received_at: int, origin: int) -> bool:
         """Add a reading of numbers alone; False, and nothing added, when it needs `add` to judge it."""
         if member.corrections or not self._now - OLDEST_US <= ts <= self._now + NEWEST_US:
             return False
-        begun = len(self._column)
+        names = tuple(values)
         try:
-            self._column.extend(map(self._bits.__getitem__, values))
+            block = self._named[names]
         except KeyError:
-            del self._column[begun:]
+            block = self._named[names] = self._block_of(names)
+        if block is None:
             return False
-        self._value.extend(values.values())
-        self._end_row(member, ts, received_at, origin, len(values))
+        block.rows.append(len(self._ts))
+        block.values.extend(values.values())
+        self._end_row(member, ts, received_at, origin)
         return True
 
     def add(self, member: Member, raw: RawReading, received_at: int, origin: int) -> Refusal | None:
@@ -74,9 +87,10 @@ class Sheet:
         elif not good:
             return Refusal(Reason.EMPTY, "every value is null")
         if good:
-            self._column.extend(good)
-            self._value.extend(good.values())
-            self._end_row(member, ts, received_at, origin, len(good))
+            block = self._block(tuple(good))
+            block.rows.append(len(self._ts))
+            block.values.extend(good.values())
+            self._end_row(member, ts, received_at, origin)
         return refusal
 
     def readings(self) -> Readings:
@@ -85,7 +99,9 @@ class Sheet:
         if not rows:
             return Readings.empty(self._kind)
         values = np.full((rows, len(self._kind.points)), np.nan)
-        values[np.repeat(np.arange(rows), self._width), self._column] = self._value
+        for block in self._blocks.values():
+            shape = len(block.rows), len(block.columns)
+            values[np.array(block.rows)[:, None], block.columns] = np.array(block.values).reshape(shape)
         return Readings(
             kind=self._kind,
             device_id=np.array(self._device_id, np.int32),
@@ -96,12 +112,22 @@ class Sheet:
             origin=np.array(self._origin, np.int64),
         )
 
-    def _end_row(self, member: Member, ts: int, received_at: int, origin: int, width: int) -> None:
+    def _block_of(self, names: tuple[str, ...]) -> _Block | None:
+        """Return the block of readings that name these points, None when one of them is unknown."""
+        columns = tuple(self._bits.get(name, -1) for name in names)
+        return None if -1 in columns else self._block(columns)
+
+    def _block(self, columns: tuple[int, ...]) -> _Block:
+        block = self._blocks.get(columns)
+        if block is None:
+            block = self._blocks[columns] = _Block(columns)
+        return block
+
+    def _end_row(self, member: Member, ts: int, received_at: int, origin: int) -> None:
         self._device_id.append(member.device_id)
         self._ts.append(ts)
         self._received_at.append(received_at)
         self._origin.append(origin)
-        self._width.append(width)
 
     def _sort_out(
         self, values: Mapping[str, JsonValue], corrections: Mapping[str, Correction]

@@ -6,16 +6,18 @@ so the alarms in memory are the alarms in the tables.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from threading import Event
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 import structlog
 
 from network.link import Batch, Delivery, Inlet, LinkDownError, Outlet, Tally
 from perception.readings import Readings, Reason, Reject
 from perception.roster import Roster
+from support.ahead import Ahead
 from support.answers import Answers
 from support.batches import portions, redelivered, tallied, with_origin
 from support.listening import Listening
@@ -24,9 +26,8 @@ from support.metrics import IngestMetrics
 from support.outage import Heartbeat, Outage
 from support.settings import IngestSettings
 from support.store import Row, Store, StoreDownError, StoreTransaction, UnstorableError, WatchRowsError
+from support.watcher import State, Transition, Watcher
 
-State = TypeVar("State")
-Transition = Mapping[str, object]
 Clock = Callable[[], int]
 """The wall clock: epoch microseconds UTC."""
 
@@ -38,24 +39,6 @@ _ROSTER_S = 2.0
 _IDLE_S = 0.1
 _STRANGERS = {Reason.UNKNOWN_DEVICE, Reason.INACTIVE_DEVICE}
 _log = structlog.get_logger()
-
-
-class Watcher(Protocol[State]):
-    """The watching step. `enrol(None, ...)` begins from what is stored and may raise StoreDownError; the rest is pure.
-
-    No method changes the state it is given.
-    """
-
-    def enrol(self, state: State | None, roster: Roster) -> State:
-        """Return a state for a changed roster."""
-
-    def attend(self, state: State, since: int | None) -> State:
-        """Return a state that knows since when we listen without a break (epoch microseconds); None: we do not."""
-
-    def step(
-        self, state: State, accepted: Mapping[str, Readings], now: int
-    ) -> tuple[State, Sequence[Transition], Sequence[Row]]:
-        """Judge accepted readings and the passing of time; return the alarm transitions and the rows to be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +71,27 @@ def ingest(
     not by the wall clock. Raises FencedError when another ingest took over. Closes nothing.
     """
     shift = _Shift(links, store, watcher, receive, settings, clock, stop, heartbeat, metrics, event_time)
-    shift.tick()
-    while not stop.is_set():
-        for inlet, deliveries in shift.take():
-            if not stop.is_set():  # what is left comes again
-                shift.settle(inlet, deliveries)
-        shift.tick_if_due()
-        shift.show()
+    ahead = Ahead(shift.take)
+    with closing(ahead):
+        shift.tick()
+        while not stop.is_set():
+            portions = ahead.take()
+            if shift.is_behind():
+                ahead.begin()
+            for portion in portions:
+                if not stop.is_set():  # what is left comes again
+                    shift.settle(portion)
+            shift.tick_if_due()
+            shift.show()
+
+
+@dataclass(frozen=True, slots=True)
+class _Portion:
+    """Deliveries of one inlet for one transaction, and what a roster made of them."""
+
+    inlet: Inlet
+    batch: Batch
+    roster: Roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,32 +132,43 @@ class _Shift(Generic[State]):
         self._attended: int | None = None
         self._ticked_at = self._enrolled_at = 0.0
 
-    def take(self) -> Iterator[tuple[Inlet, Sequence[Delivery]]]:
-        """Yield what came, live before belated; of the latter little while there is much of the former."""
+    def take(self) -> Sequence[_Portion]:
+        """Take what came, live before belated, and interpret it; of the belated little while there is much of the live.
+
+        May run in a second thread: it touches nothing that settling writes but the roster, which is replaced whole.
+        """
         links, settings = self._links, self._settings
         live = links.live.take(settings.batch, 0.0 if links.backfill.pending() else _IDLE_S)
-        yield from ((links.live, portion) for portion in portions(live, settings.portion_bytes))
         quota = settings.backfill_batch if len(live) < settings.batch // 2 else max(1, settings.backfill_batch // 10)
         belated = links.backfill.take(quota, 0.0)
-        yield from ((links.backfill, portion) for portion in portions(belated, settings.portion_bytes))
+        return [
+            self._interpreted(inlet, portion)
+            for inlet, taken in ((links.live, live), (links.backfill, belated))
+            for portion in portions(taken, settings.portion_bytes)
+        ]
 
-    def settle(self, inlet: Inlet, deliveries: Sequence[Delivery]) -> None:
+    def is_behind(self) -> bool:
+        """Return whether so much waits that the next batch may be interpreted while this one is stored."""
+        return self._links.live.pending() >= self._settings.batch // 2
+
+    def settle(self, portion: _Portion) -> None:
         """Store deliveries, then acknowledge them. One that cannot be stored is found by halving and set aside."""
         began = time.monotonic()
-        if inlet is self._links.live:
+        deliveries = portion.batch.deliveries
+        if portion.inlet is self._links.live:
             self._listening.took(deliveries[0], self._clock())
         try:
-            stored = self._outage.endure(lambda: self._store_batch(deliveries, began))
+            stored = self._outage.endure(lambda: self._store_batch(portion, began))
         except UnstorableError as err:
             if len(deliveries) > 1:
                 half = len(deliveries) // 2
-                self.settle(inlet, deliveries[:half])
-                self.settle(inlet, deliveries[half:])
+                self.settle(self._interpreted(portion.inlet, deliveries[:half]))
+                self.settle(self._interpreted(portion.inlet, deliveries[half:]))
                 return
             text = str(err)
             stored = self._outage.endure(lambda: self._set_aside(deliveries[0], text))
         if stored:
-            inlet.ack(deliveries)
+            portion.inlet.ack(deliveries)
 
     def tick_if_due(self) -> None:
         """Let a second pass for those who wait for it."""
@@ -182,9 +190,10 @@ class _Shift(Generic[State]):
         for topic, payload in self._live.due(self._clock()):
             self._tell(topic, payload)
 
-    def _store_batch(self, deliveries: Sequence[Delivery], began: float) -> None:
+    def _store_batch(self, portion: _Portion, began: float) -> None:
         now = self._clock()
-        batch = self._received(deliveries, now)
+        batch = self._judged_anew(portion)
+        deliveries = batch.deliveries
         tallies: dict[str, Tally] = {}
         rejects = list(batch.rejects)
 
@@ -202,15 +211,19 @@ class _Shift(Generic[State]):
         for topic, payload in self._answers.to(rejects, self._roster, now):
             self._tell(topic, payload)
 
-    def _received(self, deliveries: Sequence[Delivery], now: int) -> Batch:
-        """Interpret deliveries. A stranger among them makes us look whether the roster knows it by now."""
-        batch = self._receive(deliveries, self._roster, now)
-        if any(reject.reason in _STRANGERS for reject in batch.rejects):
-            known = self._roster.version
-            self._enrol()
-            if self._roster.version != known:
-                batch = self._receive(deliveries, self._roster, now)
-        return batch
+    def _interpreted(self, inlet: Inlet, deliveries: Sequence[Delivery]) -> _Portion:
+        roster = self._roster
+        return _Portion(inlet, self._receive(deliveries, roster, self._clock()), roster)
+
+    def _judged_anew(self, portion: _Portion) -> Batch:
+        """Return the batch. A stranger in it makes us look whether the roster knows it by now."""
+        batch = portion.batch
+        if not any(reject.reason in _STRANGERS for reject in batch.rejects):
+            return batch
+        self._enrol()
+        if self._roster is portion.roster:
+            return batch
+        return self._receive(batch.deliveries, self._roster, self._clock())
 
     def _set_aside(self, delivery: Delivery, detail: str) -> None:
         """Keep a delivery that the database refuses as a Reject, so that its neighbours can go on."""

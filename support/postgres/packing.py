@@ -3,6 +3,7 @@
 Formats: "Binary Format" under COPY, and array_send, in PostgreSQL's manual and source.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ _EPOCH_US = 946_684_800_000_000
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 
-INT4, INT8, FLOAT8, TIMESTAMPTZ = 23, 20, 701, 1184
+INT4, INT8, TEXT, FLOAT8, TIMESTAMPTZ = 23, 20, 25, 701, 1184
 _WIRE: dict[int, str] = {INT4: ">i4", INT8: ">i8", FLOAT8: ">f8", TIMESTAMPTZ: ">i8"}
 
 
@@ -94,6 +95,13 @@ def array(oid: int, values: NDArray[Any]) -> Packed:
     cells["value"] = values
     head = np.array([1, int(missing.any()), oid, len(values), 1], ">i4").tobytes()
     return Packed(head + (_cut(cells, missing) if missing.any() else cells.tobytes()))
+
+
+def texts(values: Sequence[str]) -> Packed:
+    """Return a one-dimensional array of TEXT."""
+    head = np.array([1, 0, TEXT, len(values), 1], ">i4").tobytes()
+    cells = (value.encode() for value in values)
+    return Packed(head + b"".join([len(cell).to_bytes(4, "big") + cell for cell in cells]))
 
 
 def _cut(cells: NDArray[np.void], missing: NDArray[np.bool_]) -> bytes:

@@ -25,7 +25,7 @@ from support.postgres.accounts import account, conflicts, joined, ledger_columns
 from support.postgres.connect import Lock, make_engine, options, try_lock
 from support.postgres.faults import in_store_words
 from support.postgres.merging import Merged, all_duplicate, all_stored, as_readings, equal_to_newest, merge
-from support.postgres.packing import INT8, Packed, array, copy_block, mark_block, points_present
+from support.postgres.packing import INT8, Packed, array, copy_block, mark_block, points_present, texts
 from support.postgres.partitions import ensure_weeks, weeks_of
 from support.postgres.rows import insert, moment
 from support.postgres.rows import put as put_rows
@@ -42,7 +42,7 @@ on conflict (sole) do update set epoch = ingest_epoch.epoch + 1 returning epoch
 _ADD = """
 insert into ledger (hour, device, received, stored, duplicate, merged, conflict, rejected)
 select date_trunc('hour', %s::timestamptz), *
-from unnest(%s::text[], %b::int8[], %b::int8[], %b::int8[], %b::int8[], %b::int8[], %b::int8[])
+from unnest(%b::text[], %b::int8[], %b::int8[], %b::int8[], %b::int8[], %b::int8[], %b::int8[])
 on conflict (hour, device) do update set
     received = ledger.received + excluded.received,
     stored = ledger.stored + excluded.stored,
@@ -214,7 +214,7 @@ class PostgresTransaction:
         """Add to the ledger under the hour of `at`."""
         with in_store_words():
             devices, counts = ledger_columns(tallies)
-            self._link.execute(_ADD, [moment(at), devices, *(array(INT8, row) for row in counts)])
+            self._link.execute(_ADD, [moment(at), texts(devices), *(array(INT8, row) for row in counts)])
 
     def meet(self, births: Sequence[Birth], states: Sequence[StateChange]) -> None:
         """Record what devices said of themselves."""

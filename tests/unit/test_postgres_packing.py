@@ -10,7 +10,17 @@ from perception.point import Point, Title
 from perception.readings import Readings
 from perception.sensor_kind import SensorKind
 from support.postgres.accounts import rounds, touched
-from support.postgres.packing import FLOAT8, INT4, TIMESTAMPTZ, array, copy_block, mark_block, points_present
+from support.postgres.packing import (
+    FLOAT8,
+    INT4,
+    TEXT,
+    TIMESTAMPTZ,
+    array,
+    copy_block,
+    mark_block,
+    points_present,
+    texts,
+)
 
 TITLE = Title(zh="点", en="Point")
 KIND = SensorKind(
@@ -86,6 +96,14 @@ def test_an_array_of_numbers_has_nulls_where_numbers_are_missing(cells):
 def test_arrays_of_ids_and_times():
     assert array(INT4, np.array([7], np.int32)).data[20:] == struct.pack(">ii", 4, 7)
     assert array(TIMESTAMPTZ, np.array([PG_EPOCH_US + 9])).data[20:] == struct.pack(">iq", 8, 9)
+
+
+@given(st.lists(st.text(), min_size=1))
+def test_an_array_of_texts(words):
+    packed = texts(words).data
+    assert struct.unpack_from(">iiiii", packed) == (1, 0, TEXT, len(words), 1)
+    cells = [word.encode() for word in words]
+    assert packed[20:] == b"".join(struct.pack(">i", len(cell)) + cell for cell in cells)
 
 
 def test_a_block_of_marks():
