@@ -6,7 +6,7 @@ from network.address import Address
 from network.mqtt.live_feed import LiveFeed
 
 DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"
-"""Mosquitto's count of messages dropped by a limit of queue or window since it began. Other brokers say nothing here."""
+"""Mosquitto's count of messages dropped by a limit since it began. Other brokers say nothing here."""
 
 
 class BrokerLosses:
