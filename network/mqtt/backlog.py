@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from network.link import Delivery
 
+_NO_SESSION = -1
+
 
 class Backlog:
     """A queue between the thread that reads a broker and the one that consumes, bounded by whoever reads.
@@ -21,7 +23,7 @@ class Backlog:
         self._unacked: deque[int] = deque()
         self._acked: Counter[int] = Counter()
         self._held = self._held_bytes = 0  # what came and was neither settled nor dropped
-        self._session = 0
+        self._session = _NO_SESSION
         self._changed = threading.Condition()
         self._closed = False
 
@@ -47,14 +49,19 @@ class Backlog:
             self._closed = True
             self._changed.notify_all()
 
+    def disconnect(self) -> None:
+        """Let nothing be due until `renew`: what came over the last connection is not acknowledged on the next."""
+        self._session = _NO_SESSION
+        self._unacked.clear()
+        self._acked.clear()
+
     def renew(self, session: int, *, kept: bool) -> None:
         """Begin with a new connection. If the broker has `kept` our session, it sends what is unacknowledged again.
 
         What nobody has taken yet is dropped then. Otherwise it stays: nobody sends it again.
         """
+        self.disconnect()
         self._session = session
-        self._unacked.clear()
-        self._acked.clear()
         if kept:
             with self._changed:
                 dropped = [d for d in self._queue if d.qos]

@@ -119,6 +119,7 @@ class KeptInlet(ABC):
         pause_s = SHORTEST_BREAK_S
         while not self._closing.is_set():
             before = self._session
+            self._backlog.disconnect()
             try:
                 self._live()
                 worked = self._session > before

@@ -16,7 +16,7 @@ from network.mqtt.frames import (
     pubacks,
     subscribe,
 )
-from network.mqtt.incoming import Incoming
+from network.mqtt.incoming import MOST_PACKET_BYTES, Incoming
 from network.mqtt.kept_inlet import GREETING_TIMEOUT_S, IDLE_MS, NO_GREETING, KeptInlet, leave
 from network.mqtt.wire import Wire, dial
 
@@ -51,7 +51,7 @@ class SessionInlet(KeptInlet):
 
     def _live(self) -> None:
         with closing(dial(self._address)) as sock:
-            self._wire = wire = Wire(sock, Incoming(self._topics))
+            self._wire = wire = Wire(sock, Incoming(self._topics, most_packet_bytes=MOST_PACKET_BYTES))
             greeting = self._greeted(wire)
             if greeting is None:
                 return
@@ -124,6 +124,9 @@ class SessionInlet(KeptInlet):
     def _take_in(self, wire: Wire) -> None:
         deliveries, answers = wire.incoming.take(*self._backlog.room(), self._session)
         self._backlog.add(deliveries)
+        if wire.incoming.cut:
+            self._log.cut(wire.incoming.cut)
+            wire.incoming.cut = 0
         for answer in answers:
             self._heed(answer)
 
