@@ -3,6 +3,7 @@
 import socket
 import ssl
 import time
+from contextlib import ExitStack
 
 from network.address import Address
 from network.mqtt.connection import CONNECT_TIMEOUT_S
@@ -18,14 +19,13 @@ def dial(address: Address) -> socket.socket:
         sock = socket.create_connection((address.host, address.port), CONNECT_TIMEOUT_S)
     except UnicodeError as err:
         raise OSError(f"{address.host!r:.80} cannot be the name of a host") from err
-    try:
+    with ExitStack() as undone:
+        undone.callback(sock.close)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if address.tls:
             sock = ssl.create_default_context().wrap_socket(sock, server_hostname=address.host)
         sock.settimeout(0)
-    except BaseException:
-        sock.close()
-        raise
+        undone.pop_all()
     return sock
 
 
