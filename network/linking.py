@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from network.link import Inlet, Outlet
-from network.mqtt import MqttInlet, MqttOutlet
+from network.mqtt import MqttInlet, MqttOutlet, SessionInlet
 from network.settings import BrokerSettings
 from network.topics import Channel, filters
 
 LIVE = (Channel.READINGS, Channel.BIRTH, Channel.STATE, Channel.REPLY)
 SESSIONS = (("hearthline-ingest", LIVE), ("hearthline-ingest-backfill", (Channel.BACKFILL,)))
 RESERVE_TIMEOUT_S = 10.0
+INLETS: dict[str, type[SessionInlet] | type[MqttInlet]] = {"session": SessionInlet, "paho": MqttInlet}
 _MIB = 2**20
 
 
@@ -25,7 +26,7 @@ def linked(settings: BrokerSettings) -> Iterator[tuple[Inlet, Inlet, Outlet]]:
         outlet = MqttOutlet(address, "hearthline-ingest-out", keepalive_s=settings.keepalive_s)
         opened.callback(outlet.close)
         inlets = [
-            MqttInlet(
+            INLETS[settings.inlet](
                 address,
                 name,
                 filters(*channels),
@@ -47,6 +48,6 @@ def reserve(settings: BrokerSettings) -> None:
     acknowledged and gone.
     """
     for name, channels in SESSIONS:
-        inlet = MqttInlet(settings.address, name, filters(*channels), keepalive_s=settings.keepalive_s)
+        inlet = INLETS[settings.inlet](settings.address, name, filters(*channels), keepalive_s=settings.keepalive_s)
         inlet.wait_connected(RESERVE_TIMEOUT_S)
         inlet.close()

@@ -1,5 +1,7 @@
 """Settings of the link: section `broker`."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from network.address import Address, AddressError
@@ -11,7 +13,8 @@ class BrokerSettings(BaseModel):
     The embedded one speaks MQTT 3.1.1 on `port`, and MQTT 5 on `port_v5` if that is given;
     `max_payload_bytes` and `backlog_mib` are its limits. Another broker has its own
     limits (configs/broker/mosquitto.conf). `most_pending` and `most_pending_mib` bound what
-    ingest holds in memory before it has committed.
+    ingest holds in memory before it has committed. `inlet` says who reads the socket of ingest:
+    our own session, or paho-mqtt, which is slower and there to fall back on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -21,6 +24,7 @@ class BrokerSettings(BaseModel):
     port_v5: int | None = Field(default=None, ge=1, le=65535)
     max_payload_bytes: int = Field(default=512 * 1024, ge=1024, le=64 * 1024 * 1024)
     backlog_mib: int = Field(default=256, ge=16, le=16 * 1024)
+    inlet: Literal["session", "paho"] = "session"
     keepalive_s: int = Field(default=60, ge=5, le=3600)
     most_pending: int = Field(default=20_000, ge=1, le=60_000)
     most_pending_mib: int = Field(default=64, ge=1, le=4096)

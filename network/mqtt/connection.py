@@ -68,6 +68,10 @@ class LinkLog:
         """Note that the broker does not let us subscribe."""
         self._log.error("subscription refused", filters=filters, remedy="grant it in the broker's access list")
 
+    def cut(self, count: int) -> None:
+        """Note that messages were too large to be taken in whole."""
+        self._log.error("message cut: too large", count=count, remedy="have the broker refuse it: max_packet_size")
+
 
 def cause(reason: ReasonCode) -> str:
     """Return why a connection ended, in words: paho calls a broken one "Unspecified error"."""

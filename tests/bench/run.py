@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 # Only now: the checkout must be on the path first.
 import browser
 import ingest_rate
+import inlets
 import latency
 import receiving
 import structlog
@@ -16,6 +17,7 @@ from rig import rig
 
 STATIONS = 2500
 BENCHES = {
+    "inlets": inlets.measure,
     "receiving": receiving.measure,
     "latency": latency.measure,
     "browser": browser.measure,

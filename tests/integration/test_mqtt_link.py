@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -19,7 +20,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from network.broker import EmbeddedBroker, run_broker
 from network.device import DeviceClient
 from network.link import BrokerStartError, LinkDownError
-from network.mqtt import Address, LiveFeed, MqttInlet, MqttOutlet
+from network.linking import INLETS
+from network.mqtt import Address, LiveFeed, MqttOutlet, SessionInlet
+from network.mqtt.kept_inlet import KeptInlet
 from perception.kinds import load_kinds
 from perception.payload import RawReading, decode
 
@@ -100,10 +103,30 @@ def kill(broker) -> None:
     process.wait(5)
 
 
-def inlet(broker, client_id="ingest-test", filters=(FILTER,), **options) -> MqttInlet:
-    opened = MqttInlet(broker.address, client_id, filters, **options)
-    assert opened.wait_connected(10)
-    return opened
+@dataclass
+class Opener:
+    """Opens inlets of one make."""
+
+    name: str
+
+    def __call__(self, broker, client_id="ingest-test", filters=(FILTER,), **options) -> KeptInlet:
+        opened = INLETS[self.name](broker.address, client_id, filters, **options)
+        assert opened.wait_connected(10)
+        return opened
+
+
+listen = Opener("session")
+
+
+@pytest.fixture(params=sorted(INLETS))
+def make(request):
+    return INLETS[request.param]
+
+
+@pytest.fixture(params=sorted(INLETS))
+def inlet(request):
+    """Opens inlets of both makes: what one promises, the other keeps."""
+    return Opener(request.param)
 
 
 def publish(broker, count: int, size: int = 0) -> list[bytes]:
@@ -116,7 +139,7 @@ def publish(broker, count: int, size: int = 0) -> list[bytes]:
     return payloads
 
 
-def take(source: MqttInlet, count: int, within_s: float = 15) -> list:
+def take(source: KeptInlet, count: int, within_s: float = 15) -> list:
     deadline = time.monotonic() + within_s
     taken: list = []
     while len(taken) < count and time.monotonic() < deadline:
@@ -126,17 +149,18 @@ def take(source: MqttInlet, count: int, within_s: float = 15) -> list:
 
 def cut(link) -> None:
     """Break the TCP connection under a link."""
-    link._client.socket().shutdown(socket.SHUT_RDWR)
+    sock = link._wire.sock if isinstance(link, SessionInlet) else link._client.socket()
+    sock.shutdown(socket.SHUT_RDWR)
 
 
-def wait_for_session(link: MqttInlet, number: int) -> None:
+def wait_for_session(link: KeptInlet, number: int) -> None:
     deadline = time.monotonic() + 10
     while link._session < number or not link.wait_connected(1):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-def test_what_was_not_acknowledged_comes_again_and_what_was_does_not(own_broker):
+def test_what_was_not_acknowledged_comes_again_and_what_was_does_not(inlet, own_broker):
     first = inlet(own_broker)
     sent = publish(own_broker, 100)
     taken = take(first, 100)
@@ -154,7 +178,7 @@ def test_what_was_not_acknowledged_comes_again_and_what_was_does_not(own_broker)
     third.close()
 
 
-def test_acknowledgements_may_be_given_in_any_order(own_broker):
+def test_acknowledgements_may_be_given_in_any_order(inlet, own_broker):
     link = inlet(own_broker)
     since = link.connected_since()
     publish(own_broker, 100)
@@ -168,15 +192,15 @@ def test_acknowledgements_may_be_given_in_any_order(own_broker):
     link.close()
 
 
-def test_reading_pauses_while_too_much_is_unacknowledged_and_the_link_outlives_the_keepalive(own_broker):
-    link = inlet(own_broker, most_pending=10, keepalive_s=2)
+def test_reading_pauses_while_too_much_is_unacknowledged_and_the_link_outlives_the_keepalive(inlet, own_broker):
+    link = inlet(own_broker, most_pending=10, keepalive_s=1)
     since = link.connected_since()
     sent = publish(own_broker, 500)
-    time.sleep(7)  # several keepalives go by without one packet read: that is what is tested
+    time.sleep(4)  # several keepalives go by without one packet read: that is what is tested
     assert link.pending() == 10
     assert link.connected_since() == since
     taken = []
-    while batch := take(link, 10, 2):
+    while batch := take(link, 10, 0.5):
         taken += batch
         link.ack(batch)
     assert [d.payload for d in taken] == sent
@@ -184,7 +208,7 @@ def test_reading_pauses_while_too_much_is_unacknowledged_and_the_link_outlives_t
     link.close()
 
 
-def test_reading_pauses_on_bytes_too(own_broker):
+def test_reading_pauses_on_bytes_too(inlet, own_broker):
     link = inlet(own_broker, most_pending_bytes=1_000_000)
     publish(own_broker, 20, size=256 * 1024)
     taken = take(link, 4)
@@ -195,7 +219,7 @@ def test_reading_pauses_on_bytes_too(own_broker):
     link.close()
 
 
-def test_a_cut_link_brings_everything_again_and_passes_over_old_acknowledgements(own_broker):
+def test_a_cut_link_brings_everything_again_and_passes_over_old_acknowledgements(inlet, own_broker):
     link = inlet(own_broker)
     sent = publish(own_broker, 50)
     old = take(link, 20)
@@ -213,7 +237,7 @@ def test_a_cut_link_brings_everything_again_and_passes_over_old_acknowledgements
     after.close()
 
 
-def test_an_outlet_sends_again_what_a_killed_broker_had_not_acknowledged(own_broker):
+def test_an_outlet_sends_again_what_a_killed_broker_had_not_acknowledged(inlet, own_broker):
     link = inlet(own_broker)
     outlet = MqttOutlet(own_broker.address, "publisher-test", window=50)
     receipts = []
@@ -249,8 +273,9 @@ def test_an_outlet_sends_again_what_a_killed_broker_had_not_acknowledged(own_bro
 
 CONSUMER = """
 import sys
-from network.mqtt import Address, MqttInlet
-link = MqttInlet(Address.parse(sys.argv[1]), "ingest-test", ["hearthline/v1/+/readings"])
+from network.linking import INLETS
+from network.mqtt import Address
+link = INLETS[sys.argv[3]](Address.parse(sys.argv[1]), "ingest-test", ["hearthline/v1/+/readings"])
 with open(sys.argv[2], "ab", buffering=0) as kept:
     while True:
         taken = link.take(50, 1)
@@ -260,7 +285,7 @@ with open(sys.argv[2], "ab", buffering=0) as kept:
 """
 
 
-def test_nothing_is_lost_when_the_consumer_is_killed_again_and_again(own_broker, tmp_path):
+def test_nothing_is_lost_when_the_consumer_is_killed_again_and_again(inlet, own_broker, tmp_path):
     inlet(own_broker).close()
     kept = tmp_path / "kept"
     kept.touch()
@@ -269,7 +294,7 @@ def test_nothing_is_lost_when_the_consumer_is_killed_again_and_again(own_broker,
     publishing.start()
     for lines in (300, 900, 2_000):
         consumer = subprocess.Popen(
-            [sys.executable, "-c", CONSUMER, str(own_broker.address), str(kept)], cwd=SHIPPED.parents[2]
+            [sys.executable, "-c", CONSUMER, str(own_broker.address), str(kept), inlet.name], cwd=SHIPPED.parents[2]
         )
         deadline = time.monotonic() + 30
         while len(kept.read_bytes().splitlines()) < lines or (lines == 2_000 and missing(kept)):
@@ -287,7 +312,7 @@ def missing(kept: Path) -> set[bytes]:
 
 
 def test_mosquitto_as_shipped_keeps_what_it_acknowledged_for_an_absent_session(mosquitto, tmp_path):
-    inlet(mosquitto).close()
+    listen(mosquitto).close()
     sent = publish(mosquitto, 300)
     store = tmp_path / "mosquitto.db"
     deadline = time.monotonic() + 5
@@ -296,7 +321,7 @@ def test_mosquitto_as_shipped_keeps_what_it_acknowledged_for_an_absent_session(m
         time.sleep(0.01)
     kill(mosquitto)
     mosquitto.start()
-    link = inlet(mosquitto)
+    link = listen(mosquitto)
     assert {d.payload for d in take(link, 300)} == set(sent)
     link.close()
 
@@ -305,12 +330,12 @@ def test_mosquitto_as_shipped_refuses_instead_of_dropping(tmp_path):
     if shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin") is None:
         pytest.skip("no mosquitto here: apt-get install mosquitto")
     small = Mosquitto(tmp_path, memory_limit="3000000").start()
-    inlet(small).close()
+    listen(small).close()
     outlet = MqttOutlet(small.address, "publisher-test", window=1_000)
     receipts = [outlet.publish(TOPIC, f"{i:<20000}".encode()) for i in range(400)]
     assert not outlet.flush(2), "8 MB cannot fit into 3 MB"
     acknowledged = {i for i, receipt in enumerate(receipts) if receipt.acknowledged()}
-    link = inlet(small)
+    link = listen(small)
     got = {int(d.payload) for d in take(link, len(acknowledged), 10)}
     assert acknowledged <= got
     outlet.close()
@@ -327,7 +352,7 @@ def test_an_outlet_waits_for_a_broker_that_is_not_there_yet():
     with broker:
         assert outlet.flush(10)
         assert receipt.acknowledged()
-        link = inlet(broker)
+        link = listen(broker)
         assert [d.retained for d in take(link, 1)] == [True]
         link.close()
         outlet.close()
@@ -356,7 +381,7 @@ def test_a_full_window_blocks_until_the_outlet_is_closed():
         outlet.publish(TOPIC, b"4", qos=0)
 
 
-def test_what_has_quality_of_service_0_is_sent_or_dropped_but_never_waits(own_broker):
+def test_what_has_quality_of_service_0_is_sent_or_dropped_but_never_waits(inlet, own_broker):
     link = inlet(own_broker)
     outlet = MqttOutlet(own_broker.address, "publisher-test", window=1)
     outlet.publish(TOPIC, b"first")
@@ -392,7 +417,7 @@ def test_a_live_feed_hears_what_is_published(own_broker):
     outlet.close()
 
 
-def test_a_device_says_birth_and_state_and_the_broker_says_that_it_vanished(own_broker):
+def test_a_device_says_birth_and_state_and_the_broker_says_that_it_vanished(inlet, own_broker):
     kind = load_kinds()["weather_station"]
     link = inlet(own_broker, filters=("hearthline/v1/+/birth", "hearthline/v1/+/state"))
     device = DeviceClient(own_broker.address, "roof-1", kind, interval_s=60)
@@ -424,13 +449,13 @@ def test_a_device_sends_what_is_old_as_backfill(broker):
     link.close()
 
 
-def inlet_on(address, client_id, filters) -> MqttInlet:
-    opened = MqttInlet(address, client_id, filters)
+def inlet_on(address, client_id, filters) -> SessionInlet:
+    opened = SessionInlet(address, client_id, filters)
     assert opened.wait_connected(10)
     return opened
 
 
-def test_a_topic_that_is_no_utf8_stops_nobody(own_broker):
+def test_a_topic_that_is_no_utf8_stops_nobody(inlet, own_broker):
     link = inlet(own_broker)
     with socket.create_connection((own_broker.address.host, own_broker.address.port), 5) as raw:
         raw.sendall(b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02xx")
@@ -499,11 +524,11 @@ def test_the_embedded_broker_ends_with_the_process_that_started_it():
         time.sleep(0.02)
 
 
-def test_a_broker_that_refuses_us_is_no_link(tmp_path):
+def test_a_broker_that_refuses_us_is_no_link(make, tmp_path):
     if shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin") is None:
         pytest.skip("no mosquitto here: apt-get install mosquitto")
     closed = Mosquitto(tmp_path, allow_anonymous="false").start()
-    link = MqttInlet(closed.address, "ingest-test", (FILTER,))
+    link = make(closed.address, "ingest-test", (FILTER,))
     outlet = MqttOutlet(closed.address, "publisher-test")
     receipt = outlet.publish(TOPIC, b"1")
     assert not link.wait_connected(1)
