@@ -252,7 +252,7 @@ def checks() -> "list[Check]":
         kinds=lambda: ", ".join(kinds()),
         rules=lambda: f"{len(tuned_rules(rules_file()))} rules",
         cities=lambda: f"{len(cities().stations)} stations",
-        places=lambda: listeners(web(), broker=own_broker()),
+        places=lambda: listeners(web(), broker=own_broker(), port_v5=settings().broker.port_v5),
         engine=partial(engine, "verb"),
         broker=lambda: (settings().broker.address.host, settings().broker.address.port),
         broker_remark=lambda: BROKER_REMARKS[settings().broker.embedded],
@@ -325,7 +325,8 @@ def run() -> None:
     ours = own_broker()
     socket = Household(home().root).socket_folder / ".s.PGSQL.5432" if settings().database.embedded else None
     plan = running.programs(home(), web(), database_socket=socket, broker=ours)
-    sys.exit(running.run(home(), plan, running.listeners(web(), broker=ours), addresses(with_secrets=False)))
+    places = running.listeners(web(), broker=ours, port_v5=settings().broker.port_v5)
+    sys.exit(running.run(home(), plan, places, addresses(with_secrets=False)))
 
 
 @app.command()

@@ -58,7 +58,7 @@ def register(app: typer.Typer, devices: typer.Typer, ports: Ports) -> None:
             told.port,
             max_payload_bytes=told.max_payload_bytes,
             backlog_mib=told.backlog_mib,
-            port_v5=told.port_v5,
+            port_v5=told.port_v5 or None,
         )
 
     @devices.command("watch")

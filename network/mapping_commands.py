@@ -63,13 +63,13 @@ def register(app: typer.Typer, ports: Ports) -> None:
         if recorded is not None:
             heard, roster = told_in(recorded, ports.clock), None
         else:
-            heard, roster = heard_for(ports, [*mappings.filters, *([also] if also else [])], listen), ports.roster()
+            heard, roster = heard_for(ports, mappings, also, listen), ports.roster()
         for line in tried(heard, mappings, ports.kinds(), roster):
             typer.echo(line)
 
 
-def heard_for(ports: Ports, filters: Sequence[str], listen_s: float) -> Iterator[Delivery]:
-    """Yield what the broker tells on these filters for so many seconds."""
+def heard_for(ports: Ports, mappings: Mappings, also: str | None, listen_s: float) -> Iterator[Delivery]:
+    """Yield what the broker tells for so many seconds, on the mapped topics and on those of the filter `also`."""
     from network.commands import quiet
     from network.link import Delivery
     from network.mqtt import LiveFeed
@@ -80,8 +80,13 @@ def heard_for(ports: Ports, filters: Sequence[str], listen_s: float) -> Iterator
     def put(topic: str, payload: bytes) -> None:
         queue.put(Delivery(topic, payload, ports.clock()))
 
-    until = time.monotonic() + listen_s
-    feeds = [LiveFeed(ports.settings().address, one, put) for one in dict.fromkeys(filters)]
+    def put_strange(topic: str, payload: bytes) -> None:  # what is mapped comes by its own feed
+        if mappings.match(topic) is None:
+            put(topic, payload)
+
+    address, until = ports.settings().address, time.monotonic() + listen_s
+    feeds = [LiveFeed(address, one, put) for one in mappings.filters]
+    feeds += [LiveFeed(address, also, put_strange)] if also else []
     try:
         while (left := until - time.monotonic()) > 0:
             try:
