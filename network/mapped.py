@@ -110,7 +110,7 @@ class MappedMessages:
         """Join records, each (value, element), of one device and instant; a name that comes again begins anew."""
         done: list[Found | PayloadError] = []
         open_: dict[tuple[str, int | None], Found] = {}
-        taken: set[tuple[str, int | None, str]] = set()
+        taken: dict[tuple[str, int | None], set[str]] = {}
         for value, element in records:
             one = _tried(self._record, value, element, captures, root)
             if one is None:
@@ -119,16 +119,15 @@ class MappedMessages:
                 done.append(one)
                 continue
             key = (one.device, one.ts)
-            names = [(*key, p.name) for p, _ in one.values]
+            names = {point.name for point, _ in one.values}
             into = open_.get(key)
-            if into is None or not taken.isdisjoint(names):
-                open_[key] = one
+            if into is None or taken[key] & names:
+                open_[key], taken[key] = one, names
                 done.append(one)
-                taken = {t for t in taken if t[:2] != key}
             else:
                 into.values += one.values
                 into.strange += one.strange
-            taken.update(names)
+                taken[key] |= names
         return done
 
     def _record(self, value: object, element: object, captures: Sequence[str], root: object) -> Found | None:

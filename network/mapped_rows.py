@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from network.link import Delivery
 from network.mapped import Found, Match
-from network.topics import ROOT
+from network.topics import TopicError, parse
 from perception.catalogue import DeviceStatus
 from perception.payload import MOST_READINGS, PayloadError, RawReading
 from perception.readings import Readings, Reason, Reject
@@ -55,7 +55,11 @@ def unstamped_mapped(readings: Readings, deliveries: Sequence[Delivery]) -> NDAr
 
 def is_foreign(delivery: Delivery) -> bool:
     """Whether a message came on a topic that is not ours."""
-    return not delivery.topic.startswith(f"{ROOT}/")
+    try:
+        parse(delivery.topic)
+    except TopicError:
+        return True
+    return False
 
 
 def _read(match: Match, delivery: Delivery) -> Sequence[Found | PayloadError]:

@@ -169,6 +169,24 @@ def test_a_retained_message_without_time_is_not_taken_for_new_and_a_redelivered_
     assert unstamped_again(batch.readings["heat_substation"], batch.deliveries).tolist() == [False]
 
 
+def test_a_redelivered_message_whose_topic_only_looks_like_ours_stops_nobody(tmp_path):
+    text = changed(
+        filter='"+/+/+/+/+"', device='"line-1"', form='"value"', payload='"number"',
+        points='[{ source = "t", name = "t_sec_supply" }]',
+    )  # fmt: skip
+    mappings, roster = load_mappings(mapping(tmp_path, text), KINDS), Roster({"line-1": member()}, KINDS)
+    batch = receive([Delivery("hearthline/v1/a/b/t", b"ON", NOW, redelivered=True)], roster, NOW, mappings)
+    assert unstamped_again(batch.readings["heat_substation"], batch.deliveries).tolist() == [True]
+
+
+def test_a_pack_of_one_name_over_and_over_is_read_in_linear_time(tmp_path):
+    text = changed(device='"line-1"', form='"senml"', points='[{ source = "t", name = "t_sec_supply" }]')
+    mappings, roster = load_mappings(mapping(tmp_path, text), KINDS), Roster({"line-1": member()}, KINDS)
+    body = json.dumps([{"n": "t", "v": 1, "bt": NOW // 1_000_000}] * 5_000).encode()
+    batch = receive([Delivery("plant/a/data", body, NOW)], roster, NOW, mappings)
+    assert len(batch.readings["heat_substation"]) == 5_000
+
+
 def test_native_topics_are_not_looked_up(tmp_path):
     mappings = load_mappings(mapping(tmp_path, GOOD), KINDS)
     native = Delivery("hearthline/v1/line-1/readings", b'{"t_sec_supply": 50}', NOW)
