@@ -51,9 +51,8 @@ def register(app: typer.Typer, devices: typer.Typer, ports: Ports) -> None:
 
         told = ports.settings()
         quiet()
-        Thread(
-            target=reserve, args=(told, ports.mappings().filters), daemon=True
-        ).start()  # tries until the broker below listens
+        reserving = Thread(target=reserve, args=(told, ports.mappings().filters), daemon=True)
+        reserving.start()  # tries until the broker below listens
         run_broker(
             told.port,
             max_payload_bytes=told.max_payload_bytes,

@@ -3,6 +3,7 @@
 import math
 from datetime import datetime, timedelta, timezone
 
+from network.mapped_values import shown
 from network.mapping import MappedTime, TimeForm
 from perception.payload import PayloadError, parse_time
 from perception.readings import Reason
@@ -33,7 +34,7 @@ def senml_time(record: object) -> int | None:
 def _epoch(value: object, per_unit: int) -> int:
     number = _as_number(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) < _MOST_US / per_unit:
-        raise PayloadError(Reason.BAD_TIME, f"{ascii(value)[:40]} is no time since 1970")
+        raise PayloadError(Reason.BAD_TIME, f"{shown(value)} is no time since 1970")
     return number * per_unit if isinstance(number, int) else round(number * per_unit)
 
 
@@ -47,14 +48,14 @@ def _as_number(text: str) -> float:
 
 def _iso(value: object, utc_offset: str | None) -> int:
     if not isinstance(value, str):
-        raise PayloadError(Reason.BAD_TIME, f"expected an ISO 8601 time, got {ascii(value)[:40]}")
+        raise PayloadError(Reason.BAD_TIME, f"expected an ISO 8601 time, got {shown(value)}")
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as err:
-        raise PayloadError(Reason.BAD_TIME, f"{ascii(value)[:40]} is not ISO 8601") from err
+        raise PayloadError(Reason.BAD_TIME, f"{shown(value)} is not ISO 8601") from err
     if moment.tzinfo is None:
         if utc_offset is None:
-            raise PayloadError(Reason.BAD_TIME, f"{ascii(value)[:40]} has no zone: set utc_offset in its mapping")
+            raise PayloadError(Reason.BAD_TIME, f"{shown(value)} has no zone: set utc_offset in its mapping")
         moment = moment.replace(tzinfo=_zone(utc_offset))
     return parse_time(moment.isoformat())
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from network import pointer
 from network.conversion import Linear
 from network.foreign_time import senml_time, time_of
-from network.mapped_values import conversion_of, converted, number_alone, senml_records, text_at
+from network.mapped_values import conversion_of, converted, number_alone, senml_pack, shown, text_at
 from network.mapping import EVERYTHING_ELSE, Form, MappedPoint, MappedTopic, PayloadForm
 from network.pointer import ABSENT, Pointer
 from network.topics import NAME
@@ -65,7 +65,7 @@ class MappedMessages:
         if self.topic.form is Form.READING:
             return [_tried(self._reading, element, captures, root) for element in elements]
         if self.topic.form is Form.SENML:
-            return self._gathered(list(senml_records(elements)), captures, root)
+            return self._gathered(senml_pack(elements), captures, root)
         return self._gathered([(pointer.resolve(self._value, e), e) for e in elements], captures, root)
 
     def device_of(self, captures: Sequence[str]) -> str | None:
@@ -96,7 +96,7 @@ class MappedMessages:
 
     def _reading(self, element: object, captures: Sequence[str], root: object) -> Found:
         if not isinstance(element, dict | list):
-            raise PayloadError(Reason.UNMAPPED, f"a reading is an object, not {ascii(element)[:40]}")
+            raise PayloadError(Reason.UNMAPPED, f"a reading is an object, not {shown(element)}")
         values = [(point, pointer.resolve(at, element)) for at, point in self._points]
         present = [(point, value) for point, value in values if value is not ABSENT and value is not None]
         if not present:
@@ -143,7 +143,7 @@ class MappedMessages:
             found.strange.append(source)
         elif value is ABSENT:
             where = "" if self.topic.form is Form.SENML else f" at {self.topic.value!r:.80}"
-            found.fault = PayloadError(Reason.UNMAPPED, f"{ascii(source)[:40]} has no value{where}")
+            found.fault = PayloadError(Reason.UNMAPPED, f"{shown(source)} has no value{where}")
             return found
         else:
             found.values.append((point, value))
@@ -175,7 +175,7 @@ class MappedMessages:
             return listed
         name = _UNFIT.sub("-", raw.lower()).strip("-")
         if _DEVICE.fullmatch(name) is None:
-            raise PayloadError(Reason.UNMAPPED, f"{ascii(raw)[:60]} gives no name of a device: list it in devices")
+            raise PayloadError(Reason.UNMAPPED, f"{shown(raw)} gives no name of a device: list it in devices")
         return name
 
 
@@ -195,7 +195,7 @@ class Mappings:
     """Every mapping, found by topic. Remembers the topics that it has seen matched."""
 
     def __init__(self, topics: Sequence[MappedTopic]) -> None:
-        self._entries = [(_pattern(t.filter), t.filter.rpartition("/")[2], MappedMessages(t)) for t in topics]
+        self._entries = [(_pattern(t.filter), MappedMessages(t)) for t in topics]
         self._seen: dict[str, Match] = {}
         self.filters = tuple(t.filter for t in topics)
 
@@ -204,7 +204,7 @@ class Mappings:
         seen = self._seen.get(topic)
         if seen is not None:
             return seen
-        for pattern, _, messages in self._entries:
+        for pattern, messages in self._entries:
             found = pattern.fullmatch(topic)
             if found is not None and not topic.startswith("$"):
                 captures = tuple(c or "" for c in found.groups())

@@ -23,7 +23,22 @@ def text_at(element: object, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def senml_records(elements: Sequence[object]) -> Iterator[tuple[object, object]]:
+def shown(value: object) -> str:
+    """Return a value for a message, cut short. Lists and objects only by kind: they may be deeper than any stack."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    return ascii(value)[:60]
+
+
+def senml_pack(elements: Sequence[object]) -> list[tuple[object, object]]:
+    """Return (value, resolved record) of each record. Raises PayloadError when there are base fields alone."""
+    records = list(_senml_records(elements))
+    if not records:
+        raise PayloadError(Reason.EMPTY, "a pack without values says nothing")
+    return records
+
+
+def _senml_records(elements: Sequence[object]) -> Iterator[tuple[object, object]]:
     """Yield (value, resolved record) by RFC 8428: base fields hold for their record and those that follow."""
     base: dict[str, object] = {"bn": "", "bt": 0, "bv": 0}
     for element in elements:
@@ -35,7 +50,7 @@ def senml_records(elements: Sequence[object]) -> Iterator[tuple[object, object]]
         value = next((element[key] for key in _SENML_VALUES if key in element), ABSENT)
         if isinstance(value, int | float) and not isinstance(value, bool) and base["bv"]:
             value = _sum(value, base["bv"])
-        name = f"{base['bn']}{own}"
+        name = text_at(base, "bn") + own
         if value is ABSENT and not own:
             continue  # a record of base fields alone
         yield value, {**base, "n": own or name, "name": name, "t": element.get("t", 0)}

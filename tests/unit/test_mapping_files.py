@@ -187,6 +187,22 @@ def test_a_pack_of_one_name_over_and_over_is_read_in_linear_time(tmp_path):
     assert len(batch.readings["heat_substation"]) == 5_000
 
 
+@pytest.mark.parametrize("depth", [200, 500, 800, 900, 950, 980, 1_000, 5_000])
+@pytest.mark.parametrize("form", ["reading", "senml"])
+def test_values_nested_deeper_than_any_stack_become_rejects(tmp_path, depth, form):
+    which = "pointer" if form == "reading" else "source"
+    text = changed(
+        device='"line-{1}"', form=f'"{form}"', points=f'[{{ {which} = "/t", name = "t_sec_supply" }}]',
+        **({"ts": '{ pointer = "/at", format = "epoch_s" }'} if form == "reading" else {}),
+    )  # fmt: skip
+    mappings, roster = load_mappings(mapping(tmp_path, text), KINDS), Roster({"line-1": member()}, KINDS)
+    deep = "[" * depth + "]" * depth
+    for body in (f'{{"t": 1, "at": {deep}}}', f'[{{"n": "/t", "v": {deep}, "bt": {deep}, "bn": {deep}}}]', deep):
+        batch = receive([Delivery("plant/1/data", body.encode(), NOW)], roster, NOW, mappings)
+        assert len(batch.rejects) == 1
+        assert not batch.readings
+
+
 def test_native_topics_are_not_looked_up(tmp_path):
     mappings = load_mappings(mapping(tmp_path, GOOD), KINDS)
     native = Delivery("hearthline/v1/line-1/readings", b'{"t_sec_supply": 50}', NOW)
