@@ -32,7 +32,7 @@ from support.commands.listing import show
 from support.commands.verbs import AsJson
 from support.configuration import load, rows, without_password
 from support.home import Home, default_home, open_home
-from support.set_up import CONFIGURATION_EXIT, ConfigurationError, HomeError
+from support.set_up import CONFIGURATION_EXIT
 from support.settings import DatabaseSettings, IngestSettings, TendSettings
 from support.stopping import SUPERVISOR_PID, await_turn, die_with_supervisor, stop_event
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from network.link import Tally
+    from network.mapped import Mappings
     from perception.catalogue import Catalogue
     from perception.roster import Roster
     from support.commands.catalogue import Cast
@@ -50,6 +51,7 @@ CHECKOUT = Path(__file__).resolve().parent
 CONFIGS = CHECKOUT / "configs"
 SETTINGS_FILE = CONFIGS / "hearthline.toml"
 LOOPBACK = "127.0.0.1"
+NO_USE_RESTARTING = {"ConfigurationError", "HomeError", "MappingError"}
 BROKER_REMARKS = {
     True: "the embedded broker keeps everything in memory: a restart of it forgets what was not delivered",
     False: "the broker at broker.url guarantees what its own configuration does: see configs/broker",
@@ -138,6 +140,14 @@ def portal_password() -> str:
 def rules_file() -> Path:
     """Return the file of the rules' parameters."""
     return CHECKOUT / settings().watch.rules
+
+
+@cache
+def mappings() -> "Mappings":
+    """Return how the messages of foreign controllers are read. Raises MappingError with every problem."""
+    from network.mapping_files import load_mappings
+
+    return load_mappings(CHECKOUT / settings().ingest.mappings, kinds())
 
 
 def addresses(with_secrets: bool) -> dict[str, str]:
@@ -242,7 +252,7 @@ def checks() -> "list[Check]":
         kinds=lambda: ", ".join(kinds()),
         rules=lambda: f"{len(tuned_rules(rules_file()))} rules",
         cities=lambda: f"{len(cities().stations)} stations",
-        places=lambda: listeners(web(), broker=own_broker()),
+        places=lambda: listeners(web(), broker=own_broker(), port_v5=settings().broker.port_v5),
         engine=partial(engine, "verb"),
         broker=lambda: (settings().broker.address.host, settings().broker.address.port),
         broker_remark=lambda: BROKER_REMARKS[settings().broker.embedded],
@@ -283,7 +293,9 @@ support.commands.verbs.register(
     rejects,
     support.commands.verbs.Ports(home, _VERB, kinds, addresses, actor, prepare, cities, checks),
 )
-network.commands.register(app, devices, network.commands.Ports(lambda: settings().broker, roster, clock))
+network.commands.register(
+    app, devices, network.commands.Ports(lambda: settings().broker, roster, clock, kinds, mappings)
+)
 application.commands.register(app, application.commands.Ports(rules_file, _VERB, kinds, live, show))
 simulators.commands.register(
     app,
@@ -313,7 +325,8 @@ def run() -> None:
     ours = own_broker()
     socket = Household(home().root).socket_folder / ".s.PGSQL.5432" if settings().database.embedded else None
     plan = running.programs(home(), web(), database_socket=socket, broker=ours)
-    sys.exit(running.run(home(), plan, running.listeners(web(), broker=ours), addresses(with_secrets=False)))
+    places = running.listeners(web(), broker=ours, port_v5=settings().broker.port_v5)
+    sys.exit(running.run(home(), plan, places, addresses(with_secrets=False)))
 
 
 @app.command()
@@ -338,8 +351,9 @@ def ingest() -> None:
     metrics = IngestMetrics(REGISTRY)
     await_turn()
     if store.await_claim(stop, beat):
-        with linked(told.broker) as links:
-            spine(Links(*links), store, watch, receive, told.ingest, clock, stop, beat, metrics, event_time=events)
+        read = partial(receive, mappings=mappings())
+        with linked(told.broker, mappings().filters) as links:
+            spine(Links(*links), store, watch, read, told.ingest, clock, stop, beat, metrics, event_time=events)
     store.close()
 
 
@@ -386,12 +400,12 @@ def serve_portal() -> None:
 
 @config.command("check")
 def config_check() -> None:
-    """Check settings, kinds, rules and city files; every problem is named."""
+    """Check settings, kinds, rules, city files and mappings; every problem is named."""
     from application.commands import tuned_rules
     from perception.seed_files import load_catalogue
 
-    settings(), kinds(), tuned_rules(rules_file()), load_catalogue(CONFIGS / "cities")
-    typer.echo("settings, kinds, rules and cities are fine")
+    settings(), kinds(), tuned_rules(rules_file()), load_catalogue(CONFIGS / "cities"), mappings()
+    typer.echo("settings, kinds, rules, cities and mappings are fine")
 
 
 @config.command("show")
@@ -418,7 +432,7 @@ def main() -> None:
         if not _is_message(err):
             raise
         typer.echo(f"hearthline: {err}", err=True)
-        sys.exit(CONFIGURATION_EXIT if isinstance(err, ConfigurationError | HomeError) else 1)
+        sys.exit(CONFIGURATION_EXIT if type(err).__name__ in NO_USE_RESTARTING else 1)
 
 
 def _is_lost_database(err: Exception) -> bool:

@@ -1,6 +1,7 @@
 """Address: where a broker listens, and who we are to it."""
 
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Self
 from urllib.parse import quote, unquote, urlsplit
 
@@ -42,6 +43,14 @@ class Address:
             password=None if parts.password is None else unquote(parts.password),
             tls=parts.scheme == "mqtts",
         )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether nobody but this machine can be there. Names other than localhost are not looked up."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     @property
     def url(self) -> str:

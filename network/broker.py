@@ -13,6 +13,7 @@ nobody subscribes to cost nothing. At most 100 messages are on their way to a se
 and redelivered ones do not carry the DUP flag; both are rumqttd's.
 
 It speaks MQTT 3.1.1 on `port`; for devices that speak MQTT 5, a second listener opens on `port_v5`.
+It knows no passwords and no TLS, so it never listens beyond loopback.
 """
 
 import socket
@@ -77,15 +78,19 @@ def run_broker(
     backlog_mib: int = BACKLOG_MIB,
     port_v5: int | None = None,
 ) -> None:
-    """Be the broker until SIGTERM or SIGINT ends this process. Raises BrokerStartError when a port is taken."""
-    _refuse_taken_port(listen, port)
+    """Be the broker until SIGTERM or SIGINT ends this process.
+
+    Raises BrokerStartError when a port is taken, or `listen` is not this machine alone.
+    """
+    _refuse_beyond_loopback(listen)
+    _refuse_taken_port(listen, port, "broker.port")
     if port_v5 is not None:
-        _refuse_taken_port(listen, port_v5)
+        _refuse_taken_port(listen, port_v5, "broker.port_v5")
     broker_child.serve(broker_config(port, listen, max_payload_bytes, backlog_mib, port_v5))
 
 
 class EmbeddedBroker:
-    """The broker as a child of this process, which ends with it. Port 0 chooses a free one."""
+    """The broker as a child of this process, which ends with it. Port 0 chooses a free one, and `v5` one for MQTT 5."""
 
     def __init__(
         self,
@@ -94,8 +99,10 @@ class EmbeddedBroker:
         *,
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
         backlog_mib: int = BACKLOG_MIB,
+        v5: bool = False,
     ) -> None:
         self.port = port or _free_port(listen)
+        self.port_v5 = _free_port(listen) if v5 else None
         self._listen = listen
         self._limits = (max_payload_bytes, backlog_mib)
         self._process: subprocess.Popen[bytes] | None = None
@@ -103,7 +110,7 @@ class EmbeddedBroker:
     @property
     def address(self) -> Address:
         """Where to connect to."""
-        return Address(_LOOPBACK if self._listen == "0.0.0.0" else self._listen, self.port)  # noqa: S104 (compared)
+        return Address(self._listen, self.port)
 
     @property
     def pid(self) -> int | None:
@@ -114,8 +121,9 @@ class EmbeddedBroker:
         """Start, and return when connections are accepted. Raises BrokerStartError."""
         if self.pid is not None:
             return self
-        _refuse_taken_port(self._listen, self.port)
-        config = broker_config(self.port, self._listen, *self._limits)
+        _refuse_beyond_loopback(self._listen)
+        _refuse_taken_port(self._listen, self.port, "broker.port")
+        config = broker_config(self.port, self._listen, *self._limits, self.port_v5)
         command = [sys.executable, "-m", broker_child.__name__, config]
         root = Path(__file__).resolve().parent.parent
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=root)  # noqa: S603 (our own module)
@@ -149,7 +157,15 @@ class EmbeddedBroker:
         self.stop()
 
 
-def _refuse_taken_port(listen: str, port: int) -> None:
+def _refuse_beyond_loopback(listen: str) -> None:
+    if not Address(listen).is_loopback:
+        raise BrokerStartError(
+            f"the embedded broker knows no passwords and no TLS, so it does not listen on {listen}: "
+            "for devices of other machines run Mosquitto, see docs/how-to/secure-the-broker.md"
+        )
+
+
+def _refuse_taken_port(listen: str, port: int, setting: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -157,7 +173,7 @@ def _refuse_taken_port(listen: str, port: int) -> None:
         except OSError as err:
             raise BrokerStartError(
                 f"the broker cannot listen on {listen}:{port} ({err.strerror}): stop what listens there, "
-                "choose another port (broker.port), or use that broker (broker.url)"
+                f"choose another port ({setting}), or use that broker (broker.url)"
             ) from err
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from network import mapping_commands
 from network.topics import ROOT, live
 
 if TYPE_CHECKING:
     from network.address import Address
     from network.link import Batch, Delivery
+    from network.mapped import Mappings
     from network.settings import BrokerSettings
     from perception.readings import Readings, Reject
     from perception.roster import Roster
+    from perception.sensor_kind import SensorKind
 
     Interpret = Callable[[Sequence[Delivery], Roster, int], Batch]
 
@@ -30,10 +33,13 @@ class Ports:
     settings: Callable[[], BrokerSettings]
     roster: Callable[[], Roster]
     clock: Callable[[], int]
+    kinds: Callable[[], Mapping[str, SensorKind]]
+    mappings: Callable[[], Mappings]
 
 
 def register(app: typer.Typer, devices: typer.Typer, ports: Ports) -> None:
     """Put the verbs on the command line."""
+    mapping_commands.register(app, ports)
 
     @app.command()
     def broker() -> None:
@@ -45,12 +51,13 @@ def register(app: typer.Typer, devices: typer.Typer, ports: Ports) -> None:
 
         told = ports.settings()
         quiet()
-        Thread(target=reserve, args=(told,), daemon=True).start()  # tries until the broker below listens
+        reserving = Thread(target=reserve, args=(told, ports.mappings().filters), daemon=True)
+        reserving.start()  # tries until the broker below listens
         run_broker(
             told.port,
             max_payload_bytes=told.max_payload_bytes,
             backlog_mib=told.backlog_mib,
-            port_v5=told.port_v5,
+            port_v5=told.port_v5 or None,
         )
 
     @devices.command("watch")

@@ -1,6 +1,6 @@
 """Linking: the three links of ingest, opened and closed together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from network.link import Inlet, Outlet
@@ -16,10 +16,11 @@ _MIB = 2**20
 
 
 @contextmanager
-def linked(settings: BrokerSettings) -> Iterator[tuple[Inlet, Inlet, Outlet]]:
+def linked(settings: BrokerSettings, foreign: Sequence[str] = ()) -> Iterator[tuple[Inlet, Inlet, Outlet]]:
     """Yield the inlet of live deliveries, that of belated ones in a session of its own, and the outlet.
 
-    Client ids are fixed, so that the broker keeps what comes while ingest is away.
+    Client ids are fixed, so that the broker keeps what comes while ingest is away. `foreign` are
+    the filters of mapped topics: their messages come with the live ones.
     """
     address = settings.address
     with ExitStack() as opened:
@@ -29,7 +30,7 @@ def linked(settings: BrokerSettings) -> Iterator[tuple[Inlet, Inlet, Outlet]]:
             INLETS[settings.inlet](
                 address,
                 name,
-                filters(*channels),
+                filters_of(channels, foreign),
                 keepalive_s=settings.keepalive_s,
                 most_pending=settings.most_pending,
                 most_pending_bytes=settings.most_pending_mib * _MIB,
@@ -41,13 +42,19 @@ def linked(settings: BrokerSettings) -> Iterator[tuple[Inlet, Inlet, Outlet]]:
         yield inlets[0], inlets[1], outlet
 
 
-def reserve(settings: BrokerSettings) -> None:
+def filters_of(channels: Sequence[Channel], foreign: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the filters of a session: those of its channels, and for the live one the foreign ones too."""
+    return (*filters(*channels), *(foreign if channels == LIVE else ()))
+
+
+def reserve(settings: BrokerSettings, foreign: Sequence[str] = ()) -> None:
     """Subscribe in the name of ingest and leave, so that a broker that has just begun keeps what comes before it.
 
     Without this, whatever devices publish between the start of the broker and that of ingest is
     acknowledged and gone.
     """
     for name, channels in SESSIONS:
-        inlet = INLETS[settings.inlet](settings.address, name, filters(*channels), keepalive_s=settings.keepalive_s)
+        wanted = filters_of(channels, foreign)
+        inlet = INLETS[settings.inlet](settings.address, name, wanted, keepalive_s=settings.keepalive_s)
         inlet.wait_connected(RESERVE_TIMEOUT_S)
         inlet.close()

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from network import topics
 from network.link import Batch, Birth, Delivery, StateChange
+from network.mapped import Mappings
+from network.mapped_rows import is_foreign, unstamped_mapped, write_mapped
 from network.topics import Channel, Topic, TopicError
 from perception import payload as codec
 from perception.catalogue import DeviceStatus
@@ -26,13 +28,13 @@ MOST_INTERVAL_S = 7 * 86_400
 _STATES = {b"online": True, b"offline": False}
 
 
-def receive(deliveries: Sequence[Delivery], roster: Roster, now: int) -> Batch:
+def receive(deliveries: Sequence[Delivery], roster: Roster, now: int, mappings: Mappings | None = None) -> Batch:
     """Return what deliveries meant. Never raises for anything in them: what cannot be taken in is a Reject.
 
-    `now` (epoch microseconds) bounds the times that are accepted. Replies of devices are
-    acknowledged and not used yet.
+    `now` (epoch microseconds) bounds the times that are accepted. Topics that are not ours are
+    read by their mapping, if they have one. Replies of devices are acknowledged and not used yet.
     """
-    tray = _Tray(roster, now)
+    tray = _Tray(roster, now, mappings)
     for origin, delivery in enumerate(deliveries):
         tray.put(origin, delivery)
     return tray.batch(deliveries)
@@ -45,10 +47,12 @@ def unstamped_again(readings: Readings, deliveries: Sequence[Delivery]) -> NDArr
     stores them drops those that equal the device's last such row.
     """
     found = {int(o) for o in np.unique(readings.origin) if deliveries[o].redelivered and _unstamped(deliveries[o])}
-    return np.isin(readings.origin, list(found))
+    return np.isin(readings.origin, list(found)) | unstamped_mapped(readings, deliveries)
 
 
 def _unstamped(delivery: Delivery) -> bool:
+    if is_foreign(delivery):
+        return False
     return any(isinstance(r, RawReading) and r.ts is None for r in codec.decode(delivery.payload))
 
 
@@ -68,9 +72,10 @@ def _taken_apart(topic: str) -> Topic | TopicError:
 class _Tray:
     """What has been made of the deliveries so far."""
 
-    def __init__(self, roster: Roster, now: int) -> None:
+    def __init__(self, roster: Roster, now: int, mappings: Mappings | None = None) -> None:
         self._roster = roster
         self._now = now
+        self._mappings = mappings
         self._sheets: dict[str, Sheet] = {}
         self._rejects: list[Reject] = []
         self._births: list[Birth] = []
@@ -86,7 +91,7 @@ class _Tray:
     def put(self, origin: int, delivery: Delivery) -> None:
         topic = _taken_apart(delivery.topic)
         if isinstance(topic, TopicError):
-            self._refuse(origin, delivery, Reason.BAD_TOPIC, str(topic), counted="")
+            self._put_foreign(origin, delivery, topic)
         elif topic.channel in self._by_channel:
             self._by_channel[topic.channel](origin, delivery, topic.device)
 
@@ -112,10 +117,26 @@ class _Tray:
         else:
             self._read(origin, delivery, member)
 
-    def _read(self, origin: int, delivery: Delivery, member: Member) -> None:
+    def _put_foreign(self, origin: int, delivery: Delivery, why: TopicError) -> None:
+        """Take in a message of another maker's topic, or refuse it as a whole with one Reject."""
+        match = None if self._mappings is None else self._mappings.match(delivery.topic)
+        if match is None:
+            unmapped = ", and no mapping has it" if self._mappings is not None and self._mappings.filters else ""
+            self._refuse(origin, delivery, Reason.BAD_TOPIC, f"{why}{unmapped}", counted="")
+            return
+        outcome = write_mapped(match, delivery, origin, self._roster, self._sheet)
+        self._rejected.update(outcome.rejected)
+        if outcome.reject is not None:
+            self._rejects.append(outcome.reject)
+
+    def _sheet(self, member: Member) -> Sheet:
         sheet = self._sheets.get(member.kind.name)
         if sheet is None:
             sheet = self._sheets[member.kind.name] = Sheet(member.kind, self._now)
+        return sheet
+
+    def _read(self, origin: int, delivery: Delivery, member: Member) -> None:
+        sheet = self._sheet(member)
         single = codec.decode_one(delivery.payload)
         if single is not None and sheet.add_plain(
             member, single.ts * 1000, single.values, delivery.received_at, origin

@@ -1,8 +1,8 @@
 """Settings of the link: section `broker`."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from network.address import Address, AddressError
 
@@ -10,9 +10,10 @@ from network.address import Address, AddressError
 class BrokerSettings(BaseModel):
     """Which broker to use: the one at `url`, or without it our own embedded one.
 
-    The embedded one speaks MQTT 3.1.1 on `port`, and MQTT 5 on `port_v5` if that is given;
+    The embedded one speaks MQTT 3.1.1 on `port`, and MQTT 5 on `port_v5` unless that is 0;
     `max_payload_bytes` and `backlog_mib` are its limits. Another broker has its own
-    limits (configs/broker/mosquitto.conf). `most_pending` and `most_pending_mib` bound what
+    limits (configs/broker/mosquitto.conf). One that is not on this machine is spoken to only with
+    TLS and a user, unless `insecure` says that the way there is safe. `most_pending` and `most_pending_mib` bound what
     ingest holds in memory before it has committed. `inlet` says who reads the socket of ingest:
     our own session, or paho-mqtt, which is slower and there to fall back on.
     """
@@ -21,7 +22,8 @@ class BrokerSettings(BaseModel):
 
     url: str | None = None
     port: int = Field(default=1883, ge=1, le=65535)
-    port_v5: int | None = Field(default=None, ge=1, le=65535)
+    port_v5: int = Field(default=1884, ge=0, le=65535)
+    insecure: bool = False
     max_payload_bytes: int = Field(default=512 * 1024, ge=1024, le=64 * 1024 * 1024)
     backlog_mib: int = Field(default=256, ge=16, le=16 * 1024)
     inlet: Literal["session", "paho"] = "session"
@@ -38,6 +40,18 @@ class BrokerSettings(BaseModel):
             except AddressError as err:
                 raise ValueError(str(err)) from err
         return value or None
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        address = self.address
+        missing = [*([] if address.tls else ["TLS"]), *([] if address.user else ["a user"])]
+        if missing and not address.is_loopback and not self.insecure:
+            raise ValueError(
+                f"broker.url {address} is beyond this machine, without {' and '.join(missing)}: anybody on the way "
+                "could read and forge readings. Expected mqtts://user:password@host:8883, as in "
+                "docs/how-to/secure-the-broker.md; if the way there is safe, say so with broker.insecure = true"
+            )
+        return self
 
     @property
     def address(self) -> Address:

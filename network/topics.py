@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ROOT = "hearthline/v1"
-_DEVICE_TOPIC = re.compile(r"hearthline/v1/([a-z0-9][a-z0-9-]{2,62})/([a-z]+)")
+NAME = r"[a-z0-9][a-z0-9-]{2,62}"
+_DEVICE_TOPIC = re.compile(rf"hearthline/v1/({NAME})/([a-z]+)")
 
 
 class Channel(StrEnum):

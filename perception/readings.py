@@ -105,6 +105,7 @@ class Reason(StrEnum):
     BAD_STATE = "bad_state"
     CONFLICT = "conflict"
     UNSTORABLE = "unstorable"
+    UNMAPPED = "unmapped"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Settings of storing and tending: sections `database`, `ingest`, `tend`."""
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -40,7 +41,8 @@ class IngestSettings(BaseModel):
     """How much goes through one transaction.
 
     `batch` counts live deliveries, `backfill_batch` belated ones, which wait behind the live;
-    `portion_bytes` bounds the payload of one transaction.
+    `portion_bytes` bounds the payload of one transaction. `mappings` is the folder, or the file,
+    that says how the messages of foreign controllers are read.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,6 +50,7 @@ class IngestSettings(BaseModel):
     batch: int = Field(default=5000, ge=1, le=50_000)
     backfill_batch: int = Field(default=50, ge=1, le=50_000)
     portion_bytes: int = Field(default=8 * 1024 * 1024, ge=64 * 1024)
+    mappings: Path = Path("configs/mappings")
     metrics_port: int = Field(default=0, ge=0, le=65535, description="loopback port of /metrics; 0: none")
 
 

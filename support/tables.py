@@ -134,6 +134,16 @@ correction = Table(
     Column("actor", Text, nullable=False),
 )
 
+credential = Table(
+    "credential",
+    metadata,
+    Column("device_id", Integer, ForeignKey("device.device_id"), primary_key=True, autoincrement=False),
+    Column("hash", Text, nullable=False),
+    _now("issued_at"),
+    Column("actor", Text, nullable=False),
+)
+"""The password of a device at the broker, as Mosquitto keeps it: $7$, PBKDF2 with SHA-512."""
+
 reject = Table(
     "reject",
     metadata,

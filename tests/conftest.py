@@ -143,6 +143,7 @@ class System:
     console_port: int
     portal_port: int
     broker_port: int
+    broker_port_v5: int = 0
     extra: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
     lines: list[str] = field(default_factory=list)
@@ -155,6 +156,7 @@ class System:
             "HEARTHLINE_CONSOLE__PORT": str(self.console_port),
             "HEARTHLINE_PORTAL__PORT": str(self.portal_port),
             "HEARTHLINE_BROKER__PORT": str(self.broker_port),
+            "HEARTHLINE_BROKER__PORT_V5": str(self.broker_port_v5),
             **self.extra,
         }
 
@@ -229,7 +231,7 @@ class System:
 @contextmanager
 def running_system(folder: Path, **extra: str) -> Iterator[System]:
     """Run a system in this folder for the length of the block."""
-    system = System(folder / f"home-{next(_numbers)}", *free_ports(3), extra=extra)
+    system = System(folder / f"home-{next(_numbers)}", *free_ports(4), extra=extra)
     try:
         system.start().drain()
         yield system

@@ -11,9 +11,10 @@ from sqlalchemy import Engine, exists, select
 from perception.catalogue import Branch, Building, Catalogue, Community, Device, DeviceStatus, District, Station
 from perception.point import Title
 from perception.sensor_kind import SensorKind
-from support import tables
+from support import credentials, tables
 from support.catalogue_store import CatalogueError, add_device, list_devices, load_catalogue, save_catalogue, set_status
 from support.commands.listing import Rows
+from support.commands.rights import shown
 
 
 def seed(engine: Engine, load: Callable[[], Catalogue], actor: str, *, only_if_empty: bool = False) -> str:
@@ -77,9 +78,12 @@ def device_rows(engine: Engine, status: str | None) -> Rows:
 
 def add(
     engine: Engine, kinds: Mapping[str, SensorKind], wish: Mapping[str, object], actor: str, *, city: str | None,
-    new_station: bool,
+    new_station: bool, credential: bool | None = False,
 ) -> str:  # fmt: skip
-    """Add a device, and its station where that is wished. `wish` has the fields of Device. Raises CatalogueError."""
+    """Add a device, and its station where that is wished. `wish` has the fields of Device. Raises CatalogueError.
+
+    `credential`: whether it gets a password for the broker; None: when other devices have one.
+    """
     device = _device(wish)
     if device.kind not in kinds:
         raise CatalogueError(f"no kind is named {device.kind!r}: there are {', '.join(kinds)}")
@@ -93,8 +97,11 @@ def add(
             catalogue.merged(places)  # checks the whole before a part of it is written
             save_catalogue(on, places, actor)
         device_id = add_device(on, device, actor)
+        wanted = credentials.in_use(on) if credential is None else credential
+        password = credentials.issue(on, device.name, actor) if wanted else None
     made = f" at the new station {device.station}" if station is None else f" at {device.station}"
-    return f"device {device.name} ({device.kind}, id {device_id}) is active{made}; it may report at once"
+    said = f"device {device.name} ({device.kind}, id {device_id}) is active{made}; it may report at once"
+    return said if password is None else f"{said}\n{shown(device.name, password)}"
 
 
 def require_active(engine: Engine, name: str) -> None:
@@ -114,7 +121,9 @@ def change_status(engine: Engine, name: str, status: DeviceStatus, actor: str, s
     """Approve or retire a device. Raises CatalogueError."""
     with engine.begin() as on:
         set_status(on, name, status, actor, station)
-    return f"device {name} is now {status}; ingest heeds it within 5 s"
+        withdrawn = status is DeviceStatus.RETIRED and credentials.withdraw(on, name, actor)
+    locked = "; its password is withdrawn: hearthline rights write, then reload the broker" if withdrawn else ""
+    return f"device {name} is now {status}; ingest heeds it within 5 s{locked}"
 
 
 def kind_rows(kinds: Mapping[str, SensorKind]) -> Rows:

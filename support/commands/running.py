@@ -54,12 +54,13 @@ def programs(home: Home, web: Web, *, database_socket: Path | None, broker: str 
     ]
 
 
-def listeners(web: Web, *, broker: str | None) -> list[Listener]:
-    """Return the ports that a run needs."""
+def listeners(web: Web, *, broker: str | None, port_v5: int = 0) -> list[Listener]:
+    """Return the ports that a run needs; `port_v5`: of our own broker, for MQTT 5, 0 for none."""
     found = [Listener(name, host, port, f"{name}.port") for name, (host, port) in web.items()]
     if broker is not None:
         host, _, port = broker.rpartition(":")
         found.append(Listener("broker", host, int(port), "broker.port"))
+        found += [Listener("broker for MQTT 5", host, port_v5, "broker.port_v5")] if port_v5 else []
     return found
 
 

@@ -9,6 +9,7 @@ import typer
 
 from perception.catalogue import DeviceStatus
 from perception.sensor_kind import SensorKind
+from support.commands import rights
 from support.commands.listing import show, show_json
 from support.home import Home
 
@@ -46,6 +47,7 @@ def register(app: typer.Typer, devices: typer.Typer, rejects: typer.Typer, ports
     _about_the_run(app, ports)
     _about_facts(app, rejects, ports)
     _about_devices(devices, ports)
+    rights.register(app, devices, ports)
     _about_kinds(app, ports)
     _about_health(app, ports)
 
@@ -151,14 +153,21 @@ def _about_devices(devices: typer.Typer, ports: Ports) -> None:
         city: Annotated[
             str | None, typer.Option(help="City of the new station; the only real one if left out.")
         ] = None,
+        credential: Annotated[
+            bool | None,
+            typer.Option(help="Issue a password for the broker; if left out, when other devices have one."),
+        ] = None,
     ) -> None:
         """Add a device; it may report at once."""
         from support.commands import catalogue
 
         wish = {"name": name, "kind": kind, "station": station, "interval_s": interval_s}
         typer.echo(
-            catalogue.add(ports.engine(), ports.kinds(), wish, ports.actor(), city=city, new_station=new_station)
-        )
+            catalogue.add(
+                ports.engine(), ports.kinds(), wish, ports.actor(), city=city, new_station=new_station,
+                credential=credential,
+            )
+        )  # fmt: skip
 
     @devices.command("approve")
     def devices_approve(

@@ -1,5 +1,6 @@
 """The command line on a whole running system: what a newcomer types, and what comes of it."""
 
+import getpass
 import gzip
 import json
 import subprocess
@@ -191,3 +192,36 @@ def test_the_first_screen_is_not_empty(system):
 def test_a_second_instance_lives_beside_the_first(system):
     assert system.call("run").returncode == 1
     assert "already runs" in system.call("run").stderr
+
+
+def test_a_password_is_shown_once_and_written_for_the_broker(system, tmp_path):
+    added = system.call(
+        "devices", "add", "rights-01", "--kind", "weather_station", "--station", "xc-laocheng-03", "--credential"
+    )
+    assert added.returncode == 0, added.stderr
+    first = added.stdout.partition("password ")[2].split()[0]
+    written = system.call("rights", "write", str(tmp_path), "--owner", getpass.getuser())
+    assert written.returncode == 0, written.stderr
+    lines = (tmp_path / "devices.passwords").read_text().splitlines()
+    assert [line.partition("$")[0] for line in lines] == ["rights-01:"]
+    assert first not in lines[0]
+    renewed = system.call("devices", "credential", "rights-01")
+    assert renewed.stdout.partition("password ")[2].split()[0] != first
+    assert "withdrawn" in system.call("devices", "retire", "rights-01").stdout
+    assert system.call("devices", "credential", "nobody-here").returncode == 1
+    system.call("rights", "write", str(tmp_path), "--owner", getpass.getuser())
+    assert not (tmp_path / "devices.passwords").read_text()
+
+
+def test_a_running_system_hears_devices_that_speak_mqtt_5(system):
+    added = system.call("devices", "add", "five-01", "--kind", "weather_station", "--station", "xc-laocheng-04")
+    assert added.returncode == 0, added.stderr
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    client.connect("127.0.0.1", system.broker_port_v5)
+    client.loop_start()
+    client.publish("hearthline/v1/five-01/readings", json.dumps({"values": {"t_outdoor": -5.5}}), qos=1)
+    with psycopg.connect(system.call("url", "database").stdout.strip(), autocommit=True) as on:
+        query = "select 1 from readings_weather_station r join device d using (device_id) where d.name = 'five-01'"
+        wait_for(lambda: on.execute(query).fetchone())
+    client.disconnect()
+    client.loop_stop()

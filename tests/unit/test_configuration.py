@@ -37,6 +37,15 @@ def test_good_settings_are_fine(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_mappings_that_cannot_be_used_stop_the_start(tmp_path):
+    broken = tmp_path / "broken.toml"
+    broken.write_text('[[topic]]\nfilter = "#"\ndevice = "{2}"\npoints = []\n')
+    done = call("config", "check", HEARTHLINE_HOME=str(tmp_path), HEARTHLINE_INGEST__MAPPINGS=str(broken))
+    assert done.returncode == CONFIGURATION_EXIT
+    assert "broken.toml: topic 1 points" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_secret_is_not_shown(tmp_path):
     secret = "postgresql://user:hush@nowhere/db"
     done = call("config", "show", "--json", HEARTHLINE_HOME=str(tmp_path), HEARTHLINE_DATABASE__URL=secret)
