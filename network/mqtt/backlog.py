@@ -40,7 +40,7 @@ class Backlog:
         return len(self._queue)
 
     def settle(self, deliveries: Sequence[Delivery]) -> None:
-        """Note that these may be acknowledged."""
+        """Note that these may be acknowledged. Each delivery is settled once."""
         self._settled.append(tuple(deliveries))
 
     def close(self) -> None:
@@ -99,6 +99,8 @@ class Backlog:
                 acked[mid] = left - 1
             else:
                 del acked[mid]
+        if not unacked:
+            acked.clear()  # settled twice: it must not count for the next delivery that bears the same id
         return due
 
     def room(self) -> tuple[int, int]:

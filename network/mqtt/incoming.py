@@ -66,6 +66,8 @@ class Incoming:
 
         Ends after a CONNACK. Raises FrameError.
         """
+        if not self.waiting:
+            return [], []
         end = len(self._block)
         stop = min(end, self._at + most_bytes)
         at, found, controls = walk(self._block, self._at, most, stop, self._topics, self.received_at, session)

@@ -99,14 +99,14 @@ class SessionInlet(KeptInlet):
             full = self._backlog.full() or wire.clogged()
             event = self._wait(wire, reading=not full, at_once=more and not full)
             now = time.monotonic()  # before reading: what had come by then is seen before silence is judged
-            closing = self._closing.is_set()  # asked before: what is settled before close() is acknowledged
+            ending = self._closing.is_set()  # asked before: what is settled before close() is acknowledged
             if due := self._backlog.due():
                 wire.send(pubacks(due))
             if now - pinged >= self._wanted.keepalive_s / 2:
                 wire.send(PINGREQ)
                 pinged = now
             wire.flush()
-            if closing and not wire.owes():
+            if ending and not wire.owes():
                 leave(wire.sock)
                 return
             if full:

@@ -263,6 +263,21 @@ def test_a_broker_that_hangs_up_while_we_do_not_read_is_noticed(make, pretend, o
     assert [d.payload for d in link.take(1, WITHIN_S)] == [b"after"]
 
 
+def test_a_broker_that_speaks_in_drops_is_understood(make, pretend, opened):
+    def act(sock):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for answer in (b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x01" + message(1, b"1") + message(2, b"2")):
+            hear(sock)
+            for drop in answer:
+                time.sleep(0.001)  # so that each byte is read by itself: that is what is tested
+                sock.sendall(bytes([drop]))
+        sock.recv(1)
+
+    link = opened(make, pretend(act).address)
+    wait_until(lambda: link.pending() == 2)
+    assert [(d.topic, d.payload) for d in link.take(2, 0)] == [(TOPIC, b"1"), (TOPIC, b"2")]
+
+
 def test_acknowledgements_go_out_in_the_order_of_arrival(make, pretend, opened):
     said = []
 

@@ -91,11 +91,13 @@ def walked(chunks, limits=ENOUGH, **options):
             room[:count] = left[:count]
             left = left[count:]
             source.filled(count, 1)
-            while source.waiting:
+            more = True  # who reads may ask even where nothing can be whole yet
+            while more:
                 got, answered = source.take(*limits, SESSION)
                 assert len(got) <= limits[0]
                 found += got
                 said += answered
+                more = source.waiting
     return found, said
 
 
