@@ -327,6 +327,7 @@ def ingest() -> None:
     from support.ingest import Links
     from support.ingest import ingest as spine
     from support.metrics import IngestMetrics, serve_metrics
+    from support.postgres.quarantine import Replays
     from support.postgres.reader import PostgresReader
     from support.postgres.writer import PostgresStore
 
@@ -335,11 +336,13 @@ def ingest() -> None:
     events = told.watch.clock is WatchClock.EVENTS
     watch = watch_of(rules_file(), engine("watch"), PostgresReader(), kinds(), clock, event_time=events)
     store = PostgresStore(database_url(), kinds())
+    take_in = partial(receive, kept_us=told.tend.kept_us)
     metrics = IngestMetrics(REGISTRY)
     await_turn()
     if store.await_claim(stop, beat):
         with linked(told.broker) as links:
-            spine(Links(*links), store, watch, receive, told.ingest, clock, stop, beat, metrics, event_time=events)
+            fed = Links(*links, Replays(engine("replays")))
+            spine(fed, store, watch, take_in, told.ingest, clock, stop, beat, metrics, event_time=events)
     store.close()
 
 

@@ -16,7 +16,7 @@ from perception.catalogue import DeviceStatus
 from perception.payload import PayloadError, RawReading
 from perception.readings import Readings, Reason, Reject
 from perception.roster import Member, Roster
-from perception.validate import Refusal, Sheet
+from perception.validate import OLDEST_US, Refusal, Sheet
 
 _WHOLE = -1  # the place of a payload that could not be read at all
 MOST_REJECTS = 20  # of one delivery; more become a single one, so that rubbish cannot multiply itself
@@ -26,13 +26,14 @@ MOST_INTERVAL_S = 7 * 86_400
 _STATES = {b"online": True, b"offline": False}
 
 
-def receive(deliveries: Sequence[Delivery], roster: Roster, now: int) -> Batch:
+def receive(deliveries: Sequence[Delivery], roster: Roster, now: int, *, kept_us: int = OLDEST_US) -> Batch:
     """Return what deliveries meant. Never raises for anything in them: what cannot be taken in is a Reject.
 
-    `now` (epoch microseconds) bounds the times that are accepted. Replies of devices are
+    `now` (epoch microseconds) bounds the times that are accepted, and `kept_us` (microseconds) how
+    far back: what is older than readings are kept. Replies of devices are
     acknowledged and not used yet.
     """
-    tray = _Tray(roster, now)
+    tray = _Tray(roster, now, kept_us)
     for origin, delivery in enumerate(deliveries):
         tray.put(origin, delivery)
     return tray.batch(deliveries)
@@ -68,9 +69,10 @@ def _taken_apart(topic: str) -> Topic | TopicError:
 class _Tray:
     """What has been made of the deliveries so far."""
 
-    def __init__(self, roster: Roster, now: int) -> None:
+    def __init__(self, roster: Roster, now: int, kept_us: int) -> None:
         self._roster = roster
         self._now = now
+        self._kept_us = kept_us
         self._sheets: dict[str, Sheet] = {}
         self._rejects: list[Reject] = []
         self._births: list[Birth] = []
@@ -115,7 +117,7 @@ class _Tray:
     def _read(self, origin: int, delivery: Delivery, member: Member) -> None:
         sheet = self._sheets.get(member.kind.name)
         if sheet is None:
-            sheet = self._sheets[member.kind.name] = Sheet(member.kind, self._now)
+            sheet = self._sheets[member.kind.name] = Sheet(member.kind, self._now, self._kept_us)
         refused: dict[int, Refusal] = {}
         plain = codec.decode_plain(delivery.payload)
         if plain is not None:
@@ -145,7 +147,7 @@ class _Tray:
                 detail=refusal.detail,
                 topic=delivery.topic,
                 payload=delivery.payload if place == _WHOLE else parts[place],
-                received_at=delivery.received_at,
+                received_at=delivery.received_at + max(0, place),  # its time, where it has none of its own: see _add
                 device=device,
                 partial=refusal.partial,
                 points=refusal.points,

@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 import structlog
 
 from network.link import Batch, Delivery, Inlet, LinkDownError, Outlet, Tally
-from perception.readings import Readings, Reason, Reject
+from perception.readings import Readings, Reason
 from perception.roster import Roster
 from support.answers import Answers
 from support.batches import portions, redelivered, tallied, with_origin
@@ -22,8 +22,10 @@ from support.listening import Listening
 from support.live import LiveFrames
 from support.metrics import IngestMetrics
 from support.outage import Heartbeat, Outage
+from support.replaying import PORTION, Replayed, known_by_delivery, replay, set_aside
 from support.settings import IngestSettings
 from support.store import Row, Store, StoreDownError, StoreTransaction, UnstorableError, WatchRowsError
+from support.strangers import Strangers
 
 State = TypeVar("State")
 Transition = Mapping[str, object]
@@ -60,11 +62,15 @@ class Watcher(Protocol[State]):
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where deliveries come from, the live ones and the belated ones apart, and where answers and frames go."""
+    """Where deliveries come from, the live ones and the belated ones apart, and where answers and frames go.
+
+    `replays`: the Rejects that somebody asked to take in anew; their deliveries have the Reject's id as `mid`.
+    """
 
     live: Inlet
     backfill: Inlet
     outlet: Outlet
+    replays: Inlet | None = None
 
 
 def ingest(
@@ -130,6 +136,7 @@ class _Shift(Generic[State]):
         self._state: State | None = None
         self._live = LiveFrames(epoch=clock() // 1000)
         self._answers = Answers()
+        self._strangers = Strangers()
         self._newest_event = 0
         self._listening = Listening(clock)
         self._attended: int | None = None
@@ -143,14 +150,18 @@ class _Shift(Generic[State]):
         quota = settings.backfill_batch if len(live) < settings.batch // 2 else max(1, settings.backfill_batch // 10)
         belated = links.backfill.take(quota, 0.0)
         yield from ((links.backfill, portion) for portion in portions(belated, settings.portion_bytes))
+        if links.replays is not None and len(live) < settings.batch // 2:
+            again = portions(links.replays.take(PORTION, 0.0), settings.portion_bytes)
+            yield from ((links.replays, portion) for portion in again)
 
     def settle(self, inlet: Inlet, deliveries: Sequence[Delivery]) -> None:
         """Store deliveries, then acknowledge them. One that cannot be stored is found by halving and set aside."""
         began = time.monotonic()
         if inlet is self._links.live:
             self._listening.took(deliveries[0], self._clock())
+        again = inlet is self._links.replays
         try:
-            stored = self._outage.endure(lambda: self._store_batch(deliveries, began))
+            stored = self._outage.endure(lambda: (self._replay if again else self._store_batch)(deliveries, began))
         except UnstorableError as err:
             if len(deliveries) > 1:
                 half = len(deliveries) // 2
@@ -158,7 +169,7 @@ class _Shift(Generic[State]):
                 self.settle(inlet, deliveries[half:])
                 return
             text = str(err)
-            stored = self._outage.endure(lambda: self._set_aside(deliveries[0], text))
+            stored = self._outage.endure(lambda: self._set_aside(deliveries[0], text, again=again))
         if stored:
             inlet.ack(deliveries)
 
@@ -192,7 +203,7 @@ class _Shift(Generic[State]):
             written = [tx.write(r, self._roster, redelivered(r, deliveries)) for r in batch.readings.values() if len(r)]
             tallies.update(tallied(batch, [w.tallies for w in written]))
             rejects[:] = [*batch.rejects, *(with_origin(r, deliveries) for w in written for r in w.rejects)]
-            tx.reject(rejects)
+            tx.reject(self._strangers.sifted([known_by_delivery(r, deliveries) for r in rejects], self._roster, now))
             tx.tally(now, tallies)
             tx.meet(batch.births, batch.states)
             return {w.accepted.kind.name: w.accepted for w in written}
@@ -201,6 +212,18 @@ class _Shift(Generic[State]):
         self._metrics.count(list(tallies.values()), rejects, time.monotonic() - began)
         for topic, payload in self._answers.to(rejects, self._roster, now):
             self._tell(topic, payload)
+
+    def _replay(self, deliveries: Sequence[Delivery], began: float) -> None:
+        """Take Rejects in anew, by a roster that is not older than whatever has mended them."""
+        self._enrol()
+        now, done = self._clock(), list[Replayed]()
+
+        def write(tx: StoreTransaction) -> Mapping[str, Readings]:
+            done[:] = [replay(tx, deliveries, self._roster, self._receive, now)]
+            return done[0].accepted
+
+        self._commit(write, now)
+        self._metrics.count(list(done[0].tallies.values()), done[0].rejects, time.monotonic() - began)
 
     def _received(self, deliveries: Sequence[Delivery], now: int) -> Batch:
         """Interpret deliveries. A stranger among them makes us look whether the roster knows it by now."""
@@ -212,16 +235,14 @@ class _Shift(Generic[State]):
                 batch = self._receive(deliveries, self._roster, now)
         return batch
 
-    def _set_aside(self, delivery: Delivery, detail: str) -> None:
+    def _set_aside(self, delivery: Delivery, detail: str, *, again: bool) -> None:
         """Keep a delivery that the database refuses as a Reject, so that its neighbours can go on."""
         now = self._clock()
         batch = self._receive([delivery], self._roster, now)
         count = max(1, sum(map(len, batch.readings.values())) + sum(batch.rejected.values()))
-        reject = Reject(Reason.UNSTORABLE, detail, delivery.topic, delivery.payload, delivery.received_at)
         with self._store.transaction() as tx:
-            tx.reject([reject])
-            tx.tally(now, {"": Tally(received=count, rejected=count)})
-        self._metrics.count([Tally(rejected=count)], [reject], 0.0)
+            done = set_aside(tx, delivery, detail, count, now, again=again)
+        self._metrics.count(list(done.tallies.values()), done.rejects, 0.0)
         _log.warning("delivery_unstorable", topic=delivery.topic, cause=detail)
 
     def _pass_time(self) -> None:

@@ -146,9 +146,22 @@ reject = Table(
     Column("device", Text),
     Column("partial", Boolean, nullable=False, server_default=text("false")),
     Column("points", JSONB, nullable=False, server_default="[]"),
+    Column("state", Text, nullable=False, server_default="open"),
+    Column("former", BigInteger),
+    Column("retained", Boolean, nullable=False, server_default=text("false")),
+    Column("stranger", Boolean, nullable=False, server_default=text("false")),
+    Column("more", BigInteger, nullable=False, server_default="0"),
+    Column("actor", Text),
+    _when("settled_at", nullable=True),
+    Column("outcome", JSONB),
+    CheckConstraint("state in ('open', 'asked', 'replayed', 'dropped', 'summed')", name="state"),
     Index("ix_reject_received_at", "received_at"),
     Index("ix_reject_device_received_at", "device", "received_at"),
+    Index("ix_reject_asked", "reject_id", postgresql_where=text("state = 'asked'")),
+    Index("ix_reject_stranger", "device", "reason", "reject_id", postgresql_where=text("stranger and state = 'open'")),
+    Index("uq_reject_summed", "device", "reason", unique=True, postgresql_where=text("state = 'summed'")),
 )
+"""`former`: the Reject whose replay brought this one. A row of state `summed` stands for `more` that were not kept."""
 
 ledger = Table(
     "ledger",
@@ -161,6 +174,26 @@ ledger = Table(
     ),
 )
 ledger.append_constraint(UniqueConstraint("hour", "device"))
+
+recomputation = Table(
+    "recomputation",
+    metadata,
+    Column("recomputation_id", BigInteger, Identity(), primary_key=True),
+    Column("device_id", Integer, ForeignKey("device.device_id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("point", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("scale", Double, nullable=False),
+    Column("offset", Double, nullable=False),
+    _when("from_at"),
+    _when("to_at"),
+    _when("done_until"),
+    Column("rows_changed", BigInteger, nullable=False, server_default="0"),
+    Column("actor", Text, nullable=False),
+    _now("created_at"),
+    _when("finished_at", nullable=True),
+)
+"""The journal of corrected history: [from_at, done_until) of the range is done, each slice with its rows."""
 
 quality_span = Table(
     "quality_span",

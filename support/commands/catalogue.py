@@ -1,12 +1,12 @@
 """Verbs about places and devices: seed, devices, kinds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
 from pydantic import ValidationError
-from sqlalchemy import Engine, exists, select
+from sqlalchemy import Connection, Engine, exists, select
 
 from perception.catalogue import Branch, Building, Catalogue, Community, Device, DeviceStatus, District, Station
 from perception.point import Title
@@ -14,6 +14,7 @@ from perception.sensor_kind import SensorKind
 from support import tables
 from support.catalogue_store import CatalogueError, add_device, list_devices, load_catalogue, save_catalogue, set_status
 from support.commands.listing import Rows
+from support.quarantine import ask_waiting
 
 
 def seed(engine: Engine, load: Callable[[], Catalogue], actor: str, *, only_if_empty: bool = False) -> str:
@@ -79,22 +80,62 @@ def add(
     engine: Engine, kinds: Mapping[str, SensorKind], wish: Mapping[str, object], actor: str, *, city: str | None,
     new_station: bool,
 ) -> str:  # fmt: skip
-    """Add a device, and its station where that is wished. `wish` has the fields of Device. Raises CatalogueError."""
+    """Add a device, and its station where that is wished. `wish` has the fields of Device. Raises CatalogueError.
+
+    What came under its name before is asked for again.
+    """
+    with engine.begin() as on:
+        said = _add(on, kinds, wish, actor, city=city, new_station=new_station)
+        asked = ask_waiting(on, str(wish["name"]), actor)
+    return said + _waited(asked)
+
+
+def let_in(
+    engine: Engine, kinds: Mapping[str, SensorKind], name: str, kind: str | None, station: str | None, actor: str, *,
+    city: str | None, new_station: bool,
+) -> tuple[str, list[int]]:  # fmt: skip
+    """Approve a device that announced itself, or add one that did not; return what was done, and what is asked for.
+
+    Raises CatalogueError.
+    """
+    with engine.begin() as on:
+        known = on.execute(select(tables.device.c.kind).where(tables.device.c.name == name)).scalar()
+        if known is not None:
+            set_status(on, name, DeviceStatus.ACTIVE, actor, station)
+            said = f"device {name} ({known}) is now {DeviceStatus.ACTIVE}"
+        elif kind is None or station is None:
+            raise CatalogueError(
+                f"device {name} has not announced itself: say --kind ({'|'.join(kinds)}) and --station"
+            )
+        else:
+            wish = {"name": name, "kind": kind, "station": station}
+            said = _add(on, kinds, wish, actor, city=city, new_station=new_station)
+        return said, ask_waiting(on, name, actor)
+
+
+def _add(
+    on: Connection, kinds: Mapping[str, SensorKind], wish: Mapping[str, object], actor: str, *, city: str | None,
+    new_station: bool,
+) -> str:  # fmt: skip
     device = _device(wish)
     if device.kind not in kinds:
         raise CatalogueError(f"no kind is named {device.kind!r}: there are {', '.join(kinds)}")
-    with engine.begin() as on:
-        catalogue = load_catalogue(on)
-        station = next((s for s in catalogue.stations if s.name == device.station), None)
-        if station is None and not new_station:
-            raise CatalogueError(_unknown_station(catalogue, device))
-        if station is None:
-            places = _place_for(catalogue, device.station, city)
-            catalogue.merged(places)  # checks the whole before a part of it is written
-            save_catalogue(on, places, actor)
-        device_id = add_device(on, device, actor)
+    catalogue = load_catalogue(on)
+    station = next((s for s in catalogue.stations if s.name == device.station), None)
+    if station is None and not new_station:
+        raise CatalogueError(_unknown_station(catalogue, device))
+    if station is None:
+        places = _place_for(catalogue, device.station, city)
+        catalogue.merged(places)  # checks the whole before a part of it is written
+        save_catalogue(on, places, actor)
+    device_id = add_device(on, device, actor)
     made = f" at the new station {device.station}" if station is None else f" at {device.station}"
     return f"device {device.name} ({device.kind}, id {device_id}) is active{made}; it may report at once"
+
+
+def _waited(asked: Sequence[int]) -> str:
+    """Return what is said of rejects that waited for this."""
+    return f"; {len(asked)} rejects that waited for it are replayed now" if asked else ""
 
 
 def require_active(engine: Engine, name: str) -> None:
@@ -111,10 +152,11 @@ def require_active(engine: Engine, name: str) -> None:
 
 
 def change_status(engine: Engine, name: str, status: DeviceStatus, actor: str, station: str | None = None) -> str:
-    """Approve or retire a device. Raises CatalogueError."""
+    """Approve or retire a device; what waited for its approval is asked for again. Raises CatalogueError."""
     with engine.begin() as on:
         set_status(on, name, status, actor, station)
-    return f"device {name} is now {status}; ingest heeds it within 5 s"
+        asked = ask_waiting(on, name, actor) if status is DeviceStatus.ACTIVE else []
+    return f"device {name} is now {status}; ingest heeds it within 5 s{_waited(asked)}"
 
 
 def kind_rows(kinds: Mapping[str, SensorKind]) -> Rows:
