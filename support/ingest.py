@@ -62,10 +62,7 @@ class Watcher(Protocol[State]):
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where deliveries come from, the live ones and the belated ones apart, and where answers and frames go.
-
-    `replays`: the Rejects that somebody asked to take in anew; their deliveries have the Reject's id as `mid`.
-    """
+    """Where deliveries come from (live, belated, and kept Rejects again), and where answers and frames go."""
 
     live: Inlet
     backfill: Inlet
@@ -147,11 +144,12 @@ class _Shift(Generic[State]):
         links, settings = self._links, self._settings
         live = links.live.take(settings.batch, 0.0 if links.backfill.pending() else _IDLE_S)
         yield from ((links.live, portion) for portion in portions(live, settings.portion_bytes))
-        quota = settings.backfill_batch if len(live) < settings.batch // 2 else max(1, settings.backfill_batch // 10)
+        quiet = len(live) < settings.batch // 2
+        quota = settings.backfill_batch if quiet else max(1, settings.backfill_batch // 10)
         belated = links.backfill.take(quota, 0.0)
         yield from ((links.backfill, portion) for portion in portions(belated, settings.portion_bytes))
-        if links.replays is not None and len(live) < settings.batch // 2:
-            again = portions(links.replays.take(PORTION, 0.0), settings.portion_bytes)
+        if links.replays is not None:
+            again = portions(links.replays.take(PORTION if quiet else PORTION // 10, 0.0), settings.portion_bytes)
             yield from ((links.replays, portion) for portion in again)
 
     def settle(self, inlet: Inlet, deliveries: Sequence[Delivery]) -> None:

@@ -103,6 +103,11 @@ def require_device(on: Connection, name: str) -> None:
     raise QuarantineError(f"nothing is known of a device {name!r}.{meant} Known: {shown or 'none yet'}")
 
 
+def known_devices(on: Connection) -> set[str]:
+    """Return the names of the devices that were added or announced themselves."""
+    return set(on.scalars(select(device.c.name)))
+
+
 def groups(on: Connection, choice: Choice) -> Sequence[Row[Any]]:
     """Return (reason, device, state, number, not_kept, oldest, newest), the largest groups first.
 

@@ -187,13 +187,14 @@ recomputation = Table(
     Column("offset", Double, nullable=False),
     _when("from_at"),
     _when("to_at"),
+    _when("received_until"),
     _when("done_until"),
     Column("rows_changed", BigInteger, nullable=False, server_default="0"),
     Column("actor", Text, nullable=False),
     _now("created_at"),
     _when("finished_at", nullable=True),
 )
-"""The journal of corrected history: [from_at, done_until) of the range is done, each slice with its rows."""
+"""The journal of corrected history: [from_at, done_until) is done of what was received until `received_until`."""
 
 quality_span = Table(
     "quality_span",

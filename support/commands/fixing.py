@@ -8,6 +8,7 @@ import typer
 from perception.readings import Reason
 from perception.sensor_kind import SensorKind
 from support.commands.correcting import DeviceName, Offset, Scale, Unit, told
+from support.commands.rejects import Wait
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -36,7 +37,7 @@ def register(
         kind: Annotated[str | None, typer.Option(help="Kind of a device that is to be added.")] = None,
         new_station: Annotated[bool, typer.Option("--new-station", help="Make the station as well.")] = False,
         city: Annotated[str | None, typer.Option(help="City of the new station.")] = None,
-        wait_s: Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for ingest to do it.")] = 30,
+        wait_s: Wait = 30,
     ) -> None:
         """Mend what a device's rejects wait for, then replay them: let it in, or say what a name of its means."""
         from support.commands import catalogue

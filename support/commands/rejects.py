@@ -1,11 +1,12 @@
 """Verbs about rejects: seen, mended, replayed and dropped."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from perception.readings import Reason
 from support.commands.listing import Rows, show, show_json, visible
 
 if TYPE_CHECKING:
@@ -18,10 +19,9 @@ Ids = Annotated[list[int] | None, typer.Argument(help="Numbers of single rejects
 Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only of this reason; may be given again.")]
 OneDevice = Annotated[str | None, typer.Option("--device", help="Only of this device.")]
 Since = Annotated[str | None, typer.Option(help="Only received since then: 2h, 3d, or an ISO time.")]
-Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for ingest to do it.")]
+Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for ingest to do it.")]
 SHOWN_PAYLOAD = 120
 _POLL_S = 0.2
-_MOST_GROUP_POINTS = 3
 
 
 def register(rejects: typer.Typer, engine: "Callable[[], Engine]", actor: Callable[[], str]) -> None:
@@ -60,7 +60,7 @@ def _about_seeing(rejects: typer.Typer, engine: "Callable[[], Engine]") -> None:
             return
         width = max(map(len, facts))
         for name, value in facts.items():
-            if value not in (None, "", []):
+            if value:
                 typer.echo(f"{name:<{width}}  {visible(str(value))}")
         typer.echo(f"payload, {len(payload)} bytes:\n{shown(payload)}")
 
@@ -72,7 +72,7 @@ def _about_moving(rejects: typer.Typer, engine: "Callable[[], Engine]", actor: C
         reason: Reasons = None,
         device: OneDevice = None,
         since: Since = None,
-        wait_s: Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for ingest to do it.")] = 30,
+        wait_s: Wait = 30,
         as_json: AsJson = False,
     ) -> None:
         """Take rejects in anew, by number or choice, once their cause is mended; says what became of them."""
@@ -152,11 +152,10 @@ def _how_many(engine: "Engine", choice: "Choice") -> int:
 def group_rows(engine: "Engine", choice: "Choice") -> Rows:
     """Return rejects by reason, device and state, with the remedy."""
     from support import quarantine
-    from support.remedies import remedy
 
     with engine.connect() as on:
         found = quarantine.groups(on, choice)
-        refused = quarantine.refused_points(on, choice)
+        refused, known = quarantine.refused_points(on, choice), quarantine.known_devices(on)
     return [
         {
             "reason": g.reason,
@@ -165,12 +164,21 @@ def group_rows(engine: "Engine", choice: "Choice") -> Rows:
             "count": g.number,
             "not_kept": int(g.not_kept),
             "newest": g.newest.isoformat(timespec="seconds"),
-            "remedy": remedy(g.reason, g.device, refused.get(g.device, ())[:_MOST_GROUP_POINTS])
-            if g.state == "open"
-            else {"asked": "wait for ingest"}.get(g.state, ""),
+            "remedy": _to_do(g.state, _mended_by(g.reason, g.device, known), g.device, refused.get(g.device, ())),
         }
         for g in found
     ]
+
+
+def _mended_by(reason: str, device: str | None, known: Collection[str]) -> str:
+    """Return the reason whose remedy it is: an unknown device may have announced itself since."""
+    return Reason.INACTIVE_DEVICE if reason == Reason.UNKNOWN_DEVICE and device in known else reason
+
+
+def _to_do(state: str, reason: str, device: str | None, points: Sequence[str]) -> str:
+    from support.remedies import remedy
+
+    return remedy(reason, device, points) if state == "open" else {"asked": "wait for ingest"}.get(state, "")
 
 
 def single_rows(engine: "Engine", choice: "Choice", most: int) -> Rows:
@@ -199,12 +207,11 @@ def single_rows(engine: "Engine", choice: "Choice", most: int) -> Rows:
 def all_of_one(engine: "Engine", reject_id: int) -> tuple[dict[str, object], bytes]:
     """Return every fact of a reject but the payload, and the payload. Raises QuarantineError."""
     from support import quarantine
-    from support.remedies import remedy
 
     with engine.connect() as on:
         row, brought = quarantine.one(on, reject_id)
     facts = {k: v for k, v in row._mapping.items() if k != "payload"}  # noqa: SLF001 - SQLAlchemy's public door
-    facts |= {"brought": list(brought), "remedy": remedy(row.reason, row.device, row.points)}
+    facts |= {"brought": list(brought), "remedy": _to_do(row.state, row.reason, row.device, row.points)}
     return facts, bytes(row.payload)
 
 

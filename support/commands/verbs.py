@@ -9,7 +9,7 @@ import typer
 
 from perception.catalogue import DeviceStatus
 from perception.sensor_kind import SensorKind
-from support.commands import accounts, correcting, fixing
+from support.commands import accounts, correcting, fixing, recomputing
 from support.commands import rejects as rejecting
 from support.commands.listing import show, show_json
 from support.home import Home
@@ -49,6 +49,7 @@ def register(app: typer.Typer, devices: typer.Typer, rejects: typer.Typer, ports
     rejecting.register(rejects, ports.engine, ports.actor)
     fixing.register(rejects, ports.engine, ports.kinds, ports.actor)
     correcting.register(devices, ports.engine, ports.kinds, ports.actor)
+    recomputing.register(app, ports.engine, ports.kinds, ports.actor)
     _about_devices(devices, ports)
     _about_kinds(app, ports)
     _about_health(app, ports)

@@ -28,6 +28,7 @@ create table recomputation (
     "offset" double precision not null,
     from_at timestamptz not null,
     to_at timestamptz not null,
+    received_until timestamptz not null,
     done_until timestamptz not null,
     rows_changed bigint default 0 not null,
     actor text not null,
