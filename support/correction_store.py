@@ -10,7 +10,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from perception.corrections import Correction
 from perception.point import Point
@@ -78,9 +78,9 @@ def correct(
     if wish.unit is not None and (wish.scale is not None or wish.offset is not None):
         raise CorrectionError("say --unit, or --scale and --offset: a unit is a scale and an offset")
     at = round(valid_from.timestamp() * 1_000_000)
-    before = _in_force(on, device_id, point, at)
+    before = _in_force(on, device_id, point, valid_from)
     after = _changed(before, wanted, wish, at)
-    _refuse_taken_alias(on, device_id, kind, after)
+    _refuse_taken_alias(on, device_id, kind, after, valid_from)
     unit = None if wish.unit is None else canonical(wish.unit)
     _write(on, device_id, name, after, valid_from, unit, actor, "device corrected")
     return after
@@ -92,7 +92,7 @@ def end(
     """Take a point as the device sends it from an event time on. Raises CorrectionError."""
     device_id, kind = device_id_and_kind(on, name, kinds)
     point_of(kind, point)
-    if _in_force(on, device_id, point, round(valid_from.timestamp() * 1_000_000)) == Correction(point):
+    if _in_force(on, device_id, point, valid_from) == Correction(point):
         raise CorrectionError(f"no correction of {point} is in force at {name} then: hearthline devices corrections")
     _write(on, device_id, name, Correction(point), valid_from, None, actor, "correction ended")
 
@@ -119,12 +119,12 @@ def corrections(on: Connection, name: str | None) -> Sequence[Row[Any]]:
     return on.execute(query.order_by(device.c.name, c.point, c.valid_from, c.correction_id)).all()
 
 
-def _in_force(on: Connection, device_id: int, point: str, at: int) -> Correction:
-    """Return what is done to a point at an event time (epoch microseconds)."""
+def _in_force(on: Connection, device_id: int, point: str, at: datetime) -> Correction:
+    """Return what is done to a point at an event time."""
     c = correction.c
     row = on.execute(
         select(c.alias, c.scale, c.offset)
-        .where(c.device_id == device_id, c.point == point, c.valid_from <= func.to_timestamp(at / 1e6))
+        .where(c.device_id == device_id, c.point == point, c.valid_from <= at)
         .order_by(c.valid_from.desc(), c.correction_id.desc())
         .limit(1)
     ).one_or_none()
@@ -148,14 +148,14 @@ def _changed(before: Correction, point: Point, wish: Wish, at: int) -> Correctio
     )
 
 
-def _refuse_taken_alias(on: Connection, device_id: int, kind: SensorKind, wanted: Correction) -> None:
+def _refuse_taken_alias(on: Connection, device_id: int, kind: SensorKind, wanted: Correction, at: datetime) -> None:
     """One name cannot mean two points at one time."""
     if wanted.alias is None:
         return
     if wanted.alias == wanted.point:
         raise CorrectionError(f"{wanted.alias} is the point's own name: it needs no alias")
     for other in kind.names:
-        if other != wanted.point and _in_force(on, device_id, other, wanted.valid_from).alias == wanted.alias:
+        if other != wanted.point and _in_force(on, device_id, other, at).alias == wanted.alias:
             raise CorrectionError(f"{wanted.alias!r} is the alias of {other} already: end that first")
 
 

@@ -207,6 +207,7 @@ class _Shift(Generic[State]):
             return {w.accepted.kind.name: w.accepted for w in written}
 
         self._commit(write, now)
+        self._strangers.settled()
         self._metrics.count(list(tallies.values()), rejects, time.monotonic() - began)
         for topic, payload in self._answers.to(rejects, self._roster, now):
             self._tell(topic, payload)

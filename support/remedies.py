@@ -14,7 +14,7 @@ _REMEDIES = {
     Reason.BAD_TIME: "send epoch milliseconds or ISO 8601 with a zone",
     Reason.TIME_OUT_OF_BOUNDS: "set the device's clock; a reading a little ahead can be replayed later",
     Reason.BEYOND_RETENTION: "raise tend.raw_days, then hearthline rejects replay --reason beyond_retention",
-    Reason.BAD_POINT: "hearthline rejects fix {device} --point {points} --as POINT [--unit U]",
+    Reason.BAD_POINT: "a name: hearthline rejects fix {device} --point {points} --as POINT [--unit U]; a type: mend it",
     Reason.BAD_BIRTH: "correct the device's birth message; then hearthline rejects drop",
     Reason.BAD_STATE: "correct the device's state message; then hearthline rejects drop",
     Reason.CONFLICT: "the first value stays: see hearthline rejects show ID, then hearthline rejects drop",

@@ -9,6 +9,7 @@ from perception.readings import Readings, Reason, Reject
 from perception.roster import Roster
 from support.batches import tallied, with_origin
 from support.store import ROW_FATES, StoreTransaction, Written
+from support.strangers import marked
 
 PORTION = 200
 """So many Rejects go through one transaction, between the batches of the live traffic."""
@@ -39,7 +40,7 @@ def replay(
     written = [tx.write(readings, roster) for readings in batch.readings.values()]
     tallies = tallied(batch, [w.tallies for w in written])
     rejects = [*batch.rejects, *(with_origin(r, due) for w in written for r in w.rejects)]
-    again = [replace(known_by_delivery(r, due), former=due[r.origin].mid) for r in rejects]
+    again = [replace(marked(known_by_delivery(r, due), roster), former=due[r.origin].mid) for r in rejects]
     tx.reject(again)
     tx.tally(now, tallies)
     tx.meet(batch.births, batch.states)

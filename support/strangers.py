@@ -7,6 +7,7 @@ somebody to add or approve the device, but it must not fill the disk: here by ra
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 from perception.catalogue import DeviceStatus
@@ -59,29 +60,28 @@ class _Bucket:
 
 
 class Strangers:
-    """Remembers how much came lately under each name that may not report. For one thread."""
+    """Remembers how much was kept lately under each name that may not report. For one thread."""
 
     def __init__(self, of_one: Allowance = OF_ONE, of_all: Allowance = OF_ALL) -> None:
         self._of_one = of_one
-        self._all = _Bucket(of_all, 0)
-        self._buckets: dict[str, _Bucket] = {}
+        self._buckets: dict[str | None, _Bucket] = {None: _Bucket(of_all, 0)}  # None: of all together
+        self._tried: dict[str | None, _Bucket] = {}
 
     def sifted(self, rejects: Sequence[Reject], roster: Roster, now: int) -> list[Reject]:
         """Return what is to be kept: Rejects of active devices all, of strangers so many as their rate allows.
 
-        What is beyond it comes back as one Reject for each name and reason, with the number as `more`; the
-        name is empty when it was the allowance of all that was used up.
+        What is beyond it comes back as one Reject for each name and reason, with the number as
+        `more`; the name is empty when it was the allowance of all that was used up. Nothing is
+        used up before `settled`: a transaction may fail, and be tried again.
         """
+        self._tried = {}
         kept: list[Reject] = []
         surplus: Counter[tuple[str, str]] = Counter()
         examples: dict[tuple[str, str], Reject] = {}
         for reject in rejects:
-            if not _strange(reject, roster):
-                kept.append(reject)
-                continue
-            name = self._over(reject, now)
+            name = self._over(reject, now) if is_strange(reject, roster) else None
             if name is None:
-                kept.append(replace(reject, stranger=True))
+                kept.append(marked(reject, roster))
             else:
                 surplus[name, reject.reason] += 1
                 examples[name, reject.reason] = reject
@@ -91,22 +91,42 @@ class Strangers:
         )
         return kept
 
+    def settled(self) -> None:
+        """Remember what was sifted last as kept."""
+        for name, bucket in self._tried.items():
+            self._buckets.pop(name, None)
+            self._buckets[name] = bucket  # the one that was seen last is forgotten last
+        self._tried = {}
+        names = [name for name in self._buckets if name is not None]
+        for name in names[: max(0, len(names) - _MOST_NAMES)]:
+            del self._buckets[name]
+
     def _over(self, reject: Reject, now: int) -> str | None:
         """Return None when it may be kept, else under which name it is counted."""
         name, size = reject.device or "", len(reject.payload)
-        own = self._buckets.pop(name, None) or _Bucket(self._of_one, now)
-        self._buckets[name] = own  # the one that was seen last is forgotten last
-        if len(self._buckets) > _MOST_NAMES:
-            del self._buckets[next(iter(self._buckets))]
+        own, together = self._bucket(name, now), self._bucket(None, now)
         if not own.has_room(size, now):
             return name
-        if not self._all.has_room(size, now):
+        if not together.has_room(size, now):
             return ""
         own.spend(size)
-        self._all.spend(size)
+        together.spend(size)
         return None
 
+    def _bucket(self, name: str | None, now: int) -> _Bucket:
+        """Return the bucket on which this round is tried."""
+        if name not in self._tried:
+            standing = self._buckets.get(name)
+            self._tried[name] = _Bucket(self._of_one, now) if standing is None else copy(standing)
+        return self._tried[name]
 
-def _strange(reject: Reject, roster: Roster) -> bool:
+
+def is_strange(reject: Reject, roster: Roster) -> bool:
+    """Return whether it came under a name that may not report."""
     member = None if reject.device is None else roster.members.get(reject.device)
     return member is None or member.status is not DeviceStatus.ACTIVE
+
+
+def marked(reject: Reject, roster: Roster) -> Reject:
+    """Return the Reject with its mark when it is a stranger's."""
+    return replace(reject, stranger=True) if is_strange(reject, roster) else reject

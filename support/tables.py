@@ -158,7 +158,13 @@ reject = Table(
     Index("ix_reject_received_at", "received_at"),
     Index("ix_reject_device_received_at", "device", "received_at"),
     Index("ix_reject_asked", "reject_id", postgresql_where=text("state = 'asked'")),
-    Index("ix_reject_stranger", "device", "reason", "reject_id", postgresql_where=text("stranger and state = 'open'")),
+    Index(
+        "ix_reject_stranger",
+        "device",
+        "reason",
+        "reject_id",
+        postgresql_where=text("stranger and state in ('open', 'dropped')"),
+    ),
     Index("uq_reject_summed", "device", "reason", unique=True, postgresql_where=text("state = 'summed'")),
 )
 """`former`: the Reject whose replay brought this one. A row of state `summed` stands for `more` that were not kept."""

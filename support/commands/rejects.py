@@ -40,13 +40,15 @@ def _about_seeing(rejects: typer.Typer, engine: "Callable[[], Engine]") -> None:
             str, typer.Option(help="open, asked, replayed, dropped, all, or waiting: open and asked.")
         ] = "waiting",
         each: Annotated[bool, typer.Option("--each", help="Single rejects, the newest first.")] = False,
-        most: Annotated[int, typer.Option(min=1, help="How many single ones.")] = 50,
+        most: Annotated[int, typer.Option(min=1, help="How many lines.")] = 50,
         as_json: AsJson = False,
     ) -> None:
         """Show what could not be taken in, by reason and device, with what to do about it."""
         choice = _chosen(engine(), (), reason, device, since, state)
         rows = single_rows(engine(), choice, most) if each else group_rows(engine(), choice)
-        show(rows, as_json, empty="nothing of that kind was rejected")
+        show(rows if as_json else rows[:most], as_json, empty="nothing of that kind was rejected")
+        if not as_json and len(rows) > most:
+            typer.echo(f"and {len(rows) - most} more: --most, or narrow it with --reason, --device, --since")
 
     @rejects.command("show")
     def rejects_show(reject_id: Annotated[int, typer.Argument(help="Its number.")], as_json: AsJson = False) -> None:
@@ -221,11 +223,13 @@ def report(engine: "Engine", asked: Sequence[int], wait_s: float, *, as_json: bo
 
     until = time.monotonic() + wait_s
     while True:
+        began = time.monotonic()
         with engine.connect() as on:
             stands = quarantine.progress(on, asked)
-        if not stands.left or time.monotonic() >= until:
+        now = time.monotonic()
+        if not stands.left or now >= until:
             break
-        time.sleep(_POLL_S)  # another process's work: there is nothing to be notified by
+        time.sleep(max(_POLL_S, 4 * (now - began)))  # another process's work: there is nothing to be notified by
     if as_json:
         show_json([{"asked": len(asked), "settled": stands.settled, "left": stands.left, **stands.outcome}])
     else:

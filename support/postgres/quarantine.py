@@ -33,9 +33,12 @@ on conflict (device, reason) where state = 'summed' do update set
     received_at = greatest(reject.received_at, excluded.received_at)
 """
 _ASKED = """
-select reject_id, topic, payload, received_at, retained from reject
-where state = 'asked' order by reject_id limit :most
+select reject_id, topic, payload, received_at, retained from (
+    select *, sum(octet_length(payload)) over (order by reject_id) - octet_length(payload) as before
+    from (select * from reject where state = 'asked' order by reject_id limit :most) as oldest
+) as several where before < :most_bytes order by reject_id
 """
+_MOST_BYTES_AT_ONCE = 8 * 2**20
 _STILL = "select reject_id from reject where reject_id = any(%s::int8[]) and state = 'asked' for update"
 _REPLAYED = """
 update reject r set state = 'replayed', settled_at = now(), outcome = v.outcome
@@ -89,7 +92,10 @@ class Replays:
             return []
         try:
             with transaction(self._engine) as on:
-                found = [_delivery(row) for row in on.execute(text(_ASKED), {"most": most})]
+                found = [
+                    _delivery(row)
+                    for row in on.execute(text(_ASKED), {"most": most, "most_bytes": _MOST_BYTES_AT_ONCE})
+                ]
         except StoreDownError:  # whoever stores will say so
             found = []
         self._next_look = 0.0 if found else time.monotonic() + self._every_s
@@ -118,17 +124,17 @@ def _delivery(row: Any) -> Delivery:
 
 _CROWDED = """
 select device, reason, count(*) - :most as surplus from reject
-where stranger and state = 'open' group by device, reason having count(*) > :most
+where stranger and state in ('open', 'dropped') group by device, reason having count(*) > :most
 """
 _TOTAL = """
 select count(*) as rows, coalesce(sum(octet_length(payload)), 0) as bytes
-from reject where stranger and state = 'open'
+from reject where stranger and state in ('open', 'dropped')
 """
 _DROP_OLDEST = """
 delete from reject where reject_id in (
-    select reject_id from reject where stranger and state = 'open' {only}
+    select reject_id from reject where stranger and state in ('open', 'dropped') {only}
     order by reject_id limit :most for update skip locked
-) returning reason, (extract(epoch from received_at) * 1000000)::bigint as at
+) returning reason, state, (extract(epoch from received_at) * 1000000)::bigint as at
 """
 _ONE_CROWD = "and device is not distinct from :device and reason = :reason"
 _SLICE_ROWS = 5000
@@ -173,6 +179,10 @@ class StrangersRoom:
             gone = on.execute(text(_DROP_OLDEST.format(only=only)), facts).all()
             counts: dict[str, list[int]] = {}
             for row in gone:
+                if row.state == "dropped":  # nobody waits for it: its drop is in the audit
+                    continue
                 counts.setdefault(row.reason, []).append(row.at)
-            sum_up(driver(on), [(max(at), why, device or "", len(at)) for why, at in counts.items()])
+            summed = [(max(at), why, device or "", len(at)) for why, at in counts.items()]
+            if summed:
+                sum_up(driver(on), summed)
         return len(gone)

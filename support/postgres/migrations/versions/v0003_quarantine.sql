@@ -13,7 +13,7 @@ alter table reject
 
 create index ix_reject_asked on reject (reject_id) where state = 'asked';
 
-create index ix_reject_stranger on reject (device, reason, reject_id) where stranger and state = 'open';
+create index ix_reject_stranger on reject (device, reason, reject_id) where stranger and state in ('open', 'dropped');
 
 create unique index uq_reject_summed on reject (device, reason) where state = 'summed';
 
