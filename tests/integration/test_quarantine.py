@@ -266,8 +266,10 @@ def test_a_reject_that_the_database_refuses_is_settled_and_its_neighbours_are_st
     now = wall() // 1000 * 1000
     for n in range(50):
         working.put("newcomer-1", reading(now - n * 1_000_000, t_outdoor=13.0 if n == 25 else 1.0))
+    working.put("newcomer-1", {"kind": "weather_station"}, "birth")
+    working.await_answer("select status from device where name = 'newcomer-1'", [("pending",)])
     working.await_rejects(50)
-    said = working.say("rejects", "fix", "newcomer-1", "--kind", "weather_station", "--station", STATION, fails=True)
+    said = working.say("rejects", "fix", "newcomer-1", "--station", STATION, fails=True)
     assert "50 of 50 rejects replayed: 49 stored, 1 rejected again" in said
     assert working.ask("select count(*) from readings_weather_station") == [(49,)]
     assert working.ask("select reason, former is not null from reject where state = 'open'") == [("unstorable", True)]
