@@ -28,11 +28,11 @@ from perception.kinds import load_kinds
 from perception.sensor_kind import SensorKind
 from presentation.settings import ConsoleSettings, PortalSettings
 from simulators.settings import SimulateSettings
+from support.commands.last_words import last_words
 from support.commands.listing import show
 from support.commands.verbs import AsJson
 from support.configuration import load, rows, without_password
 from support.home import Home, default_home, open_home
-from support.set_up import CONFIGURATION_EXIT
 from support.settings import DatabaseSettings, IngestSettings, TendSettings
 from support.stopping import SUPERVISOR_PID, await_turn, die_with_supervisor, stop_event
 
@@ -51,7 +51,6 @@ CHECKOUT = Path(__file__).resolve().parent
 CONFIGS = CHECKOUT / "configs"
 SETTINGS_FILE = CONFIGS / "hearthline.toml"
 LOOPBACK = "127.0.0.1"
-NO_USE_RESTARTING = {"ConfigurationError", "HomeError", "MappingError"}
 BROKER_REMARKS = {
     True: "the embedded broker keeps everything in memory: a restart of it forgets what was not delivered",
     False: "the broker at broker.url guarantees what its own configuration does: see configs/broker",
@@ -340,6 +339,7 @@ def ingest() -> None:
     from support.ingest import Links
     from support.ingest import ingest as spine
     from support.metrics import IngestMetrics, serve_metrics
+    from support.postgres.quarantine import Replays
     from support.postgres.reader import PostgresReader
     from support.postgres.writer import PostgresStore
 
@@ -351,9 +351,10 @@ def ingest() -> None:
     metrics = IngestMetrics(REGISTRY)
     await_turn()
     if store.await_claim(stop, beat):
-        read = partial(receive, mappings=mappings())
+        read = partial(receive, mappings=mappings(), kept_us=told.tend.kept_us)
         with linked(told.broker, mappings().filters) as links:
-            spine(Links(*links), store, watch, read, told.ingest, clock, stop, beat, metrics, event_time=events)
+            fed = Links(*links, Replays(engine("replays")))
+            spine(fed, store, watch, read, told.ingest, clock, stop, beat, metrics, event_time=events)
     store.close()
 
 
@@ -422,28 +423,11 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as err:
-        if _is_lost_database(err):
-            typer.echo(
-                f"hearthline: no database answers for the home {home().root}: start it with hearthline run, "
-                "or see HEARTHLINE_HOME and database.url",
-                err=True,
-            )
-            sys.exit(1)
-        if not _is_message(err):
+        told = last_words(err, home)
+        if told is None:
             raise
-        typer.echo(f"hearthline: {err}", err=True)
-        sys.exit(CONFIGURATION_EXIT if type(err).__name__ in NO_USE_RESTARTING else 1)
-
-
-def _is_lost_database(err: Exception) -> bool:
-    """Whether the driver could not connect, or lost its connection."""
-    names = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(err).__mro__}
-    return bool(names & {"sqlalchemy.OperationalError", "psycopg.OperationalError"})
-
-
-def _is_message(err: Exception) -> bool:
-    """Whether an error is one of our own, whose text says what to do. Others are bugs."""
-    return type(err).__module__.split(".")[0] in {"perception", "network", "support", "application", "simulators"}
+        typer.echo(f"hearthline: {told.text}", err=True)
+        sys.exit(told.status)
 
 
 if __name__ == "__main__":

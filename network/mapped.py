@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from network import pointer
-from network.conversion import Linear
 from network.foreign_time import senml_time, time_of
 from network.mapped_values import conversion_of, converted, number_alone, senml_pack, shown, text_at
 from network.mapping import EVERYTHING_ELSE, Form, MappedPoint, MappedTopic, PayloadForm
@@ -20,6 +19,7 @@ from perception import payload as codec
 from perception.payload import MOST_READINGS, PayloadError
 from perception.readings import Reason
 from perception.sensor_kind import SensorKind
+from perception.units import Linear
 
 T = TypeVar("T")
 _HOLE = re.compile(r"\{([^{}]*)\}")

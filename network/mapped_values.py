@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from network.conversion import Linear, between
 from network.mapping import MappedPoint
 from network.pointer import ABSENT
+from perception import units
 from perception.payload import PayloadError
 from perception.readings import Reason
 from perception.sensor_kind import SensorKind
+from perception.units import Linear
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*")
 _LONGEST_NUMBER = 64
@@ -75,12 +76,15 @@ def number_alone(payload: bytes) -> object:
 
 
 def conversion_of(point: MappedPoint, kind: SensorKind) -> Linear:
-    """Return what turns a value of the sender into one of the kind: its scale and offset, then its unit."""
+    """Return what turns a value of the sender into one of the kind: its scale and offset, then its unit.
+
+    Raises UnitError; mapping files were checked for it when they were loaded.
+    """
     own = Linear(point.scale, point.offset)
     if point.unit is None or point.name not in kind.bits:
         return own
     unit = kind.points[kind.bits[point.name]].unit
-    return own.then(between(point.unit, unit) or Linear())
+    return own.then(Linear(*units.conversion(point.unit, unit)))
 
 
 def converted(value: object, point: MappedPoint, conversion: Linear) -> object:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from network.conversion import UNITS, between
 from network.mapped import Mappings
 from network.mapping import MappedTopic, MappingFile, overlap
 from perception.sensor_kind import SensorKind
+from perception.units import UnitError, conversion
 
 
 class MappingError(Exception):
@@ -76,10 +76,15 @@ def _wrong_points(topic: MappedTopic, kinds: Mapping[str, SensorKind]) -> Iterat
             meant = f"; did you mean {' or '.join(near)}?" if near else ": see `hearthline kinds`"
             yield f"no kind has a point {mapped.name!r}{meant}"
         elif mapped.unit is not None:
-            unfit = sorted(u for u in units[mapped.name] if between(mapped.unit, u) is None)
-            if unfit:
-                known = next((", ".join(all_) for all_ in UNITS.values() if unfit[0] in all_), unfit[0])
-                yield f"point {mapped.name}: {mapped.unit!r} cannot be turned into {', '.join(unfit)}; known: {known}"
+            yield from _unfit(mapped.name, mapped.unit, sorted(units[mapped.name]))
+
+
+def _unfit(point: str, sent: str, wanted: Iterable[str]) -> Iterator[str]:
+    for unit in wanted:
+        try:
+            conversion(sent, unit)
+        except UnitError as err:
+            yield f"point {point}: {sent!r} cannot be turned into {unit}: {err}"
 
 
 def _overlapping(found: Sequence[tuple[Path, MappedTopic]]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from perception.catalogue import DeviceStatus
 from perception.payload import PayloadError, RawReading
 from perception.readings import Readings, Reason, Reject
 from perception.roster import Member, Roster
-from perception.validate import Refusal, Sheet
+from perception.validate import OLDEST_US, Refusal, Sheet
 
 _WHOLE = -1  # the place of a payload that could not be read at all
 MOST_REJECTS = 20  # of one delivery; more become a single one, so that rubbish cannot multiply itself
@@ -28,13 +28,21 @@ MOST_INTERVAL_S = 7 * 86_400
 _STATES = {b"online": True, b"offline": False}
 
 
-def receive(deliveries: Sequence[Delivery], roster: Roster, now: int, mappings: Mappings | None = None) -> Batch:
+def receive(
+    deliveries: Sequence[Delivery],
+    roster: Roster,
+    now: int,
+    mappings: Mappings | None = None,
+    *,
+    kept_us: int = OLDEST_US,
+) -> Batch:
     """Return what deliveries meant. Never raises for anything in them: what cannot be taken in is a Reject.
 
-    `now` (epoch microseconds) bounds the times that are accepted. Topics that are not ours are
-    read by their mapping, if they have one. Replies of devices are acknowledged and not used yet.
+    `now` (epoch microseconds) bounds the times that are accepted, and `kept_us` (microseconds) how
+    far back: what is older than readings are kept. Topics that are not ours are read by their
+    mapping, if they have one. Replies of devices are acknowledged and not used yet.
     """
-    tray = _Tray(roster, now, mappings)
+    tray = _Tray(roster, now, kept_us, mappings)
     for origin, delivery in enumerate(deliveries):
         tray.put(origin, delivery)
     return tray.batch(deliveries)
@@ -72,15 +80,17 @@ def _taken_apart(topic: str) -> Topic | TopicError:
 class _Tray:
     """What has been made of the deliveries so far."""
 
-    def __init__(self, roster: Roster, now: int, mappings: Mappings | None = None) -> None:
+    def __init__(self, roster: Roster, now: int, kept_us: int, mappings: Mappings | None) -> None:
         self._roster = roster
         self._now = now
+        self._kept_us = kept_us
         self._mappings = mappings
         self._sheets: dict[str, Sheet] = {}
         self._rejects: list[Reject] = []
         self._births: list[Birth] = []
         self._states: list[StateChange] = []
         self._rejected: Counter[str] = Counter()
+        self._free_from: dict[str, int] = {}
         self._by_channel: dict[Channel, Callable[[int, Delivery, str], None]] = {
             Channel.READINGS: self._put_readings,
             Channel.BACKFILL: self._put_readings,
@@ -132,7 +142,7 @@ class _Tray:
     def _sheet(self, member: Member) -> Sheet:
         sheet = self._sheets.get(member.kind.name)
         if sheet is None:
-            sheet = self._sheets[member.kind.name] = Sheet(member.kind, self._now)
+            sheet = self._sheets[member.kind.name] = Sheet(member.kind, self._now, self._kept_us)
         return sheet
 
     def _read(self, origin: int, delivery: Delivery, member: Member) -> None:
@@ -153,9 +163,19 @@ class _Tray:
                     if refusal is not None:
                         refused[place] = refusal
         else:
+            delivery = self._in_turn(delivery, member.name)
             refused = _read_tolerantly(origin, delivery, member, sheet)
         if refused:
             self._keep(origin, delivery, member.name, refused)
+
+    def _in_turn(self, delivery: Delivery, device: str) -> Delivery:
+        """Return the delivery, received later than every reading that its device sent before it in this batch.
+
+        Readings without a time of their own have that of their receipt, so it must be theirs alone.
+        """
+        received_at = max(delivery.received_at, self._free_from.get(device, 0))
+        self._free_from[device] = received_at + max(1, delivery.payload.count(b"{"))  # at least its readings
+        return delivery if received_at == delivery.received_at else delivery._replace(received_at=received_at)
 
     def _keep(self, origin: int, delivery: Delivery, device: str, refused: dict[int, Refusal]) -> None:
         """Make Rejects of refusals, each with the bytes of its own element."""
@@ -171,7 +191,7 @@ class _Tray:
                 detail=refusal.detail,
                 topic=delivery.topic,
                 payload=delivery.payload if place == _WHOLE else parts[place],
-                received_at=delivery.received_at,
+                received_at=delivery.received_at + max(0, place),  # its time, where it has none of its own: see _add
                 device=device,
                 partial=refusal.partial,
                 points=refusal.points,

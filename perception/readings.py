@@ -100,6 +100,7 @@ class Reason(StrEnum):
     EMPTY = "empty"
     BAD_TIME = "bad_time"
     TIME_OUT_OF_BOUNDS = "time_out_of_bounds"
+    BEYOND_RETENTION = "beyond_retention"
     BAD_POINT = "bad_point"
     BAD_BIRTH = "bad_birth"
     BAD_STATE = "bad_state"
@@ -113,7 +114,9 @@ class Reject:
     """A delivery, or a part of one, that could not be taken in, with everything needed to replay it.
 
     `payload` is exactly what came. `partial` is true when the reading itself was stored and
-    only some of its points were refused: such a Reject is not counted in the ledger.
+    only some of its points were refused: such a Reject is not counted in the ledger. `former` is
+    the id of the Reject whose replay brought this one. `stranger`: it came under a name that may
+    not report. `more` above 0: it stands for so many that are counted and not kept, without a payload.
     """
 
     reason: Reason
@@ -125,3 +128,7 @@ class Reject:
     partial: bool = False
     points: tuple[str, ...] = field(default=())
     origin: int = 0
+    former: int | None = None
+    retained: bool = False
+    stranger: bool = False
+    more: int = 0

@@ -4,22 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from perception.catalogue import DeviceStatus
+from perception.corrections import Correction, Timeline
 from perception.sensor_kind import SensorKind
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """What is done to a value of one device's point at receipt: stored = value * scale + offset.
-
-    `alias` is the name under which the device sends the point; `valid_from` is epoch
-    microseconds of event time.
-    """
-
-    point: str
-    alias: str | None = None
-    scale: float = 1.0
-    offset: float = 0.0
-    valid_from: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +21,10 @@ class Member:
     status: DeviceStatus = DeviceStatus.ACTIVE
     static_head_mpa: float | None = None
     corrections: tuple[Correction, ...] = ()
+    timeline: Timeline = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "timeline", Timeline(self.corrections))
 
 
 @dataclass(frozen=True, slots=True)

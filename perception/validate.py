@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from perception.corrections import Correction
 from perception.payload import JsonValue, RawReading
 from perception.point import POINT_NAME
 from perception.readings import Readings, Reason, quality_words
-from perception.roster import Correction, Member
+from perception.roster import Member
 from perception.sensor_kind import SensorKind
 
 SECOND_US = 1_000_000
@@ -45,13 +46,16 @@ class Sheet:
     Devices name the same points again and again, so what is done for each name is done once for
     each block of readings that name the same ones.
 
-    `now` (epoch microseconds) bounds the times: ten years back, five minutes ahead.
+    `now` (epoch microseconds) bounds the times: ten years back, or `kept_us` (microseconds) where
+    readings are not kept so long, and five minutes ahead.
     """
 
-    def __init__(self, kind: SensorKind, now: int) -> None:
+    def __init__(self, kind: SensorKind, now: int, kept_us: int = OLDEST_US) -> None:
         self._kind = kind
         self._bits = kind.bits
         self._now = now
+        self._kept_us = kept_us
+        self._oldest, self._newest = now - min(OLDEST_US, kept_us), now + NEWEST_US
         self._device_id: list[int] = []
         self._ts: list[int] = []
         self._received_at: list[int] = []
@@ -61,7 +65,7 @@ class Sheet:
 
     def add_plain(self, member: Member, ts: int, values: Mapping[str, float], received_at: int, origin: int) -> bool:
         """Add a reading of numbers alone; False, and nothing added, when it needs `add` to judge it."""
-        if member.corrections or not self._now - OLDEST_US <= ts <= self._now + NEWEST_US:
+        if member.corrections or not self._oldest <= ts <= self._newest:
             return False
         names = tuple(values)
         try:
@@ -78,10 +82,10 @@ class Sheet:
     def add(self, member: Member, raw: RawReading, received_at: int, origin: int) -> Refusal | None:
         """Add what is good of a reading, and return what is not. `raw.ts` None: the time of receipt."""
         ts = received_at if raw.ts is None else raw.ts
-        refusal = time_refusal(ts, self._now)
+        refusal = time_refusal(ts, self._now, self._kept_us)
         if refusal is not None:
             return refusal
-        good, bad = self._sort_out(raw.values, corrections_at(member, ts))
+        good, bad = self._sort_out(raw.values, member.timeline.at(ts))
         if bad:
             refusal = _bad_points(bad, self._kind, partial=bool(good))
         elif not good:
@@ -151,24 +155,23 @@ class Sheet:
         return good, bad
 
 
-def time_refusal(ts: int, now: int) -> Refusal | None:
-    """Return why a time cannot be accepted at `now`, None when it can. Both epoch microseconds."""
-    if now - OLDEST_US <= ts <= now + NEWEST_US:
-        return None
-    ahead_s = (ts - now) / SECOND_US
-    where = f"{ahead_s:.0f} s ahead" if ahead_s > 0 else f"{-ahead_s / 86_400:.0f} days back"
-    return Refusal(
-        Reason.TIME_OUT_OF_BOUNDS, f'"ts" is {where}; accepted: 10 years back to 5 minutes ahead. Check the clock'
-    )
+def time_refusal(ts: int, now: int, kept_us: int = OLDEST_US) -> Refusal | None:
+    """Return why a time cannot be accepted at `now`, None when it can. Both epoch microseconds.
 
-
-def corrections_at(member: Member, ts: int) -> dict[str, Correction]:
-    """Return the corrections in force at `ts`, by the name under which the device sends the point."""
-    in_force: dict[str, Correction] = {}
-    for correction in sorted(member.corrections, key=lambda c: c.valid_from):
-        if correction.valid_from <= ts:
-            in_force[correction.point] = correction
-    return {c.alias or c.point: c for c in in_force.values()}
+    What is older than readings are kept (`kept_us`) would be dropped again: better refused, and counted as that.
+    """
+    if not now - OLDEST_US <= ts <= now + NEWEST_US:
+        ahead_s = (ts - now) / SECOND_US
+        where = f"{ahead_s:.0f} s ahead" if ahead_s > 0 else f"{-ahead_s / 86_400:.0f} days back"
+        return Refusal(
+            Reason.TIME_OUT_OF_BOUNDS, f'"ts" is {where}; accepted: 10 years back to 5 minutes ahead. Check the clock'
+        )
+    if ts < now - kept_us:
+        days, kept = ((us / SECOND_US / 86_400) for us in (now - ts, kept_us))
+        return Refusal(
+            Reason.BEYOND_RETENTION, f'"ts" is {days:.1f} days back; readings are kept for {kept:.0f} (tend.raw_days)'
+        )
+    return None
 
 
 def beyond_limits(
@@ -194,17 +197,18 @@ def _number(value: JsonValue, correction: Correction | None) -> float | None:
 
 
 def _bad_points(bad: Mapping[str, str], kind: SensorKind, *, partial: bool) -> Refusal:
-    named = [f"{_printable(name)}: {why}" for name, why in list(bad.items())[:_MOST_NAMED]]
+    named = [f"{printable(name)}: {why}" for name, why in list(bad.items())[:_MOST_NAMED]]
     more = f" and {len(bad) - _MOST_NAMED} more" if len(bad) > _MOST_NAMED else ""
     return Refusal(
         reason=Reason.BAD_POINT,
         detail=f"{'; '.join(named)}{more} (kind {kind.name})",
-        points=tuple(_printable(name) for name in list(bad)[: len(kind.points)]),
+        points=tuple(printable(name) for name in list(bad)[: len(kind.points)]),
         partial=partial,
     )
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
+    """Return a name as Rejects tell it: one that could not be a point's is quoted and cut short."""
     return name if _POINT_NAME.fullmatch(name) else ascii(name)[:60]
 
 

@@ -1,8 +1,7 @@
 """Ingest: the spine of support. Take, receive, store in one transaction; only after the commit acknowledge and show.
 
 What is not acknowledged comes again, so a crash anywhere loses nothing; what comes again is a
-duplicate, so nothing is stored twice. The state of the rules is adopted only after the commit,
-so the alarms in memory are the alarms in the tables.
+duplicate, so nothing is stored twice.
 """
 
 import time
@@ -15,27 +14,24 @@ from typing import Generic
 import structlog
 
 from network.link import Batch, Delivery, Inlet, LinkDownError, Outlet, Tally
-from perception.readings import Readings, Reason, Reject
+from perception.readings import Readings, Reason
 from perception.roster import Roster
 from support.ahead import Ahead
 from support.answers import Answers
 from support.batches import portions, redelivered, tallied, with_origin
-from support.listening import Listening
-from support.live import LiveFrames
 from support.metrics import IngestMetrics
 from support.outage import Heartbeat, Outage
+from support.replaying import PORTION, Replayed, known_by_delivery, replay, set_aside
 from support.settings import IngestSettings
-from support.store import Row, Store, StoreDownError, StoreTransaction, UnstorableError, WatchRowsError
-from support.watcher import State, Transition, Watcher
-
-Clock = Callable[[], int]
-"""The wall clock: epoch microseconds UTC."""
+from support.store import Store, StoreTransaction, UnstorableError
+from support.strangers import Strangers
+from support.watcher import State, Watcher
+from support.watching import Clock, Watching
 
 Receive = Callable[[Sequence[Delivery], Roster, int], Batch]
 """Interprets deliveries at a time (epoch microseconds); never raises for what they contain."""
 
 _TICK_S = 1.0
-_ROSTER_S = 2.0
 _IDLE_S = 0.1
 _STRANGERS = {Reason.UNKNOWN_DEVICE, Reason.INACTIVE_DEVICE}
 _log = structlog.get_logger()
@@ -43,11 +39,12 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where deliveries come from, the live ones and the belated ones apart, and where answers and frames go."""
+    """Where deliveries come from (live, belated, and kept Rejects again), and where answers and frames go."""
 
     live: Inlet
     backfill: Inlet
     outlet: Outlet
+    replays: Inlet | None = None
 
 
 def ingest(
@@ -70,15 +67,15 @@ def ingest(
     called every second. With `event_time` the rules live by the newest event time received and
     not by the wall clock. Raises FencedError when another ingest took over. Closes nothing.
     """
-    shift = _Shift(links, store, watcher, receive, settings, clock, stop, heartbeat, metrics, event_time)
-    ahead = Ahead(shift.take)
-    with closing(ahead):
+    watching = Watching(store, watcher, links.live, clock, metrics, event_time=event_time)
+    shift = _Shift(links, store, watching, receive, settings, clock, stop, heartbeat, metrics)
+    with closing(Ahead(shift.take)) as ahead:
         shift.tick()
         while not stop.is_set():
-            portions = ahead.take()
+            taken = ahead.take()
             if shift.is_behind():
                 ahead.begin()
-            for portion in portions:
+            for portion in taken:
                 if not stop.is_set():  # what is left comes again
                     shift.settle(portion)
             shift.tick_if_due()
@@ -94,15 +91,6 @@ class _Portion:
     roster: Roster
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome(Generic[State]):
-    """What a committed transaction leaves to be adopted and shown."""
-
-    state: State
-    accepted: Mapping[str, Readings]
-    transitions: Sequence[Transition]
-
-
 class _Shift(Generic[State]):
     """One run of ingest: what it holds in memory between transactions."""
 
@@ -110,41 +98,38 @@ class _Shift(Generic[State]):
         self,
         links: Links,
         store: Store,
-        watcher: Watcher[State],
+        watching: Watching[State],
         receive: Receive,
         settings: IngestSettings,
         clock: Clock,
         stop: Event,
         heartbeat: Heartbeat,
         metrics: IngestMetrics,
-        event_time: bool,  # noqa: FBT001 - handed on by ingest, where it is a keyword
     ) -> None:
-        self._links, self._store, self._watcher, self._receive = links, store, watcher, receive
-        self._settings, self._clock, self._stop = settings, clock, stop
-        self._heartbeat, self._metrics, self._event_time = heartbeat, metrics, event_time
+        self._links, self._store, self._watching, self._receive = links, store, watching, receive
+        self._settings, self._clock = settings, clock
+        self._heartbeat, self._metrics = heartbeat, metrics
         self._outage = Outage(stop, heartbeat, self._store_turned)
-        self._roster = Roster({}, {}, -1)
-        self._state: State | None = None
-        self._live = LiveFrames(epoch=clock() // 1000)
         self._answers = Answers()
-        self._newest_event = 0
-        self._listening = Listening(clock)
-        self._attended: int | None = None
-        self._ticked_at = self._enrolled_at = 0.0
+        self._strangers = Strangers()
+        self._ticked_at = 0.0
 
     def take(self) -> Sequence[_Portion]:
-        """Take what came, live before belated, and interpret it; of the belated little while there is much of the live.
+        """Take what came, live before belated and replayed, and interpret it; of those little while much is live.
 
         May run in a second thread: it touches nothing that settling writes but the roster, which is replaced whole.
         """
         links, settings = self._links, self._settings
         live = links.live.take(settings.batch, 0.0 if links.backfill.pending() else _IDLE_S)
-        quota = settings.backfill_batch if len(live) < settings.batch // 2 else max(1, settings.backfill_batch // 10)
-        belated = links.backfill.take(quota, 0.0)
+        quiet = len(live) < settings.batch // 2
+        quota = settings.backfill_batch if quiet else max(1, settings.backfill_batch // 10)
+        taken = [(links.live, live), (links.backfill, links.backfill.take(quota, 0.0))]
+        if links.replays is not None:
+            taken.append((links.replays, links.replays.take(PORTION if quiet else PORTION // 10, 0.0)))
         return [
             self._interpreted(inlet, portion)
-            for inlet, taken in ((links.live, live), (links.backfill, belated))
-            for portion in portions(taken, settings.portion_bytes)
+            for inlet, deliveries in taken
+            for portion in portions(deliveries, settings.portion_bytes)
         ]
 
     def is_behind(self) -> bool:
@@ -156,9 +141,10 @@ class _Shift(Generic[State]):
         began = time.monotonic()
         deliveries = portion.batch.deliveries
         if portion.inlet is self._links.live:
-            self._listening.took(deliveries[0], self._clock())
+            self._watching.took(deliveries[0])
+        again = portion.inlet is self._links.replays
         try:
-            stored = self._outage.endure(lambda: self._store_batch(portion, began))
+            stored = self._outage.endure(lambda: (self._replay if again else self._store_batch)(portion, began))
         except UnstorableError as err:
             if len(deliveries) > 1:
                 half = len(deliveries) // 2
@@ -166,7 +152,7 @@ class _Shift(Generic[State]):
                 self.settle(self._interpreted(portion.inlet, deliveries[half:]))
                 return
             text = str(err)
-            stored = self._outage.endure(lambda: self._set_aside(deliveries[0], text))
+            stored = self._outage.endure(lambda: self._set_aside(deliveries[0], text, again=again))
         if stored:
             portion.inlet.ack(deliveries)
 
@@ -178,145 +164,89 @@ class _Shift(Generic[State]):
     def tick(self) -> None:
         """Look at the clock, the roster and the link, and let the rules see that time passed."""
         self._ticked_at = time.monotonic()
-        self._listening.look_at_clock()
-        up = self._links.live.connected_since() is not None
+        self._watching.look_at_clock()
+        up = self._up()
         self._heartbeat("" if up else "the broker is away", ready=up)
         self._metrics.pending("live", self._links.live.pending())
         self._metrics.pending("backfill", self._links.backfill.pending())
-        self._outage.endure(self._pass_time)
+        self._outage.endure(lambda: self._watching.pass_time(self._clock()))
 
     def show(self) -> None:
         """Send the live frames that are due. What cannot be sent is forgotten: the tables have it."""
-        for topic, payload in self._live.due(self._clock()):
+        for topic, payload in self._watching.frames.due(self._clock()):
             self._tell(topic, payload)
+
+    def _interpreted(self, inlet: Inlet, deliveries: Sequence[Delivery]) -> _Portion:
+        roster = self._watching.roster
+        if inlet is self._links.replays:  # by a roster that is not older than whatever has mended them: later
+            return _Portion(inlet, Batch(deliveries, {}), roster)
+        return _Portion(inlet, self._receive(deliveries, roster, self._clock()), roster)
 
     def _store_batch(self, portion: _Portion, began: float) -> None:
         now = self._clock()
         batch = self._judged_anew(portion)
-        deliveries = batch.deliveries
+        deliveries, roster = batch.deliveries, self._watching.roster
         tallies: dict[str, Tally] = {}
         rejects = list(batch.rejects)
 
         def write(tx: StoreTransaction) -> Mapping[str, Readings]:
-            written = [tx.write(r, self._roster, redelivered(r, deliveries)) for r in batch.readings.values() if len(r)]
+            written = [tx.write(r, roster, redelivered(r, deliveries)) for r in batch.readings.values() if len(r)]
             tallies.update(tallied(batch, [w.tallies for w in written]))
             rejects[:] = [*batch.rejects, *(with_origin(r, deliveries) for w in written for r in w.rejects)]
-            tx.reject(rejects)
+            tx.reject(self._strangers.sifted([known_by_delivery(r, deliveries) for r in rejects], roster, now))
             tx.tally(now, tallies)
             tx.meet(batch.births, batch.states)
             return {w.accepted.kind.name: w.accepted for w in written}
 
-        self._commit(write, now)
+        self._watching.commit(write, now)
+        self._strangers.settled()
         self._metrics.count(list(tallies.values()), rejects, time.monotonic() - began)
-        for topic, payload in self._answers.to(rejects, self._roster, now):
+        for topic, payload in self._answers.to(rejects, roster, now):
             self._tell(topic, payload)
 
-    def _interpreted(self, inlet: Inlet, deliveries: Sequence[Delivery]) -> _Portion:
-        roster = self._roster
-        return _Portion(inlet, self._receive(deliveries, roster, self._clock()), roster)
+    def _replay(self, portion: _Portion, began: float) -> None:
+        """Take Rejects in anew, by a roster that is not older than whatever has mended them."""
+        self._watching.enrol()
+        now, done = self._clock(), list[Replayed]()
+
+        def write(tx: StoreTransaction) -> Mapping[str, Readings]:
+            done[:] = [replay(tx, portion.batch.deliveries, self._watching.roster, self._receive, now)]
+            return done[0].accepted
+
+        self._watching.commit(write, now)
+        self._metrics.count(list(done[0].tallies.values()), done[0].rejects, time.monotonic() - began)
 
     def _judged_anew(self, portion: _Portion) -> Batch:
         """Return the batch. A stranger in it makes us look whether the roster knows it by now."""
         batch = portion.batch
         if not any(reject.reason in _STRANGERS for reject in batch.rejects):
             return batch
-        self._enrol()
-        if self._roster is portion.roster:
+        self._watching.enrol()
+        if self._watching.roster is portion.roster:
             return batch
-        return self._receive(batch.deliveries, self._roster, self._clock())
+        return self._receive(batch.deliveries, self._watching.roster, self._clock())
 
-    def _set_aside(self, delivery: Delivery, detail: str) -> None:
+    def _set_aside(self, delivery: Delivery, detail: str, *, again: bool) -> None:
         """Keep a delivery that the database refuses as a Reject, so that its neighbours can go on."""
         now = self._clock()
-        batch = self._receive([delivery], self._roster, now)
+        batch = self._receive([delivery], self._watching.roster, now)
         count = max(1, sum(map(len, batch.readings.values())) + sum(batch.rejected.values()))
-        reject = Reject(Reason.UNSTORABLE, detail, delivery.topic, delivery.payload, delivery.received_at)
         with self._store.transaction() as tx:
-            tx.reject([reject])
-            tx.tally(now, {"": Tally(received=count, rejected=count)})
-        self._metrics.count([Tally(rejected=count)], [reject], 0.0)
+            done = set_aside(tx, delivery, detail, count, now, again=again)
+        self._metrics.count(list(done.tallies.values()), done.rejects, 0.0)
         _log.warning("delivery_unstorable", topic=delivery.topic, cause=detail)
-
-    def _pass_time(self) -> None:
-        now = self._clock()
-        if time.monotonic() - self._enrolled_at >= _ROSTER_S:
-            self._enrol()
-        self._attend(now)
-        if self._rules_now({}, now):
-            self._commit(lambda _tx: {}, now)
-
-    def _commit(self, write: Callable[[StoreTransaction], Mapping[str, Readings]], now: int) -> None:
-        """Write, watch and commit; then adopt what the watching found.
-
-        When the connection breaks during the commit, nobody can say whether it happened: the
-        state in memory is given up and begins anew from what is stored.
-        """
-        state = self._enrolled()
-        committing = False
-        try:
-            with self._store.transaction() as tx:
-                accepted = write(tx)
-                state, transitions, rows = self._watcher.step(state, accepted, self._rules_now(accepted, now))
-                _put(tx, rows)
-                committing = True
-        except StoreDownError:
-            self._state = None if committing else self._state
-            raise
-        self._adopt(_Outcome(state, accepted, transitions), now)
-
-    def _adopt(self, outcome: _Outcome[State], now: int) -> None:
-        self._state = outcome.state
-        self._live.add(outcome.accepted, self._rules_now(outcome.accepted, now))
-        self._live.announce(outcome.transitions)
-        for transition in outcome.transitions:
-            self._metrics.transition(str(transition["what"]))
-            _log.info("alarm", **{k: transition[k] for k in ("what", "subject", "rule", "element") if k in transition})
-
-    def _enrol(self) -> None:
-        roster = self._store.roster(self._roster.version)
-        self._enrolled_at = time.monotonic()
-        if roster is None:
-            return
-        if self._state is not None:
-            self._state = self._watcher.enrol(self._state, roster)
-        self._roster = roster
-        self._live.enrol(roster)
-
-    def _enrolled(self) -> State:
-        if self._state is None:
-            self._state = self._watcher.attend(self._watcher.enrol(None, self._roster), self._attended)
-        return self._state
-
-    def _attend(self, now: int) -> None:
-        """Tell the rules since when silence would have been heard: the link up, and no backlog before us."""
-        since = self._listening.since(self._links.live.connected_since())
-        if self._event_time and since is not None:
-            since = self._attended or self._rules_now({}, now) or None
-        if since != self._attended:
-            self._state = self._watcher.attend(self._enrolled(), since)
-            self._attended = since
-
-    def _rules_now(self, accepted: Mapping[str, Readings], now: int) -> int:
-        if not self._event_time:
-            return now
-        self._newest_event = max(self._newest_event, *(int(r.ts.max()) for r in accepted.values() if len(r)), 0)
-        return self._newest_event
 
     def _store_turned(self, *, down: bool) -> None:
         self._metrics.store_down(down=down)
-        self._listening.interrupted(self._clock())
+        self._watching.interrupted()
+
+    def _up(self) -> bool:
+        return self._links.live.connected_since() is not None
 
     def _tell(self, topic: str, payload: bytes) -> None:
-        if self._links.live.connected_since() is None:
+        if not self._up():
             return
         try:
             self._links.outlet.publish(topic, payload, qos=0)
         except LinkDownError as err:
             _log.debug("not_told", topic=topic, cause=str(err))
-
-
-def _put(tx: StoreTransaction, rows: Sequence[Row]) -> None:
-    try:
-        tx.put(rows)
-    except UnstorableError as err:
-        raise WatchRowsError(f"the rules' own rows were refused: {err}") from err

@@ -77,6 +77,11 @@ class TendSettings(BaseModel):
     reject_days: int = Field(default=90, ge=1)
     metrics_port: int = Field(default=0, ge=0, le=65535, description="loopback port of /metrics; 0: none")
 
+    @property
+    def kept_us(self) -> int:
+        """How long raw readings are kept (microseconds)."""
+        return self.raw_days * 86_400 * 1_000_000
+
     def horizon(self, now: int) -> int:
         """Return the time (epoch microseconds) before which raw readings are not kept."""
-        return now - self.raw_days * 86_400 * 1_000_000
+        return now - self.kept_us

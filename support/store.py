@@ -27,17 +27,23 @@ class Row(NamedTuple):
     values: Mapping[str, object]
 
 
+ROW_FATES = ("stored", "merged", "duplicate", "conflict")
+"""What may become of a reading that reaches the store."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What became of readings in the transaction that is still open.
 
     `accepted` are the inserted rows, and filled points as readings of those points alone;
-    `tallies` counts fates by device name; `rejects` are the conflicts.
+    `tallies` counts fates by device name; `rejects` are the conflicts. `fates` int8[n]: the fate
+    of each reading that was given, a place in ROW_FATES.
     """
 
     accepted: Readings
     tallies: Mapping[str, Tally]
     rejects: Sequence[Reject]
+    fates: NDArray[np.int8]
 
 
 class StoreTransaction(Protocol):
@@ -52,7 +58,13 @@ class StoreTransaction(Protocol):
         """
 
     def reject(self, rejects: Sequence[Reject]) -> None:
-        """Keep what could not be taken in."""
+        """Keep what could not be taken in; of a Reject with `more`, the number."""
+
+    def still_asked(self, reject_ids: Sequence[int]) -> set[int]:
+        """Return those kept Rejects that still wait to be replayed; nobody else can change them from here on."""
+
+    def replayed(self, outcomes: Mapping[int, Mapping[str, int]]) -> None:
+        """Record by its id that a kept Reject was replayed, and how many of its readings met which fate."""
 
     def tally(self, at: int, tallies: Mapping[str, Tally]) -> None:
         """Add to the ledger, by device name, under the hour of `at` (epoch microseconds)."""

@@ -156,9 +156,28 @@ reject = Table(
     Column("device", Text),
     Column("partial", Boolean, nullable=False, server_default=text("false")),
     Column("points", JSONB, nullable=False, server_default="[]"),
+    Column("state", Text, nullable=False, server_default="open"),
+    Column("former", BigInteger),
+    Column("retained", Boolean, nullable=False, server_default=text("false")),
+    Column("stranger", Boolean, nullable=False, server_default=text("false")),
+    Column("more", BigInteger, nullable=False, server_default="0"),
+    Column("actor", Text),
+    _when("settled_at", nullable=True),
+    Column("outcome", JSONB),
+    CheckConstraint("state in ('open', 'asked', 'replayed', 'dropped', 'summed')", name="state"),
     Index("ix_reject_received_at", "received_at"),
     Index("ix_reject_device_received_at", "device", "received_at"),
+    Index("ix_reject_asked", "reject_id", postgresql_where=text("state = 'asked'")),
+    Index(
+        "ix_reject_stranger",
+        "device",
+        "reason",
+        "reject_id",
+        postgresql_where=text("stranger and state in ('open', 'dropped')"),
+    ),
+    Index("uq_reject_summed", "device", "reason", unique=True, postgresql_where=text("state = 'summed'")),
 )
+"""`former`: the Reject whose replay brought this one. A row of state `summed` stands for `more` that were not kept."""
 
 ledger = Table(
     "ledger",
@@ -171,6 +190,27 @@ ledger = Table(
     ),
 )
 ledger.append_constraint(UniqueConstraint("hour", "device"))
+
+recomputation = Table(
+    "recomputation",
+    metadata,
+    Column("recomputation_id", BigInteger, Identity(), primary_key=True),
+    Column("device_id", Integer, ForeignKey("device.device_id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("point", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("scale", Double, nullable=False),
+    Column("offset", Double, nullable=False),
+    _when("from_at"),
+    _when("to_at"),
+    _when("received_until"),
+    _when("done_until"),
+    Column("rows_changed", BigInteger, nullable=False, server_default="0"),
+    Column("actor", Text, nullable=False),
+    _now("created_at"),
+    _when("finished_at", nullable=True),
+)
+"""The journal of corrected history: [from_at, done_until) is done of what was received until `received_until`."""
 
 quality_span = Table(
     "quality_span",

@@ -10,6 +10,9 @@ CUT_BYTES = 128 * 1024
 """What is kept of a larger packet: the longest topic fits, and enough to tell what the payload was."""
 
 
+_MOST_AHEAD_US = 1_000_000
+
+
 class Incoming:
     """Bytes go in through `room` and `filled`, frames come out of `take`.
 
@@ -48,9 +51,14 @@ class Incoming:
         return self._buffer[self._used :]
 
     def filled(self, count: int, received_at: int) -> None:
-        """Note that so many bytes were put there, and when (epoch microseconds)."""
+        """Note that so many bytes were put there, and when (epoch microseconds).
+
+        Messages that come in one block are received a microsecond apart: readings without a time
+        have that of their receipt, and two of one device must not share it.
+        """
         self._used += count
-        self.received_at = received_at
+        if not 0 < self.received_at - received_at < _MOST_AHEAD_US:  # further ahead: the clock was set back
+            self.received_at = received_at
         skipped = min(self._skip, self._used)
         self._skip -= skipped
         if self._used - skipped >= self._needed:
@@ -72,6 +80,7 @@ class Incoming:
         stop = min(end, self._at + most_bytes)
         at, found, controls = walk(self._block, self._at, most, stop, self._topics, self.received_at, session)
         self._at = at
+        self.received_at += len(found)
         greeted = bool(controls) and isinstance(controls[-1], Connack)
         if at == end or (at < stop and len(found) < most and not greeted):
             self._keep(self._block[at:])

@@ -1,12 +1,12 @@
 """Verbs about places and devices: seed, devices, kinds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
 from pydantic import ValidationError
-from sqlalchemy import Engine, exists, select
+from sqlalchemy import Connection, Engine, exists, select
 
 from perception.catalogue import Branch, Building, Catalogue, Community, Device, DeviceStatus, District, Station
 from perception.point import Title
@@ -15,6 +15,7 @@ from support import credentials, tables
 from support.catalogue_store import CatalogueError, add_device, list_devices, load_catalogue, save_catalogue, set_status
 from support.commands.listing import Rows
 from support.commands.rights import shown
+from support.quarantine import ask_waiting
 
 
 def seed(engine: Engine, load: Callable[[], Catalogue], actor: str, *, only_if_empty: bool = False) -> str:
@@ -83,25 +84,63 @@ def add(
     """Add a device, and its station where that is wished. `wish` has the fields of Device. Raises CatalogueError.
 
     `credential`: whether it gets a password for the broker; None: when other devices have one.
+    What came under its name before is asked for again.
     """
+    with engine.begin() as on:
+        said = _add(on, kinds, wish, actor, city=city, new_station=new_station)
+        wanted = credentials.in_use(on) if credential is None else credential
+        password = credentials.issue(on, str(wish["name"]), actor) if wanted else None
+        asked = ask_waiting(on, str(wish["name"]), actor)
+    told = said + _waited(asked)
+    return told if password is None else f"{told}\n{shown(str(wish['name']), password)}"
+
+
+def let_in(
+    engine: Engine, kinds: Mapping[str, SensorKind], name: str, kind: str | None, station: str | None, actor: str, *,
+    city: str | None, new_station: bool,
+) -> tuple[str, list[int]]:  # fmt: skip
+    """Approve a device that announced itself, or add one that did not; return what was done, and what is asked for.
+
+    Raises CatalogueError.
+    """
+    with engine.begin() as on:
+        known = on.execute(select(tables.device.c.kind).where(tables.device.c.name == name)).scalar()
+        if known is not None:
+            set_status(on, name, DeviceStatus.ACTIVE, actor, station)
+            said = f"device {name} ({known}) is now {DeviceStatus.ACTIVE}"
+        elif kind is None or station is None:
+            raise CatalogueError(
+                f"device {name} has not announced itself: say --kind ({'|'.join(kinds)}) and --station"
+            )
+        else:
+            wish = {"name": name, "kind": kind, "station": station}
+            said = _add(on, kinds, wish, actor, city=city, new_station=new_station)
+        return said, ask_waiting(on, name, actor)
+
+
+def _add(
+    on: Connection, kinds: Mapping[str, SensorKind], wish: Mapping[str, object], actor: str, *, city: str | None,
+    new_station: bool,
+) -> str:  # fmt: skip
     device = _device(wish)
     if device.kind not in kinds:
         raise CatalogueError(f"no kind is named {device.kind!r}: there are {', '.join(kinds)}")
-    with engine.begin() as on:
-        catalogue = load_catalogue(on)
-        station = next((s for s in catalogue.stations if s.name == device.station), None)
-        if station is None and not new_station:
-            raise CatalogueError(_unknown_station(catalogue, device))
-        if station is None:
-            places = _place_for(catalogue, device.station, city)
-            catalogue.merged(places)  # checks the whole before a part of it is written
-            save_catalogue(on, places, actor)
-        device_id = add_device(on, device, actor)
-        wanted = credentials.in_use(on) if credential is None else credential
-        password = credentials.issue(on, device.name, actor) if wanted else None
+    catalogue = load_catalogue(on)
+    station = next((s for s in catalogue.stations if s.name == device.station), None)
+    if station is None and not new_station:
+        raise CatalogueError(_unknown_station(catalogue, device))
+    if station is None:
+        places = _place_for(catalogue, device.station, city)
+        catalogue.merged(places)  # checks the whole before a part of it is written
+        save_catalogue(on, places, actor)
+    device_id = add_device(on, device, actor)
     made = f" at the new station {device.station}" if station is None else f" at {device.station}"
-    said = f"device {device.name} ({device.kind}, id {device_id}) is active{made}; it may report at once"
-    return said if password is None else f"{said}\n{shown(device.name, password)}"
+    return f"device {device.name} ({device.kind}, id {device_id}) is active{made}; it may report at once"
+
+
+def _waited(asked: Sequence[int]) -> str:
+    """Return what is said of rejects that waited for this."""
+    return f"; {len(asked)} rejects that waited for it are replayed now" if asked else ""
 
 
 def require_active(engine: Engine, name: str) -> None:
@@ -118,12 +157,13 @@ def require_active(engine: Engine, name: str) -> None:
 
 
 def change_status(engine: Engine, name: str, status: DeviceStatus, actor: str, station: str | None = None) -> str:
-    """Approve or retire a device. Raises CatalogueError."""
+    """Approve or retire a device; what waited for its approval is asked for again. Raises CatalogueError."""
     with engine.begin() as on:
         set_status(on, name, status, actor, station)
+        asked = ask_waiting(on, name, actor) if status is DeviceStatus.ACTIVE else []
         withdrawn = status is DeviceStatus.RETIRED and credentials.withdraw(on, name, actor)
     locked = "; its password is withdrawn: hearthline rights write, then reload the broker" if withdrawn else ""
-    return f"device {name} is now {status}; ingest heeds it within 5 s{locked}"
+    return f"device {name} is now {status}; ingest heeds it within 5 s{locked}{_waited(asked)}"
 
 
 def kind_rows(kinds: Mapping[str, SensorKind]) -> Rows:

@@ -34,13 +34,13 @@ def _table(rows: Rows) -> None:
         table.add_column(name, overflow="fold")
     for row in rows:
         # Text, not str: what a device wrote may look like markup, and a closing tag of none would raise.
-        table.add_row(*(Text("" if value is None else _visible(str(value))) for value in row.values()))
+        table.add_row(*(Text("" if value is None else visible(str(value))) for value in row.values()))
     console = Console()
     if not console.is_terminal:
         console = Console(width=200)  # for pipes and files: lines are not to be broken at 80
     console.print(table)
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Return the text with what a terminal would obey, or not show, spelled out."""
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)

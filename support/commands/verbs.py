@@ -9,7 +9,8 @@ import typer
 
 from perception.catalogue import DeviceStatus
 from perception.sensor_kind import SensorKind
-from support.commands import rights
+from support.commands import accounts, correcting, fixing, recomputing, rights
+from support.commands import rejects as rejecting
 from support.commands.listing import show, show_json
 from support.home import Home
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 DeviceName = Annotated[str, typer.Argument(help="Name of the device.")]
-OneDevice = Annotated[str | None, typer.Option("--device", help="Only of this device.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,11 @@ class Ports:
 def register(app: typer.Typer, devices: typer.Typer, rejects: typer.Typer, ports: Ports) -> None:
     """Put the verbs on the command line."""
     _about_the_run(app, ports)
-    _about_facts(app, rejects, ports)
+    accounts.register(app, ports.engine)
+    rejecting.register(rejects, ports.engine, ports.actor)
+    fixing.register(rejects, ports.engine, ports.kinds, ports.actor)
+    correcting.register(devices, ports.engine, ports.kinds, ports.actor)
+    recomputing.register(app, ports.engine, ports.kinds, ports.actor)
     _about_devices(devices, ports)
     rights.register(app, devices, ports)
     _about_kinds(app, ports)
@@ -106,31 +110,6 @@ def _about_health(app: typer.Typer, ports: Ports) -> None:
         typer.echo(ports.prepare())
         load = partial(ports.load, stations, number)
         typer.echo(catalogue.seed(ports.engine(), load, ports.actor(), only_if_empty=if_empty))
-
-
-def _about_facts(app: typer.Typer, rejects: typer.Typer, ports: Ports) -> None:
-    @app.command()
-    def ledger(
-        device: OneDevice = None,
-        hours: Annotated[int, typer.Option(min=1, help="How far back.")] = 24,
-        as_json: AsJson = False,
-    ) -> None:
-        """Show how many readings met which fate, by hour and device."""
-        from support.commands import facts
-
-        show(facts.ledger_rows(ports.engine(), device, hours), as_json, empty="nothing was received")
-
-    @rejects.command("list")
-    def rejects_list(
-        device: OneDevice = None,
-        reason: Annotated[str | None, typer.Option(help="Only of this reason.")] = None,
-        most: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
-        as_json: AsJson = False,
-    ) -> None:
-        """Show what could not be taken in, newest first."""
-        from support.commands import facts
-
-        show(facts.reject_rows(ports.engine(), device, reason, most), as_json, empty="nothing was rejected")
 
 
 def _about_devices(devices: typer.Typer, ports: Ports) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from perception.catalogue import DeviceStatus
-from perception.roster import Correction, Member, Roster
+from perception.corrections import Correction
+from perception.roster import Member, Roster
 from perception.sensor_kind import SensorKind
 from support.tables import correction, device, district, roster_version, station
 

@@ -14,12 +14,14 @@ from perception.sensor_kind import SensorKind
 from support.maintain import Pass
 from support.postgres.connect import Lock, options, store_down, try_lock
 from support.postgres.partitions import WEEK_US, drop_before, ensure_weeks, existing_weeks, weeks_of
+from support.postgres.quarantine import StrangersRoom
 from support.postgres.rollups import Rollups, forget
 from support.postgres.transact import transaction
 from support.settings import TendSettings
 from support.tables import reject
 
 _HOUR_S = 3600.0
+_MINUTE_S = 60.0
 _SLICE_ROWS = 5000
 
 
@@ -62,6 +64,7 @@ def passes(engine: Engine, kinds: Mapping[str, SensorKind], settings: TendSettin
         Pass("rollups", settings.every_s, Rollups(engine, kinds, settings).drain),
         Pass("retention", _HOUR_S, upkeep.retain),
         Pass("rejects", _HOUR_S, upkeep.forget_rejects),
+        Pass("strangers", _MINUTE_S, StrangersRoom(engine).trim),
     )
 
 
@@ -92,10 +95,18 @@ class _Upkeep:
             yield len(dropped)
 
     def forget_rejects(self, now: int) -> Iterator[int]:
-        """Delete rejects older than they are kept, oldest first; yield how many after each slice."""
+        """Delete rejects older than they are kept, oldest first; yield how many after each slice.
+
+        One that somebody asked to replay stays until that is done.
+        """
         until = datetime.fromtimestamp(now / 1e6, UTC) - timedelta(days=self._settings.reject_days)
         c = reject.c
-        old = select(c.reject_id).where(c.received_at < until).order_by(c.received_at).limit(_SLICE_ROWS)
+        old = (
+            select(c.reject_id)
+            .where(c.received_at < until, c.state != "asked")
+            .order_by(c.received_at)
+            .limit(_SLICE_ROWS)
+        )
         gone = _SLICE_ROWS
         while gone == _SLICE_ROWS:
             with transaction(self._engine) as on:

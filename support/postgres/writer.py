@@ -20,18 +20,17 @@ from perception.roster import Roster
 from perception.sensor_kind import SensorKind
 from support.columns import readings_name
 from support.outage import Heartbeat
-from support.postgres import announcements, rosters
+from support.postgres import announcements, quarantine, rosters
 from support.postgres.accounts import account, conflicts, joined, ledger_columns, rounds, touched
 from support.postgres.connect import Lock, make_engine, options, try_lock
 from support.postgres.faults import in_store_words
 from support.postgres.merging import Merged, all_duplicate, all_stored, as_readings, equal_to_newest, merge
 from support.postgres.packing import INT8, Packed, array, copy_block, mark_block, points_present, texts
 from support.postgres.partitions import ensure_weeks, weeks_of
-from support.postgres.rows import insert, moment
+from support.postgres.rows import moment
 from support.postgres.rows import put as put_rows
 from support.postgres.transact import transaction
 from support.store import FencedError, Row, StoreDownError, Written
-from support.tables import reject
 
 Link = psycopg.Connection[tuple[Any, ...]]
 
@@ -202,13 +201,22 @@ class PostgresTransaction:
             merged = self._settle(readings, again)
             accepted = as_readings(readings, merged)
             self._mark(accepted)
-        return Written(accepted, account(readings, merged, roster), conflicts(readings, merged, roster))
+        return Written(accepted, account(readings, merged, roster), conflicts(readings, merged, roster), merged.fate)
 
     def reject(self, rejects: Sequence[Reject]) -> None:
-        """Keep what could not be taken in."""
-        columns = [name for name in reject.columns.keys() if name != "reject_id"]  # noqa: SIM118 - no mapping
+        """Keep what could not be taken in; of a Reject with `more`, the number."""
         with in_store_words():
-            insert(self._link, reject, [{name: getattr(r, name) for name in columns} for r in rejects])
+            quarantine.keep(self._link, rejects)
+
+    def still_asked(self, reject_ids: Sequence[int]) -> set[int]:
+        """Return those kept Rejects that still wait to be replayed, and lock them."""
+        with in_store_words():
+            return quarantine.still_asked(self._link, reject_ids)
+
+    def replayed(self, outcomes: Mapping[int, Mapping[str, int]]) -> None:
+        """Record what became of kept Rejects in their replay."""
+        with in_store_words():
+            quarantine.replayed(self._link, outcomes)
 
     def tally(self, at: int, tallies: Mapping[str, Tally]) -> None:
         """Add to the ledger under the hour of `at`."""

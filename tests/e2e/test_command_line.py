@@ -171,7 +171,9 @@ def test_doctor_finds_a_running_system_well(system):
     assert all(row["ok"] or row["optional"] for row in json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("verb", ["kinds", "rules", "ledger", "devices list", "rejects list", "config show"])
+@pytest.mark.parametrize(
+    "verb", ["kinds", "rules", "ledger", "devices list", "devices corrections", "rejects list", "config show"]
+)
 def test_tables_also_speak_json(system, verb):
     assert isinstance(system.json(*verb.split()), list)
     assert system.call(*verb.split()).returncode == 0

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from network.link import Delivery
 from network.receive import receive
 from perception import payload as codec
+from perception.corrections import Correction
 from perception.kinds import load_kinds
-from perception.roster import Correction, Member, Roster
+from perception.roster import Member, Roster
 from perception.validate import Sheet
 
 KINDS = load_kinds()

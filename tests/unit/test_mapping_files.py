@@ -4,16 +4,17 @@ import json
 
 import pytest
 
-from network.conversion import between
 from network.link import Delivery
 from network.mapped import Mappings
 from network.mapping_commands import RecordedError, told_in, tried
 from network.mapping_files import MappingError, load_mappings, load_topics, mapping_paths
 from network.pointer import ABSENT, PointerError, parse, resolve
 from network.receive import receive, unstamped_again
+from perception.corrections import Correction
 from perception.kinds import load_kinds
 from perception.readings import Reason
-from perception.roster import Correction, Member, Roster
+from perception.roster import Member, Roster
+from perception.units import Linear, conversion
 
 KINDS = load_kinds()
 NOW = 1_767_225_600_000_000
@@ -132,14 +133,7 @@ def test_what_is_no_pointer_is_refused(text):
     ],
 )  # fmt: skip
 def test_units_are_turned_into_each_other(sent, stored, value, expected):
-    turned = between(sent, stored)
-    assert turned is not None
-    assert turned(value) == pytest.approx(expected)
-
-
-def test_what_measures_something_else_is_not_turned():
-    assert between("bar", "Cel") is None
-    assert between("furlong", "m") is None
+    assert Linear(*conversion(sent, stored))(value) == pytest.approx(expected)
 
 
 def member(**facts):

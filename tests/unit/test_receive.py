@@ -226,3 +226,24 @@ def test_a_list_longer_than_any_backfill_is_refused_as_one(element):
     assert only(batch).payload == long.payload
     assert batch.rejected == {"roof-1": 1}
     assert len(batch.readings["weather_station"]) == 3
+
+
+def test_what_comes_without_a_time_never_shares_one():
+    batch = got(
+        delivery([{POINT: 1}, {POINT: 2}, {POINT: 3}]),
+        delivery({POINT: 4}),
+        delivery({"values": {POINT: 5}}),
+        delivery({POINT: 6}, device="l4-nis"),
+        delivery([{POINT: 7}, {"ts": MS - 50, "values": {POINT: 8}}]),
+    )
+    ts = batch.readings["weather_station"].ts.tolist()
+    assert len(set(ts)) == len(ts) == 7
+    unstamped = [t for t in ts if t >= NOW]
+    assert len(unstamped) == 6
+    assert unstamped == sorted(unstamped)
+
+
+def test_a_refused_element_without_a_time_keeps_the_time_that_it_would_have_had():
+    first, second = delivery([{POINT: 1}, {POINT: 2}]), delivery([{POINT: 3}, {POINT: 4, "no_such_point": 5}])
+    batch = got(first, second)
+    assert only(batch).received_at == batch.readings["weather_station"].ts.tolist()[-1]

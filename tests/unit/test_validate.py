@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from perception.corrections import Correction
 from perception.kinds import load_kinds
 from perception.payload import RawReading
 from perception.readings import Reason
-from perception.roster import Correction, Member
-from perception.validate import NEWEST_US, OLDEST_US, Sheet, corrections_at
+from perception.roster import Member
+from perception.validate import NEWEST_US, OLDEST_US, Sheet
 
 KIND = load_kinds()["weather_station"]
 POINTS = KIND.names
@@ -116,9 +117,9 @@ def test_a_correction_applies_before_the_limits_and_from_its_time_on():
 def test_the_newest_correction_in_force_wins_whatever_their_order():
     first, second = Correction(POINTS[0], offset=1, valid_from=10), Correction(POINTS[0], offset=2, valid_from=20)
     for both in [(first, second), (second, first)]:
-        assert corrections_at(member(*both), 5) == {}
-        assert corrections_at(member(*both), 15) == {POINTS[0]: first}
-        assert corrections_at(member(*both), 20) == {POINTS[0]: second}
+        assert member(*both).timeline.at(5) == {}
+        assert member(*both).timeline.at(15) == {POINTS[0]: first}
+        assert member(*both).timeline.at(20) == {POINTS[0]: second}
 
 
 def test_an_alias_is_read_as_its_point_and_both_at_once_are_told():
@@ -129,6 +130,29 @@ def test_an_alias_is_read_as_its_point_and_both_at_once_are_told():
     refusal, row = put({"Taussen": -55, POINTS[0]: 3}, who=member(alias))
     assert (refusal.points, refusal.partial) == ((POINTS[0],), True)
     assert row.values[0, 0] == pytest.approx(-5.5)
+
+
+def test_a_point_is_corrected_under_its_own_name_too():
+    alias = Correction(POINTS[0], alias="Taussen", scale=0.1)
+    _, row = put({POINTS[0]: -55}, who=member(alias))
+    assert row.values[0, 0] == pytest.approx(-5.5)
+
+
+def test_two_points_that_were_wired_the_wrong_way_round_are_exchanged():
+    crossed = (Correction(POINTS[0], alias=POINTS[1]), Correction(POINTS[1], alias=POINTS[0]))
+    refusal, row = put({POINTS[0]: 1, POINTS[1]: 2}, who=member(*crossed))
+    assert refusal is None
+    assert row.values[0, :2].tolist() == [2, 1]
+
+
+def test_what_is_older_than_readings_are_kept_is_refused_with_a_reason_of_its_own():
+    day = 86_400_000_000
+    sheet = Sheet(KIND, NOW, kept_us=30 * day)
+    assert sheet.add(member(), RawReading(NOW - 30 * day, {POINTS[0]: 1}), NOW, 0) is None
+    assert not sheet.add_plain(member(), NOW - 30 * day - 1, {POINTS[0]: 1.0}, NOW, 0)
+    refusal = sheet.add(member(), RawReading(NOW - 30 * day - 1, {POINTS[0]: 1}), NOW, 0)
+    assert (refusal.reason, refusal.partial) == (Reason.BEYOND_RETENTION, False)
+    assert "readings are kept for 30 (tend.raw_days)" in refusal.detail
 
 
 def test_a_correction_that_overflows_makes_the_point_bad():
