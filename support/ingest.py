@@ -13,11 +13,11 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from network.link import Batch, Delivery, Inlet, LinkDownError, Outlet, Tally
+from network.link import Batch, Delivery, Inlet, Outlet, Tally
 from perception.readings import Readings, Reason, Reject
 from perception.roster import Roster
-from support.answers import Answers
 from support.batches import portions, redelivered, tallied, with_origin
+from support.correspondence import Correspondence
 from support.listening import Listening
 from support.live import LiveFrames
 from support.metrics import IngestMetrics
@@ -129,7 +129,7 @@ class _Shift(Generic[State]):
         self._roster = Roster({}, {}, -1)
         self._state: State | None = None
         self._live = LiveFrames(epoch=clock() // 1000)
-        self._answers = Answers()
+        self._letters = Correspondence(links.outlet, self._up, metrics)
         self._newest_event = 0
         self._listening = Listening(clock)
         self._attended: int | None = None
@@ -171,16 +171,16 @@ class _Shift(Generic[State]):
         """Look at the clock, the roster and the link, and let the rules see that time passed."""
         self._ticked_at = time.monotonic()
         self._listening.look_at_clock()
-        up = self._links.live.connected_since() is not None
-        self._heartbeat("" if up else "the broker is away", ready=up)
+        self._heartbeat("" if self._up() else "the broker is away", ready=self._up())
         self._metrics.pending("live", self._links.live.pending())
         self._metrics.pending("backfill", self._links.backfill.pending())
-        self._outage.endure(self._pass_time)
+        if self._outage.endure(self._pass_time):
+            self._letters.tell_receipts()
 
     def show(self) -> None:
         """Send the live frames that are due. What cannot be sent is forgotten: the tables have it."""
         for topic, payload in self._live.due(self._clock()):
-            self._tell(topic, payload)
+            self._letters.tell(topic, payload)
 
     def _store_batch(self, deliveries: Sequence[Delivery], began: float) -> None:
         now = self._clock()
@@ -191,7 +191,8 @@ class _Shift(Generic[State]):
         def write(tx: StoreTransaction) -> Mapping[str, Readings]:
             written = [tx.write(r, self._roster, redelivered(r, deliveries)) for r in batch.readings.values() if len(r)]
             tallies.update(tallied(batch, [w.tallies for w in written]))
-            rejects[:] = [*batch.rejects, *(with_origin(r, deliveries) for w in written for r in w.rejects)]
+            conflicts = [with_origin(r, deliveries) for w in written for r in w.rejects]
+            rejects[:] = [*batch.rejects, *conflicts, *self._letters.within(tx, batch)]
             tx.reject(rejects)
             tx.tally(now, tallies)
             tx.meet(batch.births, batch.states)
@@ -199,8 +200,7 @@ class _Shift(Generic[State]):
 
         self._commit(write, now)
         self._metrics.count(list(tallies.values()), rejects, time.monotonic() - began)
-        for topic, payload in self._answers.to(rejects, self._roster, now):
-            self._tell(topic, payload)
+        self._letters.answer(rejects, self._roster, now)
 
     def _received(self, deliveries: Sequence[Delivery], now: int) -> Batch:
         """Interpret deliveries. A stranger among them makes us look whether the roster knows it by now."""
@@ -221,6 +221,8 @@ class _Shift(Generic[State]):
         with self._store.transaction() as tx:
             tx.reject([reject])
             tx.tally(now, {"": Tally(received=count, rejected=count)})
+            self._letters.count(tx, batch)
+        self._letters.adopt()
         self._metrics.count([Tally(rejected=count)], [reject], 0.0)
         _log.warning("delivery_unstorable", topic=delivery.topic, cause=detail)
 
@@ -231,6 +233,7 @@ class _Shift(Generic[State]):
         self._attend(now)
         if self._rules_now({}, now):
             self._commit(lambda _tx: {}, now)
+        self._letters.pass_on(self._store)
 
     def _commit(self, write: Callable[[StoreTransaction], Mapping[str, Readings]], now: int) -> None:
         """Write, watch and commit; then adopt what the watching found.
@@ -239,6 +242,7 @@ class _Shift(Generic[State]):
         state in memory is given up and begins anew from what is stored.
         """
         state = self._enrolled()
+        self._letters.begin()
         committing = False
         try:
             with self._store.transaction() as tx:
@@ -247,12 +251,15 @@ class _Shift(Generic[State]):
                 _put(tx, rows)
                 committing = True
         except StoreDownError:
-            self._state = None if committing else self._state
+            if committing:
+                self._state = None
+                self._letters.forget()
             raise
         self._adopt(_Outcome(state, accepted, transitions), now)
 
     def _adopt(self, outcome: _Outcome[State], now: int) -> None:
         self._state = outcome.state
+        self._letters.adopt()
         self._live.add(outcome.accepted, self._rules_now(outcome.accepted, now))
         self._live.announce(outcome.transitions)
         for transition in outcome.transitions:
@@ -293,13 +300,8 @@ class _Shift(Generic[State]):
         self._metrics.store_down(down=down)
         self._listening.interrupted(self._clock())
 
-    def _tell(self, topic: str, payload: bytes) -> None:
-        if self._links.live.connected_since() is None:
-            return
-        try:
-            self._links.outlet.publish(topic, payload, qos=0)
-        except LinkDownError as err:
-            _log.debug("not_told", topic=topic, cause=str(err))
+    def _up(self) -> bool:
+        return self._links.live.connected_since() is not None
 
 
 def _put(tx: StoreTransaction, rows: Sequence[Row]) -> None:

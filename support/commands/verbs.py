@@ -111,11 +111,15 @@ def _about_facts(app: typer.Typer, rejects: typer.Typer, ports: Ports) -> None:
     def ledger(
         device: OneDevice = None,
         hours: Annotated[int, typer.Option(min=1, help="How far back.")] = 24,
+        gaps: Annotated[bool, typer.Option("--gaps", help="Show the running numbers that never arrived.")] = False,
         as_json: AsJson = False,
     ) -> None:
-        """Show how many readings met which fate, by hour and device."""
-        from support.commands import facts
+        """Show how many readings met which fate, by hour and device; or which running numbers never arrived."""
+        from support.commands import facts, numbers
 
+        if gaps:
+            show(numbers.gap_rows(ports.engine(), device), as_json, empty="nothing that was numbered is missing")
+            return
         show(facts.ledger_rows(ports.engine(), device, hours), as_json, empty="nothing was received")
 
     @rejects.command("list")
