@@ -8,6 +8,7 @@ twice and knows it by its id.
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, insert, select
@@ -20,11 +21,16 @@ EXPIRES_S = 300.0
 
 
 def command(
-    on: Connection, device: str, what: str, actor: str, *, expires_s: float = EXPIRES_S, **more: object
+    on: Connection,
+    device: str,
+    what: str,
+    actor: str,
+    expires_s: float = EXPIRES_S,
+    more: Mapping[str, object] = MappingProxyType({}),
 ) -> UUID:
     """Put a command for a device into the outbox; return its id, which the device repeats in its reply.
 
-    The payload is `{"id": ..., "do": what, ...more}`.
+    The payload is `{"id": ..., "do": what}` and what `more` adds.
     """
     command_id = uuid4()
     row = {
