@@ -47,8 +47,9 @@ class Receipts:
         for device, told in batch.numbers.items():
             old = before.get(device, NOTHING)
             new, gone = counted(old, told)
-            final.extend((device, boot, spans) for boot, spans in gone)
-            if new != old:
+            if gone:
+                final.extend((device, boot, spans) for boot, spans in gone)
+            if new is not old and new != old:
                 self._changed[device] = new
         self._asked = {birth.device for birth in batch.births}
         self._final_pending = sum(length(spans) for _, _, spans in final)

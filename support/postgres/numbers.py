@@ -8,7 +8,7 @@ import psycopg
 
 from support.postgres.packing import INT8, array
 from support.postgres.rows import insert, put
-from support.sequences import Boot, Count, Span, Spans
+from support.sequences import Boot, Count, Span, Spans, only_moved
 from support.store import Row
 from support.tables import seq_gap
 
@@ -31,11 +31,13 @@ def load(on: Link) -> dict[str, Count]:
 
 def save(on: Link, before: Mapping[str, Count], after: Mapping[str, Count]) -> None:
     """Write counts. Those that only moved on, as nearly all do, travel as two arrays."""
-    moved = {device: count for device, count in after.items() if _only_moved(before.get(device), count)}
+    moved = {
+        device: count.settled
+        for device, count in after.items()
+        if (old := before.get(device)) is not None and only_moved(old, count)
+    }
     if moved:
-        devices = sorted(moved)
-        settled = np.array([moved[device].settled for device in devices], np.int64)
-        on.execute(_ADVANCE, (devices, array(INT8, settled)))
+        on.execute(_ADVANCE, (list(moved), array(INT8, np.array(list(moved.values()), np.int64))))
     if len(moved) < len(after):
         put(on, [_row(device, count) for device, count in sorted(after.items()) if device not in moved])
 
@@ -50,16 +52,6 @@ def keep(on: Link, gaps: Sequence[tuple[str, Boot, Spans]]) -> None:
             for device, boot, spans in gaps
             for span in spans
         ],
-    )
-
-
-def _only_moved(old: Count | None, new: Count) -> bool:
-    return (
-        old is not None
-        and not new.ahead
-        and not old.ahead
-        and new.settled is not None
-        and new == old._replace(settled=new.settled, highest=new.settled)
     )
 
 
