@@ -12,7 +12,7 @@ import msgspec
 
 from network.link import Batch
 from network.topics import Channel, Topic
-from support.sequences import NOTHING, Boot, Count, Spans, counted, gaps, length
+from support.sequences import NOTHING, Boot, Count, Spans, counted, length, missing
 from support.store import StoreTransaction
 
 MOST_PER_ROUND = 1_000
@@ -29,6 +29,7 @@ class Receipts:
         self._asked: set[str] = set()
         self._final_pending = 0
         self._final = 0
+        self._missing = 0
         self._to_tell: dict[str, None] = {}  # in the order in which they came
         self._told_at = 0.0
 
@@ -43,6 +44,7 @@ class Receipts:
             return
         if self._counts is None:
             self._counts = dict(tx.counts())
+            self._missing = sum(map(missing, self._counts.values()))
         before, final = self._counts, list[tuple[str, Boot, Spans]]()
         for device, told in batch.numbers.items():
             old = before.get(device, NOTHING)
@@ -59,6 +61,8 @@ class Receipts:
     def adopt(self) -> None:
         """Believe what `within` counted: it is committed."""
         if self._counts is not None:
+            for device, new in self._changed.items():
+                self._missing += missing(new) - missing(self._counts.get(device, NOTHING))
             self._counts.update(self._changed)
             asked = self._asked & self._counts.keys()
             self._to_tell.update(dict.fromkeys((*self._changed, *asked)))
@@ -83,7 +87,7 @@ class Receipts:
 
     def missing(self) -> int:
         """Return how many numbers below the highest seen have not come, of all devices."""
-        return sum(length(gaps(c)) for c in (self._counts or {}).values() if c.missing or c.ahead)
+        return self._missing
 
     def never_arrived(self) -> int:
         """Return how many numbers were given up since the last call."""

@@ -139,6 +139,14 @@ def gaps(count: Count) -> Spans:
     return (*count.missing, *_holes(count.settled, count.ahead, count.highest))
 
 
+def missing(count: Count) -> int:
+    """Return how many numbers the gaps hold."""
+    if count.highest is None or not (count.ahead or count.missing):
+        return 0
+    low = count.ahead[0].first if count.settled is None else count.settled + 1
+    return length(count.missing) + max(0, count.highest - low + 1) - length(count.ahead)
+
+
 def length(spans: Spans) -> int:
     """Return how many numbers spans hold."""
     return sum(span.last - span.first + 1 for span in spans)

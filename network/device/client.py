@@ -140,6 +140,8 @@ class _Queued:
     def send(self, readings: Sequence[RawReading], now: int) -> list[Sent]:
         if self._closed:
             raise LinkDownError("the device is closed")
+        if not self._pump.alive():
+            raise LinkDownError("the thread that sends has ended, see its traceback: close the device and begin anew")
         if not readings:
             return []
         numbers = self._queue.append([r if r.ts is not None else replace(r, ts=now) for r in readings])

@@ -84,6 +84,10 @@ class Pump:
         """Say that there is something new in the queue."""
         self._bell.set()
 
+    def alive(self) -> bool:
+        """Return whether the thread still works: only a bug ends it before `close`."""
+        return self._thread.is_alive()
+
     def connected(self) -> bool:
         """Return whether the link is up."""
         session = self._session
@@ -113,6 +117,8 @@ class Pump:
                 pause_s = min(pause_s * 2, LONGEST_BREAK_S)
                 continue
             self._link.up()
+            if self._session.refused:  # without receipts nothing leaves the queue
+                self._link.refused(self._session.refused)
             pause_s = SHORTEST_BREAK_S
             away_s = self._serve_while_queue_works(self._session)
             if not self._closing.is_set():

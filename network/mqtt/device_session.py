@@ -46,6 +46,7 @@ class DeviceSession:
         self._unacked: deque[MQTTMessageInfo] = deque()
         self._ready = threading.Event()
         self._ended = threading.Event()
+        self.refused: tuple[str, ...] = ()
         self.why = "the broker does not answer: is it MQTT that listens there?"
         self._client = self._prepare(address, client_id, will)
         try:
@@ -108,8 +109,10 @@ class DeviceSession:
         else:
             self._end(why)
 
-    def _on_subscribe(self, *_: object) -> None:
-        """Be ready, also where the broker lets us hear nothing: the readings matter more."""
+    def _on_subscribe(self, _client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], _props: Any) -> None:
+        """Be ready, also where the broker lets us hear nothing: the readings matter more. `refused` names what."""
+        told = zip(self._hears, reasons, strict=False)
+        self.refused = tuple(topic for topic, reason in told if reason.is_failure)
         self._ready.set()
         self._on_change()
 

@@ -47,6 +47,7 @@ def test_the_order_the_split_and_repetitions_do_not_matter(several, random, size
                      ahead=spans_of([n for n in came if n > settled]),
                      missing=spans_of(set(range(birth.first_seq, settled + 1)) - came))  # fmt: skip
     assert count == expected
+    assert sequences.missing(count) == length(gaps(count))
     assert held(gaps(count)) == set(range(birth.first_seq, highest + 1)) - came
 
 
@@ -85,6 +86,7 @@ def test_nothing_is_claimed_that_was_not_settled_since_its_run_began(several, si
         if one_by_one.sure:
             assert set(range(one_by_one.first, one_by_one.settled + 1)) <= came
     assert one_by_one == count
+    assert sequences.missing(count) == length(gaps(count))
 
 
 def test_a_new_run_begins_anew_and_the_gaps_of_the_one_before_are_final():
