@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 import application.commands
 import network.commands
+import network.conformance.commands
 import simulators.commands
 import support.commands.verbs
 from application.settings import WatchClock, WatchSettings
@@ -28,6 +29,7 @@ from perception.kinds import load_kinds
 from perception.sensor_kind import SensorKind
 from presentation.settings import ConsoleSettings, PortalSettings
 from simulators.settings import SimulateSettings
+from support.commands.asking import asker
 from support.commands.last_words import last_words
 from support.commands.listing import show
 from support.commands.verbs import AsJson
@@ -294,6 +296,10 @@ support.commands.verbs.register(
 )
 network.commands.register(
     app, devices, network.commands.Ports(lambda: settings().broker, roster, clock, kinds, mappings)
+)
+network.conformance.commands.register(
+    devices,
+    network.conformance.commands.Ports(lambda: settings().broker.address, roster, asker(_VERB, actor), tally, show),
 )
 application.commands.register(app, application.commands.Ports(rules_file, _VERB, kinds, live, show))
 simulators.commands.register(

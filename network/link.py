@@ -101,6 +101,25 @@ class StateChange:
     seen_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """What a birth says of running numbers: which run of the device's queue, and the oldest number still in it."""
+
+    boot: str | int
+    first_seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a device answered to a command. `id` is that of the command."""
+
+    device: str
+    id: str
+    payload: bytes
+    received_at: int
+    origin: int = 0
+
+
 @dataclass(slots=True)
 class Tally:
     """How many readings of one device met which fate. received = the sum of the others."""
@@ -118,7 +137,9 @@ class Batch:
     """What a number of deliveries meant, with the deliveries whose acknowledgement waits for the commit.
 
     `readings` has one entry per kind, rows in order of arrival; `rejected` counts, by device
-    name ("" when no device could be told), the readings that became Rejects as a whole.
+    name ("" when no device could be told), the readings that became Rejects as a whole. `numbers`
+    has, by name of a known device, the running numbers of its readings, whatever their fate, and
+    what its births said of them, in order of arrival.
     """
 
     deliveries: Sequence[Delivery]
@@ -127,3 +148,5 @@ class Batch:
     births: Sequence[Birth] = ()
     states: Sequence[StateChange] = ()
     rejected: Mapping[str, int] = field(default_factory=dict)
+    replies: Sequence[Reply] = ()
+    numbers: Mapping[str, Sequence[int | Numbering]] = field(default_factory=dict)

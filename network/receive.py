@@ -1,31 +1,26 @@
 """Receive: deliveries in, a Batch out. The only place where bytes are interpreted; pure."""
 
-import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from network import topics
-from network.link import Batch, Birth, Delivery, StateChange
+from network import self_told, topics
+from network.link import Batch, Birth, Delivery, Numbering, Reply, StateChange
 from network.mapped import Mappings
 from network.mapped_rows import is_foreign, unstamped_mapped, write_mapped
 from network.topics import Channel, Topic, TopicError
 from perception import payload as codec
 from perception.catalogue import DeviceStatus
-from perception.payload import PayloadError, RawReading
+from perception.payload import PayloadError, PlainReading, RawReading
 from perception.readings import Readings, Reason, Reject
 from perception.roster import Member, Roster
 from perception.validate import OLDEST_US, Refusal, Sheet
 
 _WHOLE = -1  # the place of a payload that could not be read at all
 MOST_REJECTS = 20  # of one delivery; more become a single one, so that rubbish cannot multiply itself
-MOST_MANIFEST_BYTES = 64 * 1024
-_KIND_NAME = re.compile(r"[a-z][a-z0-9_]{2,39}")
-MOST_INTERVAL_S = 7 * 86_400
-_STATES = {b"online": True, b"offline": False}
 
 
 def receive(
@@ -40,7 +35,7 @@ def receive(
 
     `now` (epoch microseconds) bounds the times that are accepted, and `kept_us` (microseconds) how
     far back: what is older than readings are kept. Topics that are not ours are read by their
-    mapping, if they have one. Replies of devices are acknowledged and not used yet.
+    mapping, if they have one.
     """
     tray = _Tray(roster, now, kept_us, mappings)
     for origin, delivery in enumerate(deliveries):
@@ -89,6 +84,8 @@ class _Tray:
         self._rejects: list[Reject] = []
         self._births: list[Birth] = []
         self._states: list[StateChange] = []
+        self._replies: list[Reply] = []
+        self._numbers: defaultdict[str, list[int | Numbering]] = defaultdict(list)
         self._rejected: Counter[str] = Counter()
         self._free_from: dict[str, int] = {}
         self._by_channel: dict[Channel, Callable[[int, Delivery, str], None]] = {
@@ -96,6 +93,7 @@ class _Tray:
             Channel.BACKFILL: self._put_readings,
             Channel.BIRTH: self._put_birth,
             Channel.STATE: self._put_state,
+            Channel.REPLY: self._put_reply,
         }
 
     def put(self, origin: int, delivery: Delivery) -> None:
@@ -114,6 +112,8 @@ class _Tray:
             births=self._births,
             states=self._states,
             rejected=self._rejected,
+            replies=self._replies,
+            numbers=self._numbers,
         )
 
     def _put_readings(self, origin: int, delivery: Delivery, device: str) -> None:
@@ -124,6 +124,7 @@ class _Tray:
         elif member.status is not DeviceStatus.ACTIVE:
             detail = f"device {device} is {member.status}: approve it"
             self._refuse(origin, delivery, Reason.INACTIVE_DEVICE, detail, device=device, counted=device)
+            self._number(delivery, device)
         else:
             self._read(origin, delivery, member)
 
@@ -151,6 +152,8 @@ class _Tray:
         if single is not None and sheet.add_plain(
             member, single.ts * 1000, single.values, delivery.received_at, origin
         ):
+            if single.seq is not None:
+                self._number_plain(delivery, member.name, (single,))
             return
         refused: dict[int, Refusal] = {}
         plain = codec.decode_plain(delivery.payload)
@@ -162,9 +165,12 @@ class _Tray:
                     refusal = sheet.add(member, RawReading(ts, reading.values), received_at, origin)
                     if refusal is not None:
                         refused[place] = refusal
+            if plain[0].seq is not None or len(plain) > 1:
+                self._number_plain(delivery, member.name, plain)
         else:
             delivery = self._in_turn(delivery, member.name)
             refused = _read_tolerantly(origin, delivery, member, sheet)
+            self._number(delivery, member.name)
         if refused:
             self._keep(origin, delivery, member.name, refused)
 
@@ -174,8 +180,24 @@ class _Tray:
         Readings without a time of their own have that of their receipt, so it must be theirs alone.
         """
         received_at = max(delivery.received_at, self._free_from.get(device, 0))
-        self._free_from[device] = received_at + max(1, delivery.payload.count(b"{"))  # at least its readings
+        is_list = delivery.payload.lstrip().startswith(b"[")
+        self._free_from[device] = received_at + (delivery.payload.count(b"{") if is_list else 1)  # or some more
         return delivery if received_at == delivery.received_at else delivery._replace(received_at=received_at)
+
+    def _number_plain(self, delivery: Delivery, device: str, plain: Sequence[PlainReading]) -> None:
+        """Note running numbers. Each is settled with its delivery, whatever becomes of the reading.
+
+        A retained reading may be of a run that is over: its number says nothing.
+        """
+        numbers = [reading.seq for reading in plain if reading.seq is not None]
+        if numbers and not delivery.retained:
+            self._numbers[device] += numbers
+
+    def _number(self, delivery: Delivery, device: str) -> None:
+        """Note the running numbers of a payload in any form."""
+        numbers = codec.numbers(delivery.payload)
+        if numbers and not delivery.retained:
+            self._numbers[device] += numbers
 
     def _keep(self, origin: int, delivery: Delivery, device: str, refused: dict[int, Refusal]) -> None:
         """Make Rejects of refusals, each with the bytes of its own element."""
@@ -204,7 +226,7 @@ class _Tray:
         if not delivery.payload:  # a retained birth is taken back this way
             return
         try:
-            birth = _birth(delivery, device)
+            birth, numbering = self_told.birth(delivery, device)
         except PayloadError as err:
             self._refuse(origin, delivery, err.reason, str(err), device=device)
             return
@@ -214,12 +236,20 @@ class _Tray:
             self._refuse(origin, delivery, Reason.UNKNOWN_KIND, detail, device=device)
             return
         self._births.append(birth)
+        if numbering is not None and device in self._roster.members:
+            self._numbers[device].append(numbering)
 
     def _put_state(self, origin: int, delivery: Delivery, device: str) -> None:
         if not delivery.payload:
             return
         try:
-            self._states.append(StateChange(device, _online(delivery.payload), delivery.received_at))
+            self._states.append(StateChange(device, self_told.online(delivery.payload), delivery.received_at))
+        except PayloadError as err:
+            self._refuse(origin, delivery, err.reason, str(err), device=device)
+
+    def _put_reply(self, origin: int, delivery: Delivery, device: str) -> None:
+        try:
+            self._replies.append(self_told.reply(delivery, device, origin))
         except PayloadError as err:
             self._refuse(origin, delivery, err.reason, str(err), device=device)
 
@@ -285,46 +315,3 @@ def _readings_in(payload: bytes) -> int:
     except PayloadError:
         return 1
     return max(1, len(body)) if isinstance(body, list) else 1
-
-
-def _birth(delivery: Delivery, device: str) -> Birth:
-    """Return the birth that a manifest tells. Raises PayloadError (bad_birth)."""
-    body = _object(delivery.payload, Reason.BAD_BIRTH)
-    kind, interval_s = body.get("kind"), body.get("interval_s")
-    if not (isinstance(kind, str) and _KIND_NAME.fullmatch(kind)):
-        raise PayloadError(Reason.BAD_BIRTH, 'a birth needs "kind": the name of a sensor kind')
-    if isinstance(interval_s, bool) or not (
-        interval_s is None or (isinstance(interval_s, int | float) and 0 < interval_s <= MOST_INTERVAL_S)
-    ):
-        raise PayloadError(Reason.BAD_BIRTH, f'"interval_s" is seconds between readings, not {interval_s!r:.40}')
-    return Birth(
-        device=device,
-        kind=kind,
-        interval_s=None if interval_s is None else float(interval_s),
-        seen_at=delivery.received_at,
-        manifest=delivery.payload,
-    )
-
-
-def _object(payload: bytes, reason: Reason) -> dict[str, object]:
-    if len(payload) > MOST_MANIFEST_BYTES:
-        raise PayloadError(reason, f"{len(payload)} bytes; at most {MOST_MANIFEST_BYTES} are taken")
-    try:
-        body = codec.parse(payload)
-    except PayloadError as err:
-        raise PayloadError(reason, str(err)) from err
-    if not isinstance(body, dict):
-        raise PayloadError(reason, "expected a JSON object")
-    if rb"\u0000" in payload:
-        raise PayloadError(reason, "a text with a NUL character cannot be stored")
-    return body
-
-
-def _online(payload: bytes) -> bool:
-    """Return what a state says: online or offline as plain text, or {"online": true}. Raises PayloadError."""
-    if payload in _STATES:
-        return _STATES[payload]
-    online = _object(payload, Reason.BAD_STATE).get("online")
-    if not isinstance(online, bool):
-        raise PayloadError(Reason.BAD_STATE, 'a state is online, offline, or {"online": true or false}')
-    return online

@@ -62,4 +62,9 @@ def live(city: str) -> str:
     return f"hearthline/live/v1/{city}"
 
 
+def notify(city: str) -> str:
+    """Return the topic of a city's notifications for other machines."""
+    return f"{ROOT}/notify/{city}"
+
+
 LIVE_FILTER = "hearthline/live/v1/+"

@@ -1,10 +1,11 @@
 """Payload: the JSON of a readings message, to raw readings and back. Interprets no device and no kind."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NoReturn
+from typing import NoReturn, TypeGuard
 
 import msgspec
 
@@ -17,6 +18,7 @@ _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _KEYS = frozenset({"ts", "values", "seq"})
 MOST_READINGS = 5_000  # of one payload: more is no backfill but an attack on whoever reads it
 _LONGEST_INTEGER = 400  # digits; a float64 ends at 309
+_SEQ = re.compile(rb'"seq"[ \t\r\n]*:[ \t\r\n]*([0-9]{1,19})[ \t\r\n]*[,}]')  # ended, so that none is cut short
 
 
 class PayloadError(Exception):
@@ -126,6 +128,21 @@ def pieces(payload: bytes) -> Sequence[bytes]:
         return [payload]
 
 
+def numbers(payload: bytes) -> list[int]:
+    """Return the running numbers that can be told from any payload, even one that cannot be read.
+
+    Whatever becomes of its readings, their bytes are kept: so their numbers are settled.
+    """
+    if b'"seq"' not in payload:
+        return []
+    try:
+        body = parse(payload)
+    except PayloadError:
+        return [seq for seq in map(int, _SEQ.findall(payload)) if _is_number(seq)]
+    items = body if isinstance(body, list) else [body]
+    return [seq for seq in (i.get("seq") for i in items if isinstance(i, dict)) if _is_number(seq)]
+
+
 def encode(readings: Sequence[RawReading]) -> bytes:
     """Return the payload of these readings: an object for one, a list for more. Times go out in milliseconds."""
     items = [_item(r) for r in readings]
@@ -173,8 +190,12 @@ def _some(values: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return values
 
 
+def _is_number(seq: JsonValue) -> TypeGuard[int]:
+    return isinstance(seq, int) and not isinstance(seq, bool) and 0 <= seq < 2**63
+
+
 def _sequence(seq: JsonValue) -> int | None:
-    if seq is None or (isinstance(seq, int) and not isinstance(seq, bool) and 0 <= seq < 2**63):
+    if seq is None or _is_number(seq):
         return seq
     raise PayloadError(Reason.MALFORMED, f'"seq" is a whole number from 0, not {seq!r:.40}')
 

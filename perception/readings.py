@@ -104,6 +104,7 @@ class Reason(StrEnum):
     BAD_POINT = "bad_point"
     BAD_BIRTH = "bad_birth"
     BAD_STATE = "bad_state"
+    BAD_REPLY = "bad_reply"
     CONFLICT = "conflict"
     UNSTORABLE = "unstorable"
     UNMAPPED = "unmapped"

@@ -13,12 +13,12 @@ from typing import Generic
 
 import structlog
 
-from network.link import Batch, Delivery, Inlet, LinkDownError, Outlet, Tally
+from network.link import Batch, Delivery, Inlet, Outlet, Tally
 from perception.readings import Readings, Reason
 from perception.roster import Roster
 from support.ahead import Ahead
-from support.answers import Answers
 from support.batches import portions, redelivered, tallied, with_origin
+from support.correspondence import Correspondence
 from support.metrics import IngestMetrics
 from support.outage import Heartbeat, Outage
 from support.replaying import PORTION, Replayed, known_by_delivery, replay, set_aside
@@ -67,8 +67,9 @@ def ingest(
     called every second. With `event_time` the rules live by the newest event time received and
     not by the wall clock. Raises FencedError when another ingest took over. Closes nothing.
     """
-    watching = Watching(store, watcher, links.live, clock, metrics, event_time=event_time)
-    shift = _Shift(links, store, watching, receive, settings, clock, stop, heartbeat, metrics)
+    letters = Correspondence(links.outlet, lambda: links.live.connected_since() is not None, metrics)
+    watching = Watching(store, watcher, links.live, letters, clock, metrics, event_time=event_time)
+    shift = _Shift(links, store, watching, letters, receive, settings, clock, stop, heartbeat, metrics)
     with closing(Ahead(shift.take)) as ahead:
         shift.tick()
         while not stop.is_set():
@@ -99,6 +100,7 @@ class _Shift(Generic[State]):
         links: Links,
         store: Store,
         watching: Watching[State],
+        letters: Correspondence,
         receive: Receive,
         settings: IngestSettings,
         clock: Clock,
@@ -106,11 +108,10 @@ class _Shift(Generic[State]):
         heartbeat: Heartbeat,
         metrics: IngestMetrics,
     ) -> None:
-        self._links, self._store, self._watching, self._receive = links, store, watching, receive
-        self._settings, self._clock = settings, clock
+        self._links, self._store, self._watching, self._letters = links, store, watching, letters
+        self._receive, self._settings, self._clock = receive, settings, clock
         self._heartbeat, self._metrics = heartbeat, metrics
         self._outage = Outage(stop, heartbeat, self._store_turned)
-        self._answers = Answers()
         self._strangers = Strangers()
         self._ticked_at = 0.0
 
@@ -165,16 +166,21 @@ class _Shift(Generic[State]):
         """Look at the clock, the roster and the link, and let the rules see that time passed."""
         self._ticked_at = time.monotonic()
         self._watching.look_at_clock()
-        up = self._up()
+        up = self._links.live.connected_since() is not None
         self._heartbeat("" if up else "the broker is away", ready=up)
         self._metrics.pending("live", self._links.live.pending())
         self._metrics.pending("backfill", self._links.backfill.pending())
-        self._outage.endure(lambda: self._watching.pass_time(self._clock()))
+        if self._outage.endure(self._pass_time):
+            self._letters.tell_receipts()
 
     def show(self) -> None:
         """Send the live frames that are due. What cannot be sent is forgotten: the tables have it."""
         for topic, payload in self._watching.frames.due(self._clock()):
-            self._tell(topic, payload)
+            self._letters.tell(topic, payload)
+
+    def _pass_time(self) -> None:
+        self._watching.pass_time(self._clock())
+        self._letters.pass_on(self._store)
 
     def _interpreted(self, inlet: Inlet, deliveries: Sequence[Delivery]) -> _Portion:
         roster = self._watching.roster
@@ -192,7 +198,8 @@ class _Shift(Generic[State]):
         def write(tx: StoreTransaction) -> Mapping[str, Readings]:
             written = [tx.write(r, roster, redelivered(r, deliveries)) for r in batch.readings.values() if len(r)]
             tallies.update(tallied(batch, [w.tallies for w in written]))
-            rejects[:] = [*batch.rejects, *(with_origin(r, deliveries) for w in written for r in w.rejects)]
+            conflicts = [with_origin(r, deliveries) for w in written for r in w.rejects]
+            rejects[:] = [*batch.rejects, *conflicts, *self._letters.within(tx, batch)]
             tx.reject(self._strangers.sifted([known_by_delivery(r, deliveries) for r in rejects], roster, now))
             tx.tally(now, tallies)
             tx.meet(batch.births, batch.states)
@@ -201,8 +208,7 @@ class _Shift(Generic[State]):
         self._watching.commit(write, now)
         self._strangers.settled()
         self._metrics.count(list(tallies.values()), rejects, time.monotonic() - began)
-        for topic, payload in self._answers.to(rejects, roster, now):
-            self._tell(topic, payload)
+        self._letters.answer(rejects, roster, now)
 
     def _replay(self, portion: _Portion, began: float) -> None:
         """Take Rejects in anew, by a roster that is not older than whatever has mended them."""
@@ -231,22 +237,15 @@ class _Shift(Generic[State]):
         now = self._clock()
         batch = self._receive([delivery], self._watching.roster, now)
         count = max(1, sum(map(len, batch.readings.values())) + sum(batch.rejected.values()))
+        self._letters.begin()
         with self._store.transaction() as tx:
             done = set_aside(tx, delivery, detail, count, now, again=again)
+            if not again:  # the numbers of what is replayed were settled when it came
+                self._letters.count(tx, batch)
+        self._letters.adopt()
         self._metrics.count(list(done.tallies.values()), done.rejects, 0.0)
         _log.warning("delivery_unstorable", topic=delivery.topic, cause=detail)
 
     def _store_turned(self, *, down: bool) -> None:
         self._metrics.store_down(down=down)
         self._watching.interrupted()
-
-    def _up(self) -> bool:
-        return self._links.live.connected_since() is not None
-
-    def _tell(self, topic: str, payload: bytes) -> None:
-        if not self._up():
-            return
-        try:
-            self._links.outlet.publish(topic, payload, qos=0)
-        except LinkDownError as err:
-            _log.debug("not_told", topic=topic, cause=str(err))

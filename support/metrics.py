@@ -32,6 +32,18 @@ class IngestMetrics:
             "hearthline_alarm_transitions", "Alarm transitions written", ["what"], registry=registry
         )
 
+        self._missing = Gauge(
+            "hearthline_seq_missing", "Running numbers below the highest seen that have not come", registry=registry
+        )
+        self._never_arrived = Counter(
+            "hearthline_seq_never_arrived", "Running numbers that are no longer waited for", registry=registry
+        )
+        self._under_way = Gauge(
+            "hearthline_outbox_under_way",
+            "Letters of the outbox that the broker has not acknowledged",
+            registry=registry,
+        )
+
     def count(self, tallies: Sequence[Tally], rejects: Sequence[Reject], seconds: float) -> None:
         """Count one committed batch."""
         for fate in ("stored", "duplicate", "merged", "conflict", "rejected"):
@@ -47,6 +59,15 @@ class IngestMetrics:
     def pending(self, inlet: str, deliveries: int) -> None:
         """Say how many deliveries wait."""
         self._pending.labels(inlet).set(deliveries)
+
+    def numbers(self, missing: int, never_arrived: int) -> None:
+        """Say how many running numbers are missing, and how many more were given up."""
+        self._missing.set(missing)
+        self._never_arrived.inc(never_arrived)
+
+    def under_way(self, letters: int) -> None:
+        """Say how many letters of the outbox are under way."""
+        self._under_way.set(letters)
 
     def store_down(self, *, down: bool) -> None:
         """Say whether the database is away."""

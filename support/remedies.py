@@ -18,6 +18,7 @@ _REMEDIES = {
     Reason.BAD_POINT: "a name: hearthline rejects fix {device} --point {points} --as POINT [--unit U]; a type: mend it",
     Reason.BAD_BIRTH: "correct the device's birth message; then hearthline rejects drop",
     Reason.BAD_STATE: "correct the device's state message; then hearthline rejects drop",
+    Reason.BAD_REPLY: "a reply has the id of the command that it answers: correct the sender; then rejects drop",
     Reason.CONFLICT: "the first value stays: see hearthline rejects show ID, then hearthline rejects drop",
     Reason.UNSTORABLE: "read the detail with hearthline rejects show ID; after mending, hearthline rejects replay",
 }

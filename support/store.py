@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from network.link import Birth, StateChange, Tally
+from network.link import Birth, Reply, StateChange, Tally
 from perception.readings import Readings, Reject
 from perception.roster import Roster
 from perception.sensor_kind import SensorKind
+from support.sequences import Boot, Count, Spans
 
 
 def late_after_us(interval_s: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -46,6 +47,16 @@ class Written:
     fates: NDArray[np.int8]
 
 
+class Letter(NamedTuple):
+    """A row of the outbox that waits to be sent, or (`expired`) has waited too long."""
+
+    outbox_id: int
+    topic: str
+    payload: bytes
+    qos: int
+    expired: bool = False
+
+
 class StoreTransaction(Protocol):
     """One open transaction. Nothing is durable until its `with` block has ended without an exception."""
 
@@ -74,6 +85,23 @@ class StoreTransaction(Protocol):
 
     def put(self, rows: Sequence[Row]) -> None:
         """Write rows of fixed tables."""
+
+    def counts(self) -> Mapping[str, Count]:
+        """Return what is known of running numbers, by device name."""
+
+    def recount(
+        self, before: Mapping[str, Count], after: Mapping[str, Count], gaps: Sequence[tuple[str, Boot, Spans]]
+    ) -> None:
+        """Replace counts of running numbers, and keep the gaps that are final now, by device name and run."""
+
+    def answered(self, replies: Sequence[Reply]) -> Sequence[Reply]:
+        """Record replies beside their commands, the first of each; return those that answer no command of ours."""
+
+    def outgoing(self, most: int, under_way: Sequence[int]) -> Sequence[Letter]:
+        """Return the oldest letters of the outbox that wait, but not those under way."""
+
+    def dispatched(self, sent: Sequence[int], refused: Mapping[int, str]) -> None:
+        """Note which letters the broker has taken, and which cannot be sent, with the reason."""
 
 
 class Store(Protocol):

@@ -302,7 +302,15 @@ outbox = Table(
     Column("actor", Text, nullable=False),
     _now("created_at"),
     _when("sent_at", nullable=True),
+    Column("device", Text),
+    Column("command_id", Uuid, unique=True),
+    _when("expires_at", nullable=True),
+    Column("refused", Text),
+    Column("reply", JSONB),
+    _when("replied_at", nullable=True),
+    Index("ix_outbox_waiting", "outbox_id", postgresql_where=text("sent_at is null and refused is null")),
 )
+"""What ingest sends: commands to devices, with what they reply, and notifications. `refused`: why it cannot be sent."""
 
 audit = Table(
     "audit",
@@ -333,3 +341,31 @@ ingest_epoch = Table(
     CheckConstraint("sole", name="one_row"),
 )
 """The right to write readings. Each ingest that takes over raises it; every batch checks it."""
+
+device_seq = Table(
+    "device_seq",
+    metadata,
+    Column("device", Text, primary_key=True),
+    Column("boot", JSONB),
+    Column("former", JSONB),
+    Column("first_seq", BigInteger),
+    Column("settled", BigInteger),
+    Column("sure", Boolean, nullable=False, server_default=text("false")),
+    Column("highest", BigInteger),
+    Column("ahead", JSONB, nullable=False, server_default="[]"),
+    Column("missing", JSONB, nullable=False, server_default="[]"),
+)
+"""The running numbers of a device (support.sequences.Count); `ahead` and `missing` are lists of [from, to]."""
+
+seq_gap = Table(
+    "seq_gap",
+    metadata,
+    Column("seq_gap_id", BigInteger, Identity(), primary_key=True),
+    Column("device", Text, nullable=False),
+    Column("boot", JSONB),
+    Column("from_seq", BigInteger, nullable=False),
+    Column("to_seq", BigInteger, nullable=False),
+    _now("noted_at"),
+    Index("ix_seq_gap_noted_at", "noted_at"),
+)
+"""Numbers that never arrived and are no longer waited for."""

@@ -14,6 +14,7 @@ import structlog
 from network.link import Delivery, Inlet
 from perception.readings import Readings
 from perception.roster import Roster
+from support.correspondence import Correspondence
 from support.listening import Listening
 from support.live import LiveFrames
 from support.metrics import IngestMetrics
@@ -51,12 +52,13 @@ class Watching(Generic[State]):
         store: Store,
         watcher: Watcher[State],
         live: Inlet,
+        letters: Correspondence,
         clock: Clock,
         metrics: IngestMetrics,
         *,
         event_time: bool,
     ) -> None:
-        self._store, self._watcher, self._inlet = store, watcher, live
+        self._store, self._watcher, self._inlet, self._letters = store, watcher, live, letters
         self._clock, self._metrics, self._event_time = clock, metrics, event_time
         self.roster = Roster({}, {}, -1)
         self.frames = LiveFrames(epoch=clock() // 1000)
@@ -93,6 +95,7 @@ class Watching(Generic[State]):
         state in memory is given up and begins anew from what is stored.
         """
         state = self._enrolled()
+        self._letters.begin()
         committing = False
         try:
             with self._store.transaction() as tx:
@@ -101,7 +104,9 @@ class Watching(Generic[State]):
                 _put(tx, rows)
                 committing = True
         except StoreDownError:
-            self._state = None if committing else self._state
+            if committing:
+                self._state = None
+                self._letters.forget()
             raise
         self._adopt(_Outcome(state, accepted, transitions), now)
 
@@ -118,6 +123,7 @@ class Watching(Generic[State]):
 
     def _adopt(self, outcome: _Outcome[State], now: int) -> None:
         self._state = outcome.state
+        self._letters.adopt()
         self.frames.add(outcome.accepted, self._rules_now(outcome.accepted, now))
         self.frames.announce(outcome.transitions)
         for transition in outcome.transitions:

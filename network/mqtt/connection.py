@@ -15,7 +15,9 @@ LONGEST_BREAK_S = 10
 _log = structlog.get_logger("network.mqtt")
 
 
-def new_client(address: Address, client_id: str, *, clean_session: bool, manual_ack: bool = False) -> Client:
+def new_client(
+    address: Address, client_id: str, *, clean_session: bool, manual_ack: bool = False, reconnects: bool = True
+) -> Client:
     """Return a paho client for MQTT 3.1.1 that knows the address and is not connected yet."""
     client = Client(
         CallbackAPIVersion.VERSION2,
@@ -23,6 +25,7 @@ def new_client(address: Address, client_id: str, *, clean_session: bool, manual_
         clean_session=clean_session,
         protocol=MQTTProtocolVersion.MQTTv311,
         manual_ack=manual_ack,
+        reconnect_on_failure=reconnects,
     )
     client.connect_timeout = CONNECT_TIMEOUT_S
     if address.user is not None:

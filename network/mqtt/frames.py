@@ -157,9 +157,9 @@ def walk(
 ) -> tuple[int, list[Delivery], list[Control]]:
     """Walk whole frames from `at`; return where the walk ended, and what they are.
 
-    Deliveries are received a microsecond apart. It ends at a frame that is cut, after a CONNACK, after `most` deliveries, and at the first
-    frame that begins at or after `stop`. Raises FrameError. This loop runs once per message:
-    every name in it is local, and every step counts.
+    Deliveries are received a microsecond apart. It ends at a frame that is cut, after a CONNACK,
+    after `most` deliveries, and at the first frame that begins at or after `stop`. Raises
+    FrameError. This loop runs once per message: every name in it is local, and every step counts.
     """
     found: list[Delivery] = []
     controls: list[Control] = []

@@ -22,11 +22,16 @@ def register(app: typer.Typer, engine: "Callable[[], Engine]") -> None:
     def ledger(
         device: Annotated[str | None, typer.Option("--device", help="Only of this device.")] = None,
         since: Annotated[str, typer.Option(help="How far back: 2h, 3d, an ISO time, or always.")] = "24h",
+        gaps: Annotated[bool, typer.Option("--gaps", help="Show the running numbers that never arrived.")] = False,
         as_json: AsJson = False,
     ) -> None:
-        """Show how many readings met which fate, by hour and device, and whether that adds up."""
+        """Show how many readings met which fate, by hour and device; whether that adds up; what never arrived."""
         from support.commands.moments import moment
+        from support.commands.numbers import gap_rows
 
+        if gaps:
+            show(gap_rows(engine(), device), as_json, empty="nothing that was numbered is missing")
+            return
         rows = ledger_rows(engine(), device, moment(since))
         show(rows if as_json else [*rows, *totals(rows)], as_json, empty="nothing was received")
         wrong = [row for row in rows if off_by(row)]

@@ -18,7 +18,7 @@ from support.postgres.quarantine import StrangersRoom
 from support.postgres.rollups import Rollups, forget
 from support.postgres.transact import transaction
 from support.settings import TendSettings
-from support.tables import reject
+from support.tables import reject, seq_gap
 
 _HOUR_S = 3600.0
 _MINUTE_S = 60.0
@@ -65,6 +65,7 @@ def passes(engine: Engine, kinds: Mapping[str, SensorKind], settings: TendSettin
         Pass("retention", _HOUR_S, upkeep.retain),
         Pass("rejects", _HOUR_S, upkeep.forget_rejects),
         Pass("strangers", _MINUTE_S, StrangersRoom(engine).trim),
+        Pass("gaps", _HOUR_S, upkeep.forget_gaps),
     )
 
 
@@ -112,3 +113,9 @@ class _Upkeep:
             with transaction(self._engine) as on:
                 gone = on.execute(delete(reject).where(c.reject_id.in_(old))).rowcount
             yield gone
+
+    def forget_gaps(self, now: int) -> Iterator[int]:
+        """Delete final gaps of running numbers that are older than rejects are kept; yield how many."""
+        until = datetime.fromtimestamp(now / 1e6, UTC) - timedelta(days=self._settings.reject_days)
+        with transaction(self._engine) as on:
+            yield on.execute(delete(seq_gap).where(seq_gap.c.noted_at < until)).rowcount

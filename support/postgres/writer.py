@@ -14,13 +14,13 @@ from psycopg.adapt import Buffer, Dumper
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Format
 
-from network.link import Birth, StateChange, Tally
+from network.link import Birth, Reply, StateChange, Tally
 from perception.readings import Readings, Reject
 from perception.roster import Roster
 from perception.sensor_kind import SensorKind
 from support.columns import readings_name
 from support.outage import Heartbeat
-from support.postgres import announcements, quarantine, rosters
+from support.postgres import announcements, letters, numbers, quarantine, rosters
 from support.postgres.accounts import account, conflicts, joined, ledger_columns, rounds, touched
 from support.postgres.connect import Lock, make_engine, options, try_lock
 from support.postgres.faults import in_store_words
@@ -30,7 +30,8 @@ from support.postgres.partitions import ensure_weeks, weeks_of
 from support.postgres.rows import moment
 from support.postgres.rows import put as put_rows
 from support.postgres.transact import transaction
-from support.store import FencedError, Row, StoreDownError, Written
+from support.sequences import Boot, Count, Spans
+from support.store import FencedError, Letter, Row, StoreDownError, Written
 
 Link = psycopg.Connection[tuple[Any, ...]]
 
@@ -233,6 +234,34 @@ class PostgresTransaction:
         """Write rows of fixed tables; times may be epoch microseconds."""
         with in_store_words():
             put_rows(self._link, rows)
+
+    def counts(self) -> Mapping[str, Count]:
+        """Return what is known of running numbers, by device name."""
+        with in_store_words():
+            return numbers.load(self._link)
+
+    def recount(
+        self, before: Mapping[str, Count], after: Mapping[str, Count], gaps: Sequence[tuple[str, Boot, Spans]]
+    ) -> None:
+        """Replace counts of running numbers, and keep the gaps that are final now."""
+        with in_store_words():
+            numbers.save(self._link, before, after)
+            numbers.keep(self._link, gaps)
+
+    def answered(self, replies: Sequence[Reply]) -> Sequence[Reply]:
+        """Record replies beside their commands; return those that answer none."""
+        with in_store_words():
+            return letters.answered(self._link, replies)
+
+    def outgoing(self, most: int, under_way: Sequence[int]) -> Sequence[Letter]:
+        """Return the oldest letters that wait and are not under way."""
+        with in_store_words():
+            return letters.outgoing(self._link, most, under_way)
+
+    def dispatched(self, sent: Sequence[int], refused: Mapping[int, str]) -> None:
+        """Note which letters the broker has taken, and which cannot be sent."""
+        with in_store_words():
+            letters.dispatched(self._link, sent, refused)
 
     def _settle(self, readings: Readings, again: NDArray[np.bool_] | None) -> Merged:
         parts: list[tuple[NDArray[np.intp], Merged]] = []

@@ -426,7 +426,7 @@ def test_a_device_says_birth_and_state_and_the_broker_says_that_it_vanished(inle
     assert b'"kind":"weather_station"' in birth.payload
     assert (online.topic, online.payload) == ("hearthline/v1/roof-1/state", b"online")
     assert device.flush(5)  # what is not acknowledged yet would be sent again
-    cut(device._outlet)
+    cut(device._carrier._outlet)
     assert [d.payload for d in take(link, 3)] == [b"offline", birth.payload, b"online"]
     device.close()
     assert [d.payload for d in take(link, 1)] == [b"offline"]

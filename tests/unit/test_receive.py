@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from network.link import Batch, Delivery
-from network.receive import MOST_MANIFEST_BYTES, MOST_REJECTS, receive, unstamped_again
+from network.link import Batch, Delivery, Numbering
+from network.receive import MOST_REJECTS, receive, unstamped_again
+from network.self_told import MOST_MANIFEST_BYTES
 from perception.catalogue import DeviceStatus
 from perception.kinds import load_kinds
 from perception.payload import MOST_READINGS
@@ -199,12 +200,49 @@ def test_bad_states_are_refused(body):
     assert not batch.states
 
 
-def test_replies_are_taken_and_not_used():
-    batch = got(delivery({"ok": True}, channel="reply"))
-    assert not (batch.rejects)
-    assert not (batch.readings)
-    assert not (batch.rejected)
-    assert len(batch.deliveries) == 1
+def test_replies_are_told_and_one_that_answers_nothing_is_a_reject():
+    batch = got(delivery({"id": "7", "ok": True}, channel="reply"), delivery({"ok": True}, channel="reply"))
+    [reply] = batch.replies
+    assert (reply.device, reply.id, reply.received_at) == ("roof-1", "7", NOW)
+    assert only(batch).reason is Reason.BAD_REPLY
+    assert not batch.rejected
+
+
+def numbers(*deliveries):
+    return {device: list(told) for device, told in got(*deliveries).numbers.items()}
+
+
+def test_running_numbers_are_told_whatever_became_of_the_reading():
+    readings = [
+        {**reading(MS), "seq": 1},
+        {**reading(0), "seq": 2},  # a clock in 1970
+        {**reading(odd=1), "seq": 3},  # an unknown point
+        {"ts": "yesterday", "values": {POINT: 1}, "seq": 4},
+        {"ts": MS, "seq": 5},
+        {"ts": MS, "values": {}, "seq": 6, "more": 1},
+        {"seq": "7"},
+        {"values": {POINT: None}, "seq": 8},
+        reading(),
+    ]
+    assert numbers(*map(delivery, readings)) == {"roof-1": [1, 2, 3, 4, 5, 6, 8]}
+    assert numbers(delivery(readings)) == {"roof-1": [1, 2, 3, 4, 5, 6, 8]}
+    assert numbers(delivery([{**reading(), "seq": n} for n in range(MOST_READINGS + 1)])) == {
+        "roof-1": list(range(MOST_READINGS + 1))
+    }
+    assert numbers(delivery(readings[0], device="roof-3")) == {"roof-3": [1]}
+    assert numbers(delivery(b'[{"seq": 1, "values": {}}, {"seq": 23')) == {"roof-1": [1]}  # the second may be cut short
+    assert numbers(delivery(readings[0], device="nobody"), delivery(readings[0], retained=True)) == {}
+
+
+def test_a_birth_says_which_run_of_numbers_begins():
+    def born(**more):
+        return delivery({"kind": "weather_station", **more}, channel="birth")
+
+    told = numbers(delivery({**reading(), "seq": 9}), born(boot="a", first_seq=3), born(boot=7), born(first_seq=3))
+    assert told == {"roof-1": [9, Numbering("a", 3), Numbering(7, None)]}
+    wrong = [born(boot=boot) for boot in (True, "", "x" * 65, -1, 1.5)]
+    wrong += [born(boot=1, first_seq=first) for first in (-1, "1", True)]
+    assert [r.reason for r in got(*wrong).rejects] == [Reason.BAD_BIRTH] * len(wrong)
 
 
 def test_rows_without_time_of_redelivered_messages_are_marked():

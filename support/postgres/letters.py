@@ -1,0 +1,66 @@
+"""Letters: the outbox: what waits to be sent, what was sent, and what devices replied."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from network.link import Reply
+from support.postgres.rows import clean, moment, plain
+from support.store import Letter
+
+Link = psycopg.Connection[tuple[Any, ...]]
+
+_WAITING = """
+select outbox_id, topic, payload, qos, coalesce(expires_at <= now(), false) from outbox
+where sent_at is null and refused is null and not outbox_id = any(%s::bigint[])
+order by outbox_id limit %s
+"""
+_SENT = "update outbox set sent_at = now() where outbox_id = any(%s::bigint[]) and sent_at is null"
+_REFUSE = """
+update outbox o set refused = v.why
+from unnest(%s::bigint[], %s::text[]) v (outbox_id, why) where o.outbox_id = v.outbox_id
+"""
+_ANSWERED = """
+update outbox o set reply = coalesce(o.reply, v.reply), replied_at = coalesce(o.replied_at, v.at)
+from unnest(%s::uuid[], %s::text[], %s::jsonb[], %s::timestamptz[]) v (id, device, reply, at)
+where o.command_id = v.id and o.device = v.device
+returning o.command_id, o.device
+"""
+
+
+def outgoing(on: Link, most: int, under_way: Sequence[int]) -> list[Letter]:
+    """Return the oldest letters that wait, at most so many."""
+    rows = on.execute(_WAITING, (list(under_way), most)).fetchall()
+    return [Letter(outbox_id, topic, bytes(payload), *facts) for outbox_id, topic, payload, *facts in rows]
+
+
+def dispatched(on: Link, sent: Sequence[int], refused: Mapping[int, str]) -> None:
+    """Note what was sent and what cannot be."""
+    if sent:
+        on.execute(_SENT, (list(sent),))
+    if refused:
+        on.execute(_REFUSE, (list(refused), [clean(why) for why in refused.values()]))
+
+
+def answered(on: Link, replies: Sequence[Reply]) -> list[Reply]:
+    """Record replies beside their commands, the first of each command; return those that answer none of ours."""
+    keys = {reply: key for reply in replies if (key := _key(reply)) is not None}
+    first = {key: reply for reply, key in reversed(keys.items())}
+    known: set[tuple[UUID, str]] = set()
+    if first:
+        ids, devices = [key[0] for key in first], [key[1] for key in first]
+        bodies = [Jsonb(plain(json.loads(reply.payload))) for reply in first.values()]
+        times = [moment(reply.received_at) for reply in first.values()]
+        known.update(on.execute(_ANSWERED, (ids, devices, bodies, times)).fetchall())
+    return [reply for reply in replies if keys.get(reply) not in known]
+
+
+def _key(reply: Reply) -> tuple[UUID, str] | None:
+    try:
+        return UUID(reply.id), reply.device
+    except ValueError:
+        return None
