@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 import application.commands
 import network.commands
 import simulators.commands
+import support.commands.tending
 import support.commands.verbs
 from application.settings import WatchClock, WatchSettings
 from network.settings import BrokerSettings
@@ -283,6 +284,12 @@ support.commands.verbs.register(
     rejects,
     support.commands.verbs.Ports(home, _VERB, kinds, addresses, actor, prepare, cities, checks),
 )
+support.commands.tending.register(
+    app,
+    support.commands.tending.Ports(
+        database_url, kinds, lambda: settings().tend, clock, stop_event, partial(heartbeat, "tend")
+    ),
+)
 network.commands.register(app, devices, network.commands.Ports(lambda: settings().broker, roster, clock))
 application.commands.register(app, application.commands.Ports(rules_file, _VERB, kinds, live, show))
 simulators.commands.register(
@@ -341,17 +348,6 @@ def ingest() -> None:
         with linked(told.broker) as links:
             spine(Links(*links), store, watch, receive, told.ingest, clock, stop, beat, metrics, event_time=events)
     store.close()
-
-
-@app.command()
-def tend() -> None:
-    """Do everything scheduled: rollups, partitions ahead, retention."""
-    from support.commands.processes import tend as spine
-    from support.metrics import serve_metrics
-
-    told, stop, beat = settings().tend, stop_event(), heartbeat("tend")
-    serve_metrics(told.metrics_port)
-    spine(database_url(), kinds(), told, clock, stop, beat)
 
 
 @serve.command("console")
