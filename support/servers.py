@@ -36,7 +36,7 @@ _MEANING = {
 }
 """Retention is tend's own pass everywhere: a policy of the server would not wait for the rollups."""
 
-_PROBE = """
+PROBE_SQL = """
 select extversion, coalesce(current_setting('timescaledb.license', true), '')
 from pg_extension where extname = 'timescaledb'
 """
@@ -60,7 +60,7 @@ class Found(NamedTuple):
 def find(on: Connection) -> Found:
     """Tell what answers, and with which licence the extension runs."""
     version = str(on.execute(text("select current_setting('server_version')")).scalar_one()).split()[0]
-    row = on.execute(text(_PROBE)).one_or_none()
+    row = on.execute(text(PROBE_SQL)).one_or_none()
     if row is None:
         return Found(Server.PLAIN, version, None)
     server = Server.TIMESCALE if row[1] == "timescale" else Server.TIMESCALE_APACHE
