@@ -23,6 +23,9 @@ _TENTH, _HOUR = timedelta(minutes=10), timedelta(hours=1)
 _LIVE = timedelta(minutes=2)
 """A bucket that ended longer ago is late: all its widths are computed at once, the day that still fills as well."""
 
+_ROUNDS = 10
+"""So often a pass looks again at once when there was more than it looks at: the newest come first each time."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _GENTLY = "set local synchronous_commit = off; set local max_parallel_workers_per_gather = 0; set local jit = off"
@@ -55,7 +58,12 @@ class Rollups:
         """
         moment = _moment(now)
         self._forget()
-        yield from self._slices(self._marked(_EPOCH, moment - _TENTH, self._settings.most_buckets), moment)
+        most = self._settings.most_buckets
+        for _ in range(_ROUNDS):
+            marked = self._marked(_EPOCH, moment - _TENTH, most)
+            yield from self._slices(marked, moment)
+            if len(marked) < most:
+                break
         if now >= self._open_until:
             self._open_until = now + int(self._settings.open_every_s * 1_000_000)
             opened = self._marked(moment - _TENTH, moment, self._settings.slice_buckets)
@@ -111,12 +119,15 @@ def recompute(on: Connection, kinds: Mapping[str, SensorKind], buckets: Iterable
 
 
 def _compute(on: Connection, kind: SensorKind, marked: Sequence[Bucket], now: datetime) -> None:
-    with_day = [b for b in marked if not _day_can_wait(b.begins, now)]
+    every = [(b.device_id, b.begins) for b in marked]
+    with_day = [where for where in every if not _day_can_wait(where[1], now)]
+    # Where midnight is inside an hour, two days share it: its last bucket stands for its first one, too.
+    with_day += [(device, begins.replace(minute=0)) for device, begins in with_day if begins == _last_of_hour(begins)]
     with driver(on).cursor() as cursor:
         for width, statement in statements(kind):
-            chosen = with_day if width is Width.DAY else marked
+            chosen = with_day if width is Width.DAY else every
             if chosen:
-                cursor.execute(statement, [[b.device_id for b in chosen], [b.begins for b in chosen]])
+                cursor.execute(statement, [list(column) for column in zip(*chosen, strict=True)])
 
 
 def _day_can_wait(begins: datetime, now: datetime) -> bool:

@@ -230,6 +230,19 @@ def test_with_an_even_cadence_the_mean_is_the_plain_one(hall):
     assert hall.stored(FAST, device, Width.TEN_MINUTES)[START]["a_mean"] == pytest.approx(sum(told) / 60)
 
 
+def test_a_day_that_ends_inside_an_hour_is_computed_when_that_hour_has_ended(hall):
+    """Midnight there is 18:15 UTC: the last buckets of the day leave it to a bucket of the next day."""
+    device = hall.device(FAST, None)
+    last = START.replace(hour=18, minute=10)
+    hall.write(FAST, device, [(last, 40.0, None, 0)])
+    just_closed = int(last.timestamp() + 620) * 1_000_000
+    list(hall.rollups.drain(just_closed))
+    assert hall.stored(FAST, device, Width.DAY) == {}
+    list(hall.rollups.drain(just_closed + 3600 * 1_000_000))
+    days = hall.stored(FAST, device, Width.DAY)
+    assert [(day.astimezone(ZONE).day, row["n"]) for day, row in days.items()] == [(14, 1)]
+
+
 def test_rows_from_before_the_column_of_time_still_count(hall):
     """A rollup of an older version has no covered_s: its readings weigh one interval each."""
     device = hall.device(SLOW, None)

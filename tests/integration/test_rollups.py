@@ -10,6 +10,7 @@ from support.columns import Width, widths
 from support.maintain import maintain
 from support.postgres.partitions import existing_weeks
 from support.postgres.reader import PostgresReader
+from support.postgres.rollups import Rollups
 from support.postgres.upkeep import TendTurn, passes
 from support.settings import TendSettings
 from tests.integration.rollup_bench import BELGRADE, DAY, HOUR, KIND, KINDS, MINUTE, NOW, Bench
@@ -75,6 +76,13 @@ def test_newest_buckets_come_first_in_slices(bench):
     assert bench.bucket(Width.TEN_MINUTES, NOW - 20 * MINUTE) is not None
     assert bench.bucket(Width.TEN_MINUTES, NOW - 201 * 10 * MINUTE) is None
     assert list(slices) == [50, 50, 50]
+
+
+def test_a_pass_that_found_its_fill_looks_again(bench):
+    bench.write(NOW - np.arange(2, 32) * 10 * MINUTE, np.ones(30))
+    few = TendSettings(slice_buckets=5, most_buckets=10, pause_s=0, rest=0)
+    assert sum(Rollups(bench.engine, KINDS, few).drain(NOW)) == 30
+    assert bench.count("rollup_mark") == 0
 
 
 def test_a_mark_made_while_its_bucket_is_computed_stays(bench):
