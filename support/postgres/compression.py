@@ -1,7 +1,8 @@
 """Compression: old chunks become a columnstore where the licence has one. The hook "compression" of the servers.
 
 A pass of our own rather than a policy: it is in the log and in the report like all else. What arrives
-late for a compressed chunk is stored beside it at once; the next pass compresses that chunk anew.
+late for a compressed chunk is stored beside it at once; the next pass compresses that chunk anew. A
+chunk into which somebody writes just now has marks: it is left alone until they are drained.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, Engine, text
 
 from perception.sensor_kind import SensorKind
-from support.postgres.partitions import Divided, Division, is_hypertable, probe, raw, tiers
+from support.postgres.partitions import Divided, Division, is_hypertable, is_marked, probe, raw, tiers
 from support.postgres.transact import BusyError, transaction
 from support.settings import TendSettings
 
@@ -22,6 +23,21 @@ where i.hypertable_name = :table and i.range_end <= :until and (c.status & 1 = 0
 order by i.range_start
 """
 """Chunks that are not compressed (bit 0 of the status) or only in part (bit 3: late rows lie beside)."""
+
+UNLIMITED_SQL = """
+do $$ begin
+    if exists (select from pg_settings where name = 'timescaledb.max_tuples_decompressed_per_dml_transaction')
+        and exists (
+            select from pg_database where datname = current_database() and pg_has_role(current_user, datdba, 'usage')
+        )
+    then
+        execute format(
+            'alter database %I set timescaledb.max_tuples_decompressed_per_dml_transaction = 0', current_database()
+        );
+    end if;
+end $$
+"""
+"""A batch of late rows may touch many compressed segments: the server's limit would refuse all of it."""
 
 ENABLED_SQL = "select compression_enabled from timescaledb_information.hypertables where hypertable_name = :table"
 
@@ -40,14 +56,17 @@ class Compression:
         with transaction(self._engine) as on:
             if not probe(on).compresses:
                 return
-            found = [t for k in self._kinds.values() for t in (raw(k), *tiers(k).values()) if is_hypertable(on, t.name)]
-        for table in found:
-            for old in self._due(table, until):
-                yield self._compress(old)
+        for kind in self._kinds.values():
+            for table in (raw(kind), *tiers(kind).values()):
+                for old in self._due(kind, table, until):
+                    yield self._compress(old)
 
-    def _due(self, table: Divided, until: datetime) -> list[Division]:
+    def _due(self, kind: SensorKind, table: Divided, until: datetime) -> list[Division]:
         with transaction(self._engine) as on:
-            old = [Division(*row) for row in on.execute(text(OLD_SQL), {"table": table.name, "until": until})]
+            if not is_hypertable(on, table.name):
+                return []
+            found = [Division(*row) for row in on.execute(text(OLD_SQL), {"table": table.name, "until": until})]
+            old = [d for d in found if table.name != raw(kind).name or not is_marked(on, kind, d)]
             if old:
                 _enable(on, table)
         return old
@@ -59,6 +78,12 @@ class Compression:
         except BusyError:  # somebody writes to it just now: the next turn comes
             return 0
         return 1
+
+
+def allow_late_rows(on: Connection) -> None:
+    """See to it that the server takes any number of late rows for compressed chunks, from the next session on."""
+    if probe(on).compresses:
+        on.exec_driver_sql(UNLIMITED_SQL.replace("%", "%%"))
 
 
 def _enable(on: Connection, table: Divided) -> None:

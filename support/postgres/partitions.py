@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from perception.sensor_kind import SensorKind
 from support.columns import Width, readings_name, rollup_name, widths
 from support.postgres.connect import Lock, lock_in_transaction
 from support.servers import Server as Server  # noqa: PLC0414 - the door through which others find it
 from support.servers import probe as probe  # noqa: PLC0414
+from support.tables import rollup_mark
 
 WEEK_US = 7 * 86_400 * 1_000_000
 _ORIGIN_US = int(datetime(2000, 1, 3, tzinfo=UTC).timestamp()) * 1_000_000  # a Monday
@@ -131,6 +132,13 @@ def existing_weeks(on: Connection, kind: SensorKind) -> list[int]:
     names = on.execute(text(_CHILDREN), {"t": readings_name(kind)}).scalars()
     days = (name.removeprefix(prefix) for name in names if name.startswith(prefix))
     return sorted(int(datetime.strptime(day + "Z", "%Y%m%d%z").timestamp()) * 1_000_000 for day in days)
+
+
+def is_marked(on: Connection, kind: SensorKind, span: Division) -> bool:
+    """Tell whether rollups of this partition or chunk of readings are still to be computed."""
+    c = rollup_mark.c
+    marks = select(c.mark_id).where(c.kind == kind.name, c.bucket >= span.begins, c.bucket < span.ends)
+    return on.execute(marks.limit(1)).first() is not None
 
 
 _OF_CHUNKS = """

@@ -13,10 +13,10 @@ from sqlalchemy.dialects.postgresql import insert
 from perception.sensor_kind import SensorKind
 from support.columns import Width, rollup_table, widths
 from support.postgres.connect import Lock, lock_in_transaction
-from support.postgres.partitions import Divided, Division, divisions, is_hypertable, raw, tiers
+from support.postgres.partitions import Divided, Division, divisions, is_hypertable, is_marked, raw, tiers
 from support.postgres.transact import BusyError, transaction
 from support.settings import TendSettings
-from support.tables import device, raw_horizon, rollup_mark
+from support.tables import device, raw_horizon
 
 _MARGIN = timedelta(days=2)
 """A day of a city begins up to a day before the first reading that is kept; it must still find its ten minutes."""
@@ -90,9 +90,7 @@ def drop_drained(on: Connection, kind: SensorKind, old: Division) -> bool:
     table = raw(kind)
     on.execute(text(f"lock table only {table.name} in access exclusive mode"))  # in the order in which writers lock
     on.execute(text(f"lock table {old.name} in access exclusive mode"))
-    c = rollup_mark.c
-    marked = select(func.count()).where(c.kind == kind.name, c.bucket >= old.begins, c.bucket < old.ends)
-    if on.execute(marked).scalar_one():
+    if is_marked(on, kind, old):
         return False
     _drop(on, table, old)
     row = insert(raw_horizon).values(kind=kind.name, kept_from=old.ends)

@@ -17,6 +17,7 @@ from sqlalchemy.schema import CreateColumn
 
 from perception.sensor_kind import SensorKind
 from support.columns import readings_name, readings_table, rollup_table, widths
+from support.postgres.compression import allow_late_rows
 from support.postgres.connect import Lock, lock_in_transaction, make_engine, store_down
 from support.postgres.partitions import adopt_timescale, make_hypertable, probe, raw, tiers
 from support.store import SchemaError
@@ -54,6 +55,7 @@ def _migrate(engine: Engine, kinds: Mapping[str, SensorKind]) -> None:
             lock_in_transaction(on, Lock.MIGRATE)
             upgrade(on)
             reconcile(on, kinds.values())
+            allow_late_rows(on)
 
 
 def upgrade(on: Connection) -> None:

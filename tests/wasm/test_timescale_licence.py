@@ -19,7 +19,7 @@ from perception.kinds import load_kinds
 from perception.readings import Readings
 from support.columns import Width, readings_name, readings_table, rollup_name, rollup_table, widths
 from support.postgres import merging
-from support.postgres.compression import ENABLED_SQL, OLD_SQL, compress_sql, enable_sql
+from support.postgres.compression import ENABLED_SQL, OLD_SQL, UNLIMITED_SQL, compress_sql, enable_sql
 from support.postgres.packing import copy_block, points_present
 from support.postgres.partitions import Division, hypertable_sql, raw, tiers
 from support.postgres.retention import drop_sql
@@ -33,6 +33,7 @@ HERE = Path(__file__).parent
 KIND = load_kinds()["heat_substation"]
 TABLE = readings_name(KIND)
 START = datetime(2026, 1, 1, tzinfo=UTC)  # a Thursday: where chunks of a week begin
+LIMIT = "timescaledb.max_tuples_decompressed_per_dml_transaction"
 WEEK = Division("{name}", START, START + timedelta(days=7))
 
 pytestmark = [
@@ -129,17 +130,21 @@ def answers(tmp_path_factory):
     script.copy("copy", readings([0, 1, 2], [40.0, 41.0, 42.0]))
     script.copy("copy of another week", readings([7 * 1440], [50.0]))
     script.roll_up("first", 0)
+    script.add("unlimited", UNLIMITED_SQL)
+    script.add("settings", "select unnest(setconfig) from pg_db_role_setting")
     script.add("enabled before", _numbered(ENABLED_SQL), params=[TABLE])
     for divided in (raw(KIND), *tiers(KIND).values()):
         script.add(f"enable {divided.name}", enable_sql(divided))
     script.add("enabled after", _numbered(ENABLED_SQL), params=[TABLE])
     script.compress("first")
+    fill = "on conflict (device_id, ts) do update set t_sec_supply = coalesce(t.t_sec_supply, excluded.t_sec_supply)"
+    new = "on conflict (device_id, ts) do nothing returning device_id, ts"
+    script.add("a limit", f"set {LIMIT} = 1")
+    script.merge("limited", readings([0], [40.0]), fill)
+    script.add("our limit", f"set {LIMIT} = 0")
     script.copy("late copy", readings([3, 4], [43.0, 44.0]))
     script.copy("redelivery", readings([0, 5], [40.0, 45.0]))
-    script.merge(
-        "merge", readings([0, 5], [40.0, 45.0]), "on conflict (device_id, ts) do nothing returning device_id, ts"
-    )
-    fill = "on conflict (device_id, ts) do update set t_sec_supply = coalesce(t.t_sec_supply, excluded.t_sec_supply)"
+    script.merge("merge", readings([0, 5], [40.0, 45.0]), new)
     script.merge("fill", readings([1], [99.0]), fill)
     script.roll_up("again", 0)
     script.add("tenth", f"select n, t_sec_supply_n, t_sec_supply_max from {rollup_name(KIND, Width.TEN_MINUTES)}")
@@ -153,8 +158,11 @@ def answers(tmp_path_factory):
     return script.run(tmp_path_factory.mktemp("wasm"))
 
 
+EXPECTED = {"redelivery", "limited"}
+
+
 def test_every_statement_is_understood(answers):
-    failed = {name: a["error"] for name, a in answers.items() if "error" in a and name != "redelivery"}
+    failed = {name: a["error"] for name, a in answers.items() if "error" in a and name not in EXPECTED}
     assert failed == {}
 
 
@@ -162,6 +170,11 @@ def test_the_licence_is_seen(answers):
     ((version, licence),) = answers["probe"]["rows"]
     assert version.startswith("2.")
     assert licence == "timescale"
+
+
+def test_no_limit_of_the_server_refuses_a_batch_of_late_rows(answers):
+    assert answers["limited"]["code"] == "53400"
+    assert answers["settings"]["rows"] == [[f"{LIMIT}=0"]]
 
 
 def test_old_chunks_are_compressed_once(answers):
