@@ -59,21 +59,19 @@ class Compression:
         for kind in self._kinds.values():
             for table in (raw(kind), *tiers(kind).values()):
                 for old in self._due(kind, table, until):
-                    yield self._compress(old)
+                    yield self._compress(table, old)
 
     def _due(self, kind: SensorKind, table: Divided, until: datetime) -> list[Division]:
         with transaction(self._engine) as on:
             if not is_hypertable(on, table.name):
                 return []
             found = [Division(*row) for row in on.execute(text(OLD_SQL), {"table": table.name, "until": until})]
-            old = [d for d in found if table.name != raw(kind).name or not is_marked(on, kind, d)]
-            if old:
-                _enable(on, table)
-        return old
+            return [d for d in found if table.name != raw(kind).name or not is_marked(on, kind, d)]
 
-    def _compress(self, old: Division) -> int:
+    def _compress(self, table: Divided, old: Division) -> int:
         try:
-            with transaction(self._engine, lock_timeout_ms=2000) as on:
+            with transaction(self._engine, lock_timeout_ms=500) as on:
+                _enable(on, table)
                 on.exec_driver_sql(compress_sql(old))
         except BusyError:  # somebody writes to it just now: the next turn comes
             return 0

@@ -69,10 +69,7 @@ class Retention:
             old = [d for d in divisions(on, kind, table) if d.ends <= until] if table and chunked else []
             ids = on.execute(select(device.c.device_id).where(device.c.kind == kind.name)).scalars().all()
         if table and chunked:
-            for each in old:
-                with transaction(self._engine) as on:
-                    _drop(on, table, each)
-                yield 1
+            yield from (self._drop_chunk(table, each) for each in old)
             return
         rows = rollup_table(kind, width)
         for start in range(0, len(ids), _DEVICES):
@@ -81,6 +78,14 @@ class Retention:
                 gone = on.execute(delete(rows).where(mine, rows.c.bucket < until))
             yield gone.rowcount
 
+    def _drop_chunk(self, table: Divided, old: Division) -> int:
+        try:
+            with transaction(self._engine, lock_timeout_ms=500) as on:
+                _drop(on, table, old)
+        except BusyError:
+            return 0
+        return 1
+
 
 def drop_drained(on: Connection, kind: SensorKind, old: Division) -> bool:
     """Drop one partition or chunk of readings, unless it has marks that are not drained; tell whether it is gone.
@@ -88,6 +93,7 @@ def drop_drained(on: Connection, kind: SensorKind, old: Division) -> bool:
     Nobody can write to it between the look and the drop. The horizon of the kind moves to its end.
     """
     table = raw(kind)
+    lock_in_transaction(on, Lock.PARTITIONS)  # before the tables, as whoever makes partitions does
     on.execute(text(f"lock table only {table.name} in access exclusive mode"))  # in the order in which writers lock
     on.execute(text(f"lock table {old.name} in access exclusive mode"))
     if is_marked(on, kind, old):
@@ -114,7 +120,6 @@ def _drop(on: Connection, table: Divided, old: Division) -> None:
     if is_hypertable(on, table.name):
         on.exec_driver_sql(drop_sql(table, old))
         return
-    lock_in_transaction(on, Lock.PARTITIONS)
     on.execute(text(f"drop table {old.name}"))
 
 
