@@ -10,6 +10,7 @@ import browser
 import ingest_rate
 import latency
 import receiving
+import rollup_share
 import structlog
 from figures import say
 from rig import rig
@@ -19,6 +20,7 @@ BENCHES = {
     "receiving": receiving.measure,
     "latency": latency.measure,
     "browser": browser.measure,
+    "rollup_share": rollup_share.measure,
     "ingest_rate": ingest_rate.measure,
 }
 
