@@ -3,17 +3,21 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 QUICK := $(wildcard tests/unit tests/property tests/contract tests/cases tests/architecture)
-LONG := $(wildcard tests/integration tests/e2e)
+LONG := $(wildcard tests/integration tests/wasm tests/e2e)
 SOURCES := hearthline.py perception network support application presentation simulators scripts tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults bench screenshots lock clean lint venv venv-dev provision
+.PHONY: help run run-timescaledb test test-faults bench screenshots lock clean lint venv venv-dev provision
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 run: venv ## start everything: broker, database, ingest, pages, a simulated city and three real substations
 	@exec $(BIN)/hearthline run
+
+run-timescaledb: venv ## the same city on native TimescaleDB and Mosquitto, brought as root on Debian
+	@sh scripts/provision_engines.sh
+	@exec $(BIN)/python scripts/run_timescaledb.py
 
 test: provision lint ## lint, types, import contracts, then every test, the quick ones first
 	$(BIN)/python -m pytest $(QUICK) $(LONG)

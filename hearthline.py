@@ -22,6 +22,7 @@ import application.commands
 import network.commands
 import network.conformance.commands
 import simulators.commands
+import support.commands.tending
 import support.commands.verbs
 from application.settings import WatchClock, WatchSettings
 from network.settings import BrokerSettings
@@ -294,6 +295,12 @@ support.commands.verbs.register(
     rejects,
     support.commands.verbs.Ports(home, _VERB, kinds, addresses, actor, prepare, cities, checks),
 )
+support.commands.tending.register(
+    app,
+    support.commands.tending.Ports(
+        database_url, kinds, lambda: settings().tend, clock, stop_event, partial(heartbeat, "tend")
+    ),
+)
 network.commands.register(
     app, devices, network.commands.Ports(lambda: settings().broker, roster, clock, kinds, mappings)
 )
@@ -362,17 +369,6 @@ def ingest() -> None:
             fed = Links(*links, Replays(engine("replays")))
             spine(fed, store, watch, read, told.ingest, clock, stop, beat, metrics, event_time=events)
     store.close()
-
-
-@app.command()
-def tend() -> None:
-    """Do everything scheduled: rollups, partitions ahead, retention."""
-    from support.commands.processes import tend as spine
-    from support.metrics import serve_metrics
-
-    told, stop, beat = settings().tend, stop_event(), heartbeat("tend")
-    serve_metrics(told.metrics_port)
-    spine(database_url(), kinds(), told, clock, stop, beat)
 
 
 @serve.command("console")

@@ -191,7 +191,8 @@ class Health:
     """What the database says of the whole: `reporting` of `active` devices have a young reading.
 
     `newest_ts` and `newest_received_at` are those of the newest stored reading of the last 7
-    days; `rejects` counts those of the last hour, parts of readings included.
+    days; `rejects` counts those of the last hour, parts of readings included; `engine` names the
+    database server and its licence.
     """
 
     at: int
@@ -201,3 +202,4 @@ class Health:
     newest_received_at: int | None
     open_alarms: int
     rejects: int
+    engine: str = ""

@@ -8,6 +8,7 @@ StoreDownError when the database cannot be reached. Methods block: call them fro
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -28,6 +29,7 @@ from application.read_models import (
 from application.rule import Rule
 from application.trend import RAW, drawn, most_instants
 from perception.sensor_kind import SensorKind
+from support.servers import find
 from support.store import ReadingReader, StoreDownError
 
 MOST_ALARMS = 100
@@ -148,7 +150,8 @@ class Views:
         """Return what the database says of the whole."""
         with self._reading() as on:
             fleet = self._fleet.of_city(on, None, now, whole=False)
-            return fleet.health(open_alarms=listings.open_alarms(on), rejects=listings.count_rejects(on, now))
+            told = fleet.health(open_alarms=listings.open_alarms(on), rejects=listings.count_rejects(on, now))
+            return replace(told, engine=str(find(on)))
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -87,7 +87,7 @@ class _Tray:
         self._replies: list[Reply] = []
         self._numbers: defaultdict[str, list[int | Numbering]] = defaultdict(list)
         self._rejected: Counter[str] = Counter()
-        self._free_from: dict[str, int] = {}
+        self._taken_up: dict[str, tuple[int, int]] = {}
         self._by_channel: dict[Channel, Callable[[int, Delivery, str], None]] = {
             Channel.READINGS: self._put_readings,
             Channel.BACKFILL: self._put_readings,
@@ -175,13 +175,18 @@ class _Tray:
             self._keep(origin, delivery, member.name, refused)
 
     def _in_turn(self, delivery: Delivery, device: str) -> Delivery:
-        """Return the delivery, received later than every reading that its device sent before it in this batch.
+        """Return the delivery, received after the readings of its device just before it when those had its time.
 
         Readings without a time of their own have that of their receipt, so it must be theirs alone.
         """
-        received_at = max(delivery.received_at, self._free_from.get(device, 0))
+        received_at = delivery.received_at
+        begun, ended = self._taken_up.get(device, (0, 0))
+        if begun <= received_at < ended:
+            received_at = ended
+        else:
+            begun = received_at
         is_list = delivery.payload.lstrip().startswith(b"[")
-        self._free_from[device] = received_at + (delivery.payload.count(b"{") if is_list else 1)  # or some more
+        self._taken_up[device] = begun, received_at + (delivery.payload.count(b"{") if is_list else 1)  # or some more
         return delivery if received_at == delivery.received_at else delivery._replace(received_at=received_at)
 
     def _number_plain(self, delivery: Delivery, device: str, plain: Sequence[PlainReading]) -> None:

@@ -18,6 +18,7 @@ class Width(StrEnum):
 
 SECONDS = {Width.MINUTE: 60, Width.TEN_MINUTES: 600, Width.HOUR: 3600, Width.DAY: 86400}
 STATISTICS = ("n", "min", "mean", "max")
+COVERED = "covered_s"
 
 
 def widths(kind: SensorKind) -> tuple[Width, ...]:
@@ -49,7 +50,11 @@ def readings_table(kind: SensorKind) -> Table:
 
 
 def rollup_table(kind: SensorKind, width: Width) -> Table:
-    """Return a rollup table: (device_id, bucket, n, and n, min, mean, max of each point's good values)."""
+    """Return a rollup table: (device_id, bucket, n, n, min, mean, max of each point's good values, covered_s).
+
+    covered_s is for how many seconds the readings of the bucket stood: the bucket's weight in coarser
+    ones. Null in rows that are older than the column.
+    """
     return Table(
         rollup_name(kind, width),
         MetaData(),
@@ -61,4 +66,5 @@ def rollup_table(kind: SensorKind, width: Width) -> Table:
             for name in kind.names
             for statistic in STATISTICS
         ),
+        Column(COVERED, Double),
     )

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -21,11 +21,23 @@ class Pass:
 
     `now` is epoch microseconds UTC. Between two slices nothing is held. `run` is begun anew after
     an outage and must be safe to repeat; it raises StoreDownError when the database is away.
+    `counts` says what the amounts are, for reports.
     """
 
     name: str
     every_s: float
     run: Callable[[int], Iterator[int]]
+    counts: str = "things done"
+
+
+class Report(NamedTuple):
+    """What one run of a pass did: `amount` of what it counts, in so many slices, at work for `busy_s` seconds."""
+
+    name: str
+    amount: int
+    counts: str
+    slices: int
+    busy_s: float
 
 
 class Turn(Protocol):
@@ -42,9 +54,13 @@ def maintain(
     clock: Callable[[], int],
     stop: Event,
     heartbeat: Heartbeat,
+    told: Callable[[Report], None] = lambda _: None,
 ) -> None:
-    """Run each pass when it is due, until `stop` is set. `clock` gives epoch microseconds UTC. Closes nothing."""
-    shift = _Shift(turn, settings, clock, stop, heartbeat)
+    """Run each pass when it is due, until `stop` is set. `clock` gives epoch microseconds UTC. Closes nothing.
+
+    `told` is given the report of each run that did something.
+    """
+    shift = _Shift(turn, settings, clock, stop, heartbeat, told)
     due = dict.fromkeys((p.name for p in passes), 0.0)
     while not stop.is_set():
         for each in passes:
@@ -54,13 +70,36 @@ def maintain(
         stop.wait(_WAIT_S)
 
 
+def maintain_once(passes: Sequence[Pass], turn: Turn, clock: Callable[[], int]) -> Iterator[Report]:
+    """Run every pass once, to its end and without rest, and yield what each did.
+
+    Raises TurnTakenError when another process has the right to maintain, StoreDownError.
+    """
+    if not turn.taken():
+        raise TurnTakenError("another tend is at work on this database: its log says what it does; nothing was done")
+    for each in passes:
+        began = time.monotonic()
+        amounts = list(each.run(clock()))
+        yield Report(each.name, sum(amounts), each.counts, len(amounts), round(time.monotonic() - began, 3))
+
+
+class TurnTakenError(Exception):
+    """Another process maintains this database."""
+
+
 class _Shift:
     """One run of maintain."""
 
     def __init__(
-        self, turn: Turn, settings: TendSettings, clock: Callable[[], int], stop: Event, heartbeat: Heartbeat
+        self,
+        turn: Turn,
+        settings: TendSettings,
+        clock: Callable[[], int],
+        stop: Event,
+        heartbeat: Heartbeat,
+        told: Callable[[Report], None],
     ) -> None:
-        self._turn, self._settings, self._clock = turn, settings, clock
+        self._turn, self._settings, self._clock, self._told = turn, settings, clock, told
         self._stop, self._heartbeat = stop, heartbeat
         self._outage = Outage(stop, heartbeat, _unheard)
         self._waiting = False
@@ -93,7 +132,8 @@ class _Shift:
             mark = time.monotonic()
         if amount:
             seconds = {"busy_s": round(busy, 3), "s": round(time.monotonic() - began, 3)}
-            _log.info("pass_done", name=each.name, amount=amount, slices=slices, **seconds)
+            _log.info("pass_done", name=each.name, amount=amount, what=each.counts, slices=slices, **seconds)
+            self._told(Report(each.name, amount, each.counts, slices, seconds["busy_s"]))
 
 
 def _unheard(*, down: bool) -> None:

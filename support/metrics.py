@@ -1,4 +1,4 @@
-"""Metrics: what ingest counts about itself, for /metrics."""
+"""Metrics: what ingest and tend count about themselves, for /metrics."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 
 from network.link import Tally
 from perception.readings import Reject
+from support.maintain import Report
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
@@ -72,6 +73,23 @@ class IngestMetrics:
     def store_down(self, *, down: bool) -> None:
         """Say whether the database is away."""
         self._down.set(down)
+
+
+class TendMetrics:
+    """Counters of one tend, in the registry given."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._amount = Counter(
+            "hearthline_pass_amount", "What passes of tend did, in what they count", ["pass"], registry=registry
+        )
+        self._busy = Counter(
+            "hearthline_pass_busy_seconds", "Time that passes of tend were at work", ["pass"], registry=registry
+        )
+
+    def count(self, report: Report) -> None:
+        """Count one run of a pass."""
+        self._amount.labels(report.name).inc(report.amount)
+        self._busy.labels(report.name).inc(report.busy_s)
 
 
 def serve_metrics(port: int) -> None:

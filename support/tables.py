@@ -234,6 +234,14 @@ rollup_mark = Table(
 )
 """Ten-minute buckets touched by a batch; append-only, deleted by the maintenance pass that recomputes them."""
 
+raw_horizon = Table(
+    "raw_horizon",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    _when("kept_from"),
+)
+"""Until when readings of a kind were dropped: buckets before it are never computed again."""
+
 watch_state = Table(
     "watch_state",
     metadata,

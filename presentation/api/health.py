@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
+from application.read_models import Health
 from presentation.desk import Desk, now_us
 from presentation.live import Hub
 from support.store import StoreDownError
@@ -20,10 +21,14 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether pages can be served, and how fresh what they show is. Ages in seconds, None: never."""
+    """Whether pages can be served, and how fresh what they show is. Ages in seconds, None: never.
+
+    `engine` names the database server with its licence.
+    """
 
     ready: bool
     database: str
+    engine: str | None
     live_feed: str
     live_age_s: float | None
     newest_reading_age_s: float | None
@@ -65,22 +70,21 @@ async def readiness(desk: Desk, hub: Hub, quiet_s: float, clock: Callable[[], in
     try:
         found = await desk.ask_shared("health", lambda v: v.health(now))
     except StoreDownError as err:
-        return _ready(str(err), feed, age, None, None, None)
+        return _ready(str(err), feed, age, None, None)
     newest = None if found.newest_ts is None else round(max(0.0, now / 1e6 - found.newest_ts / 1e3), 1)
-    return _ready("reachable", feed, age, newest, found.reporting, found.active)
+    return _ready("reachable", feed, age, newest, found)
 
 
-def _ready(
-    database: str, feed: str, age: float | None, newest: float | None, reporting: int | None, active: int | None
-) -> Ready:
+def _ready(database: str, feed: str, age: float | None, newest: float | None, found: Health | None) -> Ready:
     return Ready(
         ready=database == "reachable" and feed != "closed",
         database=database,
+        engine=found.engine if found else None,
         live_feed=feed,
         live_age_s=None if age is None else round(age, 1),
         newest_reading_age_s=newest,
-        devices_reporting=reporting,
-        devices_active=active,
+        devices_reporting=found.reporting if found else None,
+        devices_active=found.active if found else None,
     )
 
 

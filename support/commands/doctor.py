@@ -86,13 +86,23 @@ def database(engine: Callable[[], "Engine"]) -> str:
     """Look at the database: whether it answers, what it is, what is in it."""
     from sqlalchemy import text
 
+    from support.servers import find
+
     with engine().connect() as on:
-        server = on.execute(text("select current_setting('server_version')")).scalar_one()
-        timescale = on.execute(text("select extversion from pg_extension where extname = 'timescaledb'")).scalar()
+        found = find(on)
         devices = on.execute(text("select count(*) from device")).scalar_one()
     if not devices:
-        raise NotWellError(f"PostgreSQL {server} answers, but the catalogue is empty: hearthline seed")
-    return f"PostgreSQL {server}, TimescaleDB {timescale or 'none'}, {devices} devices"
+        raise NotWellError(f"{found} answers, but the catalogue is empty: hearthline seed")
+    return f"{found}, {devices} devices: {found.server.meaning}"
+
+
+def server_name(engine: Callable[[], "Engine"]) -> str:
+    """Return what the database server is, with its licence. Raises StoreDownError."""
+    from support.postgres.transact import transaction
+    from support.servers import find
+
+    with transaction(engine()) as on:
+        return str(find(on))
 
 
 def broker(host: str, port: int) -> str:

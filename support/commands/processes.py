@@ -5,9 +5,11 @@ from contextlib import closing
 from threading import Event
 
 import psycopg
+from prometheus_client import REGISTRY
 
 from perception.sensor_kind import SensorKind
-from support.maintain import maintain
+from support.maintain import Report, maintain, maintain_once
+from support.metrics import TendMetrics
 from support.outage import Heartbeat
 from support.postgres.connect import make_engine
 from support.postgres.projection import apply_projection
@@ -35,6 +37,18 @@ def tend(
 ) -> None:
     """Do everything scheduled until `stop`."""
     engine = make_engine(url, "tend")
+    metrics = TendMetrics(REGISTRY)
     with closing(TendTurn(url)) as turn:
-        maintain(passes(engine, kinds, settings), turn, settings, clock, stop, heartbeat)
+        maintain(passes(engine, kinds, settings), turn, settings, clock, stop, heartbeat, metrics.count)
     engine.dispose()
+
+
+def tend_once(
+    url: str, kinds: Mapping[str, SensorKind], settings: TendSettings, clock: Callable[[], int]
+) -> list[Report]:
+    """Do everything scheduled once, and tell what each pass did. Raises TurnTakenError, StoreDownError."""
+    engine = make_engine(url, "tend")
+    with closing(TendTurn(url)) as turn:
+        reports = list(maintain_once(passes(engine, kinds, settings), turn, clock))
+    engine.dispose()
+    return reports

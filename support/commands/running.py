@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from support.home import Home, owned
 from support.run_log import RunLog
 from support.run_state import Entry, read, status, sweep, write
 from support.set_up import Listener, check_ports
+from support.store import StoreDownError
 from support.supervisor import Program, Supervisor
 
 Web = Mapping[str, tuple[str, int]]
@@ -98,16 +99,24 @@ async def _supervise(
     return await supervisor.run(announce)
 
 
-def told_status(home: Home) -> dict[str, object]:
-    """Return {"processes": [{"name", "pid", "health", ...}], "addresses": {...}} of this home right now."""
+def told_status(home: Home, engine: Callable[[], str]) -> dict[str, object]:
+    """Return {"processes": [{"name", "pid", "health", ...}], "addresses": {...}, "engine"} of this home right now.
+
+    `engine` names the database server; what it raises as StoreDownError is told in its place.
+    """
     _, addresses = read(home)
     processes = [
         {"name": s.name, "pid": s.pid, "health": s.health, "restarts": s.restarts, "detail": s.detail}
         for s in status(home)
     ]
-    return {"processes": processes, "addresses": addresses}
+    try:
+        named = engine() if addresses else ""
+    except StoreDownError as err:
+        named = str(err)
+    return {"processes": processes, "addresses": addresses, "engine": named}
 
 
-def address_rows(addresses: Mapping[str, str]) -> list[dict[str, object]]:
-    """Return the addresses as rows."""
-    return [{"what": what, "address": address} for what, address in addresses.items()]
+def address_rows(addresses: Mapping[str, str], engine: str) -> list[dict[str, object]]:
+    """Return the addresses as rows, and what the database is."""
+    rows: list[dict[str, object]] = [{"what": what, "address": address} for what, address in addresses.items()]
+    return [*rows, {"what": "engine", "address": engine}]

@@ -61,8 +61,9 @@ def _about_the_run(app: typer.Typer, ports: Ports) -> None:
     def status(as_json: AsJson = False) -> None:
         """Show what runs: each process with its pid and health, and the addresses."""
         from support.commands import running
+        from support.commands.doctor import server_name
 
-        told = running.told_status(ports.home())
+        told = running.told_status(ports.home(), partial(server_name, ports.engine))
         if as_json:
             show_json(told)
             return
@@ -70,7 +71,7 @@ def _about_the_run(app: typer.Typer, ports: Ports) -> None:
         assert isinstance(processes, list)
         assert isinstance(addresses, dict)
         show(processes, as_json=False, empty="nothing has run in this home yet: hearthline run")
-        show(running.address_rows(addresses), as_json=False, empty="")
+        show(running.address_rows(addresses, str(told["engine"])), as_json=False, empty="")
 
     @app.command()
     def url(what: Annotated[str, typer.Argument(help="database, broker, console or portal")]) -> None:

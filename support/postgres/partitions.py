@@ -1,49 +1,56 @@
-"""Partitions: how a table of readings is divided by time: weekly partitions, or TimescaleDB's chunks of a week.
+"""Partitions: how tables are divided by time: weekly partitions of our own, or the chunks of a hypertable.
 
-One schema on three servers: the probe tells them apart, and only the functions of this page differ.
+This page is the hook "create" of the three servers; retention.py and compression.py are the other two.
 """
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from perception.sensor_kind import SensorKind
-from support.columns import readings_name
+from support.columns import Width, readings_name, rollup_name, widths
 from support.postgres.connect import Lock, lock_in_transaction
+from support.servers import Server as Server  # noqa: PLC0414 - the door through which others find it
+from support.servers import probe as probe  # noqa: PLC0414
+from support.tables import rollup_mark
 
 WEEK_US = 7 * 86_400 * 1_000_000
-_ORIGIN_US = int(datetime(2000, 1, 3, tzinfo=UTC).timestamp()) * 1_000_000  # a Monday; also TimescaleDB's origin
+_ORIGIN_US = int(datetime(2000, 1, 3, tzinfo=UTC).timestamp()) * 1_000_000  # a Monday
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+WEEK = timedelta(days=7)
+CHUNKS = {Width.MINUTE: WEEK, Width.TEN_MINUTES: 4 * WEEK, Width.HOUR: 52 * WEEK}
+"""How long the chunks of rollups are, on servers that have chunks. Days are few: one plain table everywhere."""
 
 
-class Server(StrEnum):
-    """What kind of server this is."""
+class Divided(NamedTuple):
+    """A table that may be divided by time: its name, its column of time, and how long its chunks are."""
 
-    PLAIN = "postgresql"
-    TIMESCALE_APACHE = "timescaledb, Apache licence"
-    TIMESCALE = "timescaledb, Timescale licence"
-
-    @property
-    def chunks(self) -> bool:
-        """Whether tables of readings are hypertables, which divide themselves."""
-        return self is not Server.PLAIN
+    name: str
+    by: str
+    chunk: timedelta
 
 
-_PROBE = """
-select coalesce(current_setting('timescaledb.license', true), '')
-from pg_extension where extname = 'timescaledb'
-"""
+class Division(NamedTuple):
+    """A partition or chunk: its name as SQL may use it, and the span of time [begins, ends) that it holds."""
+
+    name: str
+    begins: datetime
+    ends: datetime
 
 
-def probe(on: Connection) -> Server:
-    """Tell what kind of server a database lives on, by its extensions."""
-    licence = on.execute(text(_PROBE)).scalar()
-    if licence is None:
-        return Server.PLAIN
-    return Server.TIMESCALE if licence == "timescale" else Server.TIMESCALE_APACHE
+def raw(kind: SensorKind) -> Divided:
+    """Return the table of a kind's readings: divided by weeks everywhere."""
+    return Divided(readings_name(kind), "ts", WEEK)
+
+
+def tiers(kind: SensorKind) -> dict[Width, Divided]:
+    """Return the rollup tables of a kind that are hypertables on servers that have chunks."""
+    return {w: Divided(rollup_name(kind, w), "bucket", CHUNKS[w]) for w in widths(kind) if w in CHUNKS}
 
 
 def adopt_timescale(on: Connection) -> None:
@@ -72,11 +79,15 @@ def is_hypertable(on: Connection, table: str) -> bool:
     return on.execute(found, {"t": table}).scalar() is not None
 
 
-def make_hypertable(on: Connection, table: str) -> None:
-    """Turn a new, empty table into a hypertable of weekly chunks."""
-    by = "chunk_time_interval => :week, create_default_indexes => false"
-    make = text(f"select create_hypertable(cast(:table as regclass), 'ts', {by})")
-    on.execute(make, {"table": table, "week": timedelta(microseconds=WEEK_US)})
+def hypertable_sql(table: Divided) -> str:
+    """Return the statement that turns a new, empty table into a hypertable."""
+    days = f"chunk_time_interval => interval '{table.chunk.days} days', create_default_indexes => false"
+    return f"select create_hypertable('{table.name}'::regclass, '{table.by}', {days})"
+
+
+def make_hypertable(on: Connection, table: Divided) -> None:
+    """Turn a new, empty table into a hypertable."""
+    on.exec_driver_sql(hypertable_sql(table))
 
 
 def weeks_of(ts: NDArray[np.int64]) -> list[int]:
@@ -123,18 +134,25 @@ def existing_weeks(on: Connection, kind: SensorKind) -> list[int]:
     return sorted(int(datetime.strptime(day + "Z", "%Y%m%d%z").timestamp()) * 1_000_000 for day in days)
 
 
-def drop_before(on: Connection, kind: SensorKind, horizon: int) -> list[str]:
-    """Drop every partition or chunk that ends at or before the horizon (epoch microseconds); return their names.
+def is_marked(on: Connection, kind: SensorKind, span: Division) -> bool:
+    """Tell whether rollups of this partition or chunk of readings are still to be computed."""
+    c = rollup_mark.c
+    marks = select(c.mark_id).where(c.kind == kind.name, c.bucket >= span.begins, c.bucket < span.ends)
+    return on.execute(marks.limit(1)).first() is not None
 
-    The caller has made sure that nothing of them is still to be rolled up.
-    """
-    table = readings_name(kind)
-    if is_hypertable(on, table):
-        drop = text("select drop_chunks(cast(:t as regclass), older_than => cast(:h as timestamptz))")
-        moment = datetime.fromtimestamp(horizon // 1_000_000, UTC)
-        return [str(name) for name in on.execute(drop, {"t": table, "h": moment}).scalars()]
-    lock_in_transaction(on, Lock.PARTITIONS)
-    names = [_partition_name(table, w) for w in existing_weeks(on, kind) if w + WEEK_US <= horizon]
-    for name in names:
-        on.execute(text(f"drop table {name}"))
-    return names
+
+_OF_CHUNKS = """
+select format('%I.%I', chunk_schema, chunk_name), range_start, range_end
+from timescaledb_information.chunks where hypertable_name = :t order by range_start
+"""
+
+
+def divisions(on: Connection, kind: SensorKind, table: Divided) -> list[Division]:
+    """Return the partitions or chunks of a table, the oldest first; none for a table that is not divided."""
+    if is_hypertable(on, table.name):
+        return [Division(*row) for row in on.execute(text(_OF_CHUNKS), {"t": table.name})]
+    if table.name != readings_name(kind):
+        return []
+    starts = [_EPOCH + timedelta(microseconds=week) for week in existing_weeks(on, kind)]
+    names = [_partition_name(table.name, week) for week in existing_weeks(on, kind)]
+    return [Division(name, start, start + WEEK) for name, start in zip(names, starts, strict=True)]

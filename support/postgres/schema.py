@@ -17,8 +17,9 @@ from sqlalchemy.schema import CreateColumn
 
 from perception.sensor_kind import SensorKind
 from support.columns import readings_name, readings_table, rollup_table, widths
+from support.postgres.compression import allow_late_rows
 from support.postgres.connect import Lock, lock_in_transaction, make_engine, store_down
-from support.postgres.partitions import adopt_timescale, make_hypertable, probe
+from support.postgres.partitions import adopt_timescale, make_hypertable, probe, raw, tiers
 from support.store import SchemaError
 from support.tables import point
 
@@ -54,6 +55,7 @@ def _migrate(engine: Engine, kinds: Mapping[str, SensorKind]) -> None:
             lock_in_transaction(on, Lock.MIGRATE)
             upgrade(on)
             reconcile(on, kinds.values())
+            allow_late_rows(on)
 
 
 def upgrade(on: Connection) -> None:
@@ -73,7 +75,7 @@ def reconcile(on: Connection, kinds: Iterable[SensorKind]) -> None:
         raise SchemaError("the kinds contradict the database: " + "; ".join(problems))
     for kind in kinds:
         for table in (readings_table(kind), *(rollup_table(kind, width) for width in widths(kind))):
-            _reconcile(on, table, columns.get(table.name), divided=table.name == readings_name(kind))
+            _reconcile(on, kind, table, columns.get(table.name))
         _state_points(on, kind)
 
 
@@ -120,9 +122,9 @@ def _foreign_types(columns: Mapping[str, Mapping[str, str]], kinds: Iterable[Sen
     ]
 
 
-def _reconcile(on: Connection, table: Table, standing: Mapping[str, str] | None, *, divided: bool) -> None:
+def _reconcile(on: Connection, kind: SensorKind, table: Table, standing: Mapping[str, str] | None) -> None:
     if standing is None:
-        _make(on, table, divided=divided)
+        _make(on, kind, table)
         return
     missing = [column for column in table.columns if column.name not in standing]
     if missing:
@@ -130,17 +132,19 @@ def _reconcile(on: Connection, table: Table, standing: Mapping[str, str] | None,
         on.execute(text(f"alter table {table.name} {additions}"))
 
 
-def _make(on: Connection, table: Table, *, divided: bool) -> None:
-    if not divided:
-        table.create(on)
-        return
+def _make(on: Connection, kind: SensorKind, table: Table) -> None:
+    """Make a table: readings divided by weeks everywhere, fine rollups where the server has chunks."""
     chunks = probe(on).chunks
-    if not chunks:
+    readings = table.name == readings_name(kind)
+    if readings and not chunks:
         table.dialect_options["postgresql"]["partition_by"] = "RANGE (ts)"
     table.create(on)
     if chunks:
-        make_hypertable(on, table.name)
-    on.execute(text(f"create index ix_{table.name}_ts on {table.name} using brin (ts)"))
+        for divided in (raw(kind), *tiers(kind).values()):
+            if divided.name == table.name:
+                make_hypertable(on, divided)
+    if readings:
+        on.execute(text(f"create index ix_{table.name}_ts on {table.name} using brin (ts)"))
 
 
 def _state_points(on: Connection, kind: SensorKind) -> None:

@@ -12,10 +12,12 @@ from sqlalchemy import Engine, delete, select
 
 from perception.sensor_kind import SensorKind
 from support.maintain import Pass
+from support.postgres.compression import Compression
 from support.postgres.connect import Lock, options, store_down, try_lock
-from support.postgres.partitions import WEEK_US, drop_before, ensure_weeks, existing_weeks, weeks_of
+from support.postgres.partitions import WEEK_US, ensure_weeks, existing_weeks, weeks_of
 from support.postgres.quarantine import StrangersRoom
-from support.postgres.rollups import Rollups, forget
+from support.postgres.retention import Retention
+from support.postgres.rollups import Rollups
 from support.postgres.transact import transaction
 from support.settings import TendSettings
 from support.tables import reject, seq_gap
@@ -58,14 +60,16 @@ class TendTurn:
 
 def passes(engine: Engine, kinds: Mapping[str, SensorKind], settings: TendSettings) -> tuple[Pass, ...]:
     """Return what is done to the tables of these kinds, in order."""
-    upkeep = _Upkeep(engine, kinds, settings)
+    upkeep, retention = _Upkeep(engine, kinds, settings), Retention(engine, kinds, settings)
     return (
-        Pass("partitions", _HOUR_S, upkeep.ahead),
-        Pass("rollups", settings.every_s, Rollups(engine, kinds, settings).drain),
-        Pass("retention", _HOUR_S, upkeep.retain),
-        Pass("rejects", _HOUR_S, upkeep.forget_rejects),
-        Pass("strangers", _MINUTE_S, StrangersRoom(engine).trim),
-        Pass("gaps", _HOUR_S, upkeep.forget_gaps),
+        Pass("partitions", _HOUR_S, upkeep.ahead, "weekly partitions made"),
+        Pass("rollups", settings.every_s, Rollups(engine, kinds, settings).drain, "ten-minute buckets computed"),
+        Pass("retention", _HOUR_S, retention.drop_readings, "partitions or chunks of readings dropped"),
+        Pass("rollup retention", _HOUR_S, retention.drop_rollups, "chunks or rows of rollups dropped"),
+        Pass("compression", _HOUR_S, Compression(engine, kinds, settings).run, "chunks compressed"),
+        Pass("rejects", _HOUR_S, upkeep.forget_rejects, "rejects deleted"),
+        Pass("strangers", _MINUTE_S, StrangersRoom(engine).trim, "rejects of strangers deleted"),
+        Pass("gaps", _HOUR_S, upkeep.forget_gaps, "gaps of running numbers deleted"),
     )
 
 
@@ -82,18 +86,6 @@ class _Upkeep:
                 ensure_weeks(on, kind, weeks)
                 made = set(existing_weeks(on, kind)) - standing
             yield len(made)
-
-    def retain(self, now: int) -> Iterator[int]:
-        """Drop what is older than raw readings are kept; yield how many partitions or chunks.
-
-        Marks beyond that horizon go first: their buckets were computed when their rows were there.
-        """
-        horizon = self._settings.horizon(now)
-        for kind in self._kinds.values():
-            with transaction(self._engine) as on:
-                forget(on, kind.name, horizon)
-                dropped = drop_before(on, kind, horizon)
-            yield len(dropped)
 
     def forget_rejects(self, now: int) -> Iterator[int]:
         """Delete rejects older than they are kept, oldest first; yield how many after each slice.

@@ -11,6 +11,7 @@ import ingest_rate
 import inlets
 import latency
 import receiving
+import rollup_share
 import structlog
 from figures import say
 from rig import rig
@@ -21,6 +22,7 @@ BENCHES = {
     "receiving": receiving.measure,
     "latency": latency.measure,
     "browser": browser.measure,
+    "rollup_share": rollup_share.measure,
     "ingest_rate": ingest_rate.measure,
 }
 

@@ -39,6 +39,7 @@ def wait_for(look, within_s=20.0):
 
 def test_status_names_every_process_with_pid_and_health(system):
     told = system.json("status")
+    assert told["engine"].startswith("PostgreSQL 18")
     names = {p["name"] for p in told["processes"]}
     assert names == {"postgres", "broker", "ingest", "tend", "console", "portal", "simulate"}
     assert {p["health"] for p in told["processes"]} == {"ready"}

@@ -1,4 +1,4 @@
-"""A small town for the tests of the portal: one community for each answer that a citizen may get."""
+"""A native TimescaleDB, and a small town for the portal: one community for each answer that a citizen may get."""
 
 import time
 import uuid
@@ -19,6 +19,7 @@ from support.catalogue_store import save_catalogue
 from support.postgres.connect import make_engine
 from support.postgres.partitions import ensure_weeks, weeks_of
 from support.postgres.projection import Projection, apply_projection, portal_engine
+from tests.integration import timescale as native
 
 KIND = load_kinds()["heat_substation"]
 PASSWORD = "only-for-tests"  # one role for all databases of the test server, so one password
@@ -47,6 +48,16 @@ def catalogue() -> Catalogue:
             Device(name=f"dev-{n}", kind=KIND.name, station=f"st-{n}", interval_s=60) for n in COMMUNITIES
         ),
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def timescale():
+    """A native TimescaleDB (Apache licence) of this session: `with timescale.database() as address`."""
+    why = native.missing()
+    if why is not None:
+        pytest.skip(why)
+    with native.running() as server:
+        yield server
 
 
 @dataclass

@@ -158,6 +158,7 @@ def test_it_is_ready_when_database_and_feed_are_there(client):
     assert told.status_code == 200
     assert told.json()["database"] == "reachable"
     assert told.json()["live_feed"] == "waiting"
+    assert told.json()["engine"].startswith("PostgreSQL 18")
 
 
 def test_metrics_are_for_this_machine_alone(client):

@@ -1,87 +1,26 @@
 """Rollups follow the readings, whenever they come; tend does it in slices and by one process at a time."""
 
 import threading
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from sqlalchemy import text
 
-from perception.catalogue import Device
-from perception.kinds import load_kinds
-from perception.readings import Readings
-from perception.seed_files import load_catalogue
-from support.catalogue_store import add_device, save_catalogue
-from support.columns import Width, rollup_name, widths
+from support.columns import Width, widths
 from support.maintain import maintain
-from support.postgres.connect import make_engine
 from support.postgres.partitions import existing_weeks
 from support.postgres.reader import PostgresReader
 from support.postgres.rollups import Rollups
 from support.postgres.upkeep import TendTurn, passes
-from support.postgres.writer import PostgresStore
 from support.settings import TendSettings
-
-KINDS = load_kinds()
-KIND = KINDS["heat_substation"]
-CITIES = Path(__file__).resolve().parents[2] / "configs" / "cities"
-NOW = int(datetime(2026, 1, 20, 12, 0, tzinfo=UTC).timestamp()) * 1_000_000
-MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
-BELGRADE = ZoneInfo("Europe/Belgrade")
-SETTINGS = TendSettings(slice_buckets=50, pause_s=0, rest=0)
-
-
-class Bench:
-    """A database with one substation device in Belgrade's zone, and the hands to fill it."""
-
-    def __init__(self, database):
-        self.engine = make_engine(database, "test")
-        self.url = database
-        with self.engine.begin() as conn:
-            save_catalogue(conn, load_catalogue(CITIES), "test")
-            self.device = add_device(conn, Device(name="probe-1", kind=KIND.name, station="nis-l4"), "test")
-        self.store = PostgresStore(database, KINDS)
-        self.roster = self.store.roster(-1)
-        self.rollups = Rollups(self.engine, KINDS, SETTINGS)
-
-    def write(self, times, supply, bad=None):
-        """Store readings of t_sec_supply and its return 10 K below; `bad` marks supply values as not good."""
-        n = len(times)
-        values = np.full((n, len(KIND.points)), np.nan)
-        values[:, KIND.bits["t_sec_supply"]] = supply
-        values[:, KIND.bits["t_sec_return"]] = np.asarray(supply) - 10
-        quality = np.zeros(n, np.int64)
-        if bad is not None:
-            quality[np.asarray(bad)] = 1 << KIND.bits["t_sec_supply"]
-        ts = np.asarray(times, np.int64)
-        rows = Readings(KIND, np.full(n, self.device, np.int32), ts, ts, values, quality, np.zeros(n, np.int64))
-        with self.store.transaction() as tx:
-            tx.write(rows, self.roster)
-
-    def drain(self, now=NOW):
-        return list(self.rollups.drain(now))
-
-    def bucket(self, width, at, point="t_sec_supply"):
-        columns = ", ".join(f"{point}_{s}" for s in ("n", "min", "mean", "max"))
-        query = text(f"select n, {columns} from {rollup_name(KIND, width)} where device_id = :d and bucket = :b")
-        moment = at if isinstance(at, datetime) else datetime.fromtimestamp(at / 1e6, UTC)
-        with self.engine.connect() as conn:
-            row = conn.execute(query, {"d": self.device, "b": moment}).one_or_none()
-        return None if row is None else tuple(row)
-
-    def count(self, table):
-        with self.engine.connect() as conn:
-            return conn.execute(text(f"select count(*) from {table}")).scalar_one()
+from tests.integration.rollup_bench import BELGRADE, DAY, HOUR, KIND, KINDS, MINUTE, NOW, Bench
 
 
 @pytest.fixture
 def bench(database):
     bench = Bench(database)
     yield bench
-    bench.store.close()
-    bench.engine.dispose()
+    bench.close()
 
 
 def test_every_width_says_the_same_of_one_hour(bench):
@@ -137,6 +76,13 @@ def test_newest_buckets_come_first_in_slices(bench):
     assert bench.bucket(Width.TEN_MINUTES, NOW - 20 * MINUTE) is not None
     assert bench.bucket(Width.TEN_MINUTES, NOW - 201 * 10 * MINUTE) is None
     assert list(slices) == [50, 50, 50]
+
+
+def test_a_pass_that_found_its_fill_looks_again(bench):
+    bench.write(NOW - np.arange(2, 32) * 10 * MINUTE, np.ones(30))
+    few = TendSettings(slice_buckets=5, most_buckets=10, pause_s=0, rest=0)
+    assert sum(Rollups(bench.engine, KINDS, few).drain(NOW)) == 30
+    assert bench.count("rollup_mark") == 0
 
 
 def test_a_mark_made_while_its_bucket_is_computed_stays(bench):

@@ -13,7 +13,17 @@ from perception.point import Point, Title
 from perception.sensor_kind import SensorKind
 from support.columns import Width, readings_name, readings_table, rollup_name, rollup_table
 from support.postgres.connect import make_engine
-from support.postgres.partitions import WEEK_US, Server, drop_before, ensure_weeks, existing_weeks, probe, weeks_of
+from support.postgres.partitions import (
+    WEEK_US,
+    Server,
+    divisions,
+    ensure_weeks,
+    existing_weeks,
+    probe,
+    raw,
+    weeks_of,
+)
+from support.postgres.retention import drop_drained
 from support.postgres.schema import migrate
 from support.store import SchemaError, StoreDownError
 from support.tables import metadata
@@ -158,12 +168,14 @@ def test_a_partition_is_made_while_others_read_and_write(database, on):
     on.rollback()
 
 
-def test_only_weeks_that_ended_before_the_horizon_are_dropped(on):
+def test_a_week_is_dropped_alone(on):
     kind = load_kinds()["heat_substation"]
     assert probe(on) is Server.PLAIN
     first = 946_857_600_000_000
     ensure_weeks(on, kind, [first, first + WEEK_US, first + 2 * WEEK_US])
-    assert drop_before(on, kind, first + 2 * WEEK_US - 1) == ["readings_heat_substation_w20000103"]
+    oldest = divisions(on, kind, raw(kind))[0]
+    assert oldest.name == "readings_heat_substation_w20000103"
+    assert drop_drained(on, kind, oldest)
     assert existing_weeks(on, kind) == [first + WEEK_US, first + 2 * WEEK_US]
 
 

@@ -1,72 +1,23 @@
-"""The same schema and the same writer on native TimescaleDB (Apache licence), by its address alone."""
+"""The same schema, writer and upkeep on native TimescaleDB (Apache licence), by its address alone."""
 
-import os
-import secrets
-import shutil
-import socket
-import subprocess
-import tempfile
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import psycopg
 import pytest
 
-from perception.kinds import load_kinds
-from perception.readings import Readings
+from support.columns import Width
+from support.maintain import maintain_once
 from support.postgres.connect import make_engine
-from support.postgres.partitions import WEEK_US, Server, drop_before, probe
+from support.postgres.partitions import Server, divisions, probe, raw, tiers
+from support.postgres.reader import PostgresReader
 from support.postgres.schema import migrate
-from support.postgres.server import wait_ready
-from support.postgres.writer import PostgresStore
+from support.postgres.upkeep import TendTurn, passes
+from support.servers import find
+from support.settings import TendSettings
+from tests.integration.rollup_bench import BELGRADE, DAY, HOUR, KIND, KINDS, MINUTE, NOW, Bench
 
-UNPACKED = Path(os.environ.get("HEARTHLINE_TEST_CACHE", "/var/cache/hearthline-test")) / "timescaledb"
-BINARIES = "/usr/lib/postgresql/17/bin"
-KINDS = load_kinds()
-KIND = KINDS["heat_substation"]
-NOW = 1_796_000_000_000_000
-
-pytestmark = [
-    pytest.mark.skipif(not (UNPACKED / BINARIES[1:] / "postgres").exists(), reason="no native TimescaleDB here"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root can change into its folder"),
-]
-
-
-@pytest.fixture(scope="module")
-def timescale():
-    """The address of an empty database on a TimescaleDB of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    entries = (line.split(":") for line in (UNPACKED / "etc/passwd").read_text().splitlines())
-    uid, gid = next((int(e[2]), int(e[3])) for e in entries if e[0] == "postgres")
-    folder = Path(tempfile.mkdtemp(prefix="hearthline-ts-", dir=UNPACKED / "tmp"))
-    os.chown(folder, uid, gid)
-    data, password = f"/tmp/{folder.name}/data", secrets.token_hex(8)
-    (folder / "word").write_text(password)
-    (folder / "word").chmod(0o644)
-    inside = ["chroot", "--userspec=postgres:postgres", str(UNPACKED)]
-    identity = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile=/tmp/{folder.name}/word", "--no-sync"]
-    subprocess.run([*inside, f"{BINARIES}/initdb", "-D", data, *identity], check=True, capture_output=True)
-    settings = {
-        "listen_addresses": "127.0.0.1",
-        "port": port,
-        "unix_socket_directories": "",
-        "shared_preload_libraries": "timescaledb",
-        "timescaledb.telemetry_level": "off",
-        "fsync": "off",
-    }
-    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([*inside, f"{BINARIES}/postgres", "-D", data, *options], stderr=log)
-    address = f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
-    try:
-        wait_ready(address, 60, server)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(30)
-        shutil.rmtree(folder)
+KEPT = TendSettings(raw_days=30, rollup_1m_days=35, rollup_10m_days=60, pause_s=0, rest=0)
 
 
 def ask(address, question):
@@ -75,61 +26,102 @@ def ask(address, question):
         return cursor.fetchall() if cursor.description else None
 
 
-def readings(*seconds):
-    count = len(seconds)
-    values = np.full((count, len(KIND.points)), np.nan)
-    values[:, 0] = np.arange(count)
-    ts = NOW + np.array(seconds, np.int64) * 1_000_000
-    none = np.zeros(count, np.int64)
-    return Readings(KIND, np.ones(count, np.int32), ts, np.full(count, NOW), values, none, none)
+@pytest.fixture
+def empty(timescale):
+    with timescale.database() as address:
+        yield address
 
 
-def test_readings_live_in_hypertables_of_weekly_chunks(timescale):
-    migrate(timescale, KINDS)
-    migrate(timescale, KINDS)
-    found = ask(timescale, "select hypertable_name from timescaledb_information.hypertables order by 1")
-    assert [name for (name,) in found] == sorted(f"readings_{kind}" for kind in KINDS)
-    widths = ask(timescale, "select distinct time_interval::text from timescaledb_information.dimensions")
-    assert widths == [("7 days",)]
-    engine = make_engine(timescale, "test")
+@pytest.fixture
+def bench(empty):
+    migrate(empty, KINDS)
+    bench = Bench(empty)
+    yield bench
+    bench.close()
+
+
+def tend(bench, settings=KEPT):
+    turn = TendTurn(bench.url)
+    reports = {r.name: r.amount for r in maintain_once(passes(bench.engine, KINDS, settings), turn, lambda: NOW)}
+    turn.close()
+    return reports
+
+
+def test_readings_and_fine_rollups_live_in_hypertables(empty):
+    migrate(empty, KINDS)
+    migrate(empty, KINDS)
+    found = ask(empty, "select hypertable_name from timescaledb_information.hypertables order by 1")
+    made = {t.name for kind in KINDS.values() for t in (raw(kind), *tiers(kind).values())}
+    assert {name for (name,) in found} == made
+    widths = ask(empty, "select distinct time_interval::text from timescaledb_information.dimensions order by 1")
+    assert [w for (w,) in widths] == ["28 days", "364 days", "7 days"]
+    engine = make_engine(empty, "test")
     with engine.connect() as on:
         assert probe(on) is Server.TIMESCALE_APACHE
+        assert str(find(on)).endswith("(Apache licence)")
     engine.dispose()
 
 
-def test_the_writer_merges_and_retention_drops_chunks(timescale):
-    migrate(timescale, KINDS)
-    ask(
-        timescale,
-        """
-        insert into city values ('testcity', '城', 'City', 'Asia/Shanghai');
-        insert into district values ('north', '北', 'North', 'testcity');
-        insert into heat_source values ('plant', '厂', 'Plant', 'testcity');
-        insert into branch values ('line', '线', 'Line', 'plant');
-        insert into station values ('st-1', '站', 'Station', 'north', 'line');
-        insert into device (name, kind, station) values ('dev-1', 'heat_substation', 'st-1');
-        """,
-    )
-    store = PostgresStore(timescale, KINDS)
-    assert store.claim()
-    roster = store.roster(-1)
-    week = WEEK_US // 1_000_000
-    with store.transaction() as tx:
-        assert tx.write(readings(0, 10, 3 * week), roster).tallies["dev-1"].stored == 3
-    with store.transaction() as tx:
-        again = tx.write(readings(0, 20), roster).tallies["dev-1"]
-    assert (again.stored, again.duplicate) == (1, 1)
-    store.close()
-    engine = make_engine(timescale, "test")
-    with engine.begin() as on:
-        assert len(drop_before(on, KIND, NOW + WEEK_US + WEEK_US // 2)) == 1
-    engine.dispose()
-    assert ask(timescale, "select count(*) from readings_heat_substation") == [(1,)]
+def test_the_writer_merges_and_rollups_follow_late_arrivals(bench):
+    start = NOW - 2 * HOUR
+    bench.write([start, start + MINUTE], [40.0, 50.0])
+    bench.drain()
+    with bench.store.transaction() as tx:
+        tally = tx.write(bench.readings([start, start + MINUTE // 2, start + MINUTE], [40.0, 90.0, 51.0]), bench.roster)
+    fates = tally.tallies["probe-1"]
+    assert (fates.stored, fates.duplicate, fates.conflict) == (1, 1, 1)
+    bench.drain()
+    assert bench.bucket(Width.TEN_MINUTES, start) == (3, 3, 40.0, 60.0, 90.0)
+    assert bench.bucket(Width.HOUR, start) == (3, 3, 40.0, 60.0, 90.0)
+    assert bench.bucket(Width.DAY, datetime(2026, 1, 20, tzinfo=BELGRADE))[0] == 3
+    assert bench.count("rollup_mark") == 0
 
 
-def test_a_plain_database_stays_plain_when_the_extension_comes_later(timescale):
-    ask(timescale, "create database plain")
-    address = timescale.rsplit("/", 1)[0] + "/plain"
-    ask(address, "create table alembic_version (version_num text)")
-    migrate(address, {})
-    assert ask(address, "select count(*) from pg_extension where extname = 'timescaledb'") == [(0,)]
+def test_a_chunk_goes_when_its_rollups_are_made_and_tiers_follow(bench):
+    old = NOW - 100 * DAY
+    bench.write(old + np.arange(120) * MINUTE, np.linspace(40, 50, 120))
+    bench.write([NOW - HOUR], [50.0])
+    first = tend(bench)
+    assert (first["rollups"] > 10, first["retention"], first["compression"]) == (True, 1, 0)
+    assert first["rollup retention"] == 2
+    assert set(tend(bench).values()) == {0}
+    assert bench.count("readings_heat_substation") == 1
+    with bench.engine.connect() as on:
+        assert len(divisions(on, KIND, raw(KIND))) == 1
+    hours = ask(bench.url, "select sum(n)::int from rollup_heat_substation_1h")
+    assert hours == [(121,)]
+    bench.write([old], [99.0])
+    assert tend(bench)["retention"] == 1
+    assert ask(bench.url, "select sum(n)::int from rollup_heat_substation_1h") == [(121,)]
+
+
+def test_reads_are_the_same(bench):
+    reader = PostgresReader()
+    times = np.arange(NOW - 7 * DAY, NOW, MINUTE)
+    bench.write(times, 45 + 5 * np.sin(times / DAY * 2 * np.pi))
+    bench.drain()
+    with bench.engine.connect() as on:
+        assert len(reader.latest(on, KIND, [bench.device], NOW - HOUR)) == 1
+        raw_rows = reader.series(on, KIND, bench.device, ["t_sec_supply"], (NOW - HOUR, NOW), 500)
+        rolled = reader.series(on, KIND, bench.device, ["t_sec_supply"], (NOW - 7 * DAY, NOW), 200)
+    assert (raw_rows.width, len(raw_rows.ts)) == ("raw", 60)
+    assert (rolled.width, len(rolled.ts)) == ("1h", 168)
+
+
+def test_a_new_point_becomes_a_column_of_hypertables_too(empty):
+    kind = KINDS["weather_station"]
+    fewer = kind.model_copy(update={"points": kind.points[:-1], "key_points": ()})
+    migrate(empty, {kind.name: fewer})
+    moment = (datetime.fromtimestamp(NOW / 1e6, UTC) - timedelta(days=1)).isoformat()
+    row = f"values (1, '{moment}', now(), 0)"
+    ask(empty, f"insert into readings_weather_station (device_id, ts, received_at, quality) {row}")
+    migrate(empty, {kind.name: kind})
+    last = kind.names[-1]
+    assert ask(empty, f"select {last} from readings_weather_station") == [(None,)]
+    assert ask(empty, f"select {last}_mean from rollup_weather_station_10m") == []
+
+
+def test_a_plain_database_stays_plain_when_the_extension_comes_later(empty):
+    ask(empty, "create table alembic_version (version_num text)")
+    migrate(empty, {})
+    assert ask(empty, "select count(*) from pg_extension where extname = 'timescaledb'") == [(0,)]

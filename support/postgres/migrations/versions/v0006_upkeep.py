@@ -1,0 +1,15 @@
+"""How far readings have been dropped: buckets before that are never computed again."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply the SQL that stands beside this file."""
+    op.execute(Path(__file__).with_suffix(".sql").read_text("utf-8"))
