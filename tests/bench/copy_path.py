@@ -32,7 +32,7 @@ def measure(rig):
         "server": lambda: _server(rig, TABLE, blocks),
         "whole": lambda: _store(store, blocks, _with_accounts),
         "marks": lambda: _store(store, blocks, _with_marks),
-        "alone": lambda: _store(store, blocks, _alone),
+        "alone": lambda: _store(store, blocks, copied_alone),
     }
     found = {name: [] for name in ways}
     _store(store, blocks[:1], _with_marks)  # the partitions stand, before anything is timed
@@ -47,20 +47,22 @@ def measure(rig):
 
 
 def ceiling(rig, ids, per_device):
-    """Return rows/s of the server's COPY from files of 5,000 rows into an undivided table of the same shape."""
+    """Return rows/s of the server's COPY from files of 5,000 rows into an undivided table: the median of three."""
     blocks = _blocks(rows(ids, np.array(instants(per_device, STEP_MS), np.int64) * 1000))
-    rig.do("drop table if exists ceiling")
-    rig.do(f"create table ceiling (like {TABLE} including all)")
-    rig.do("checkpoint")
-    rate = _server(rig, "ceiling", blocks)
+    rates = []
+    for _ in range(rig.of(1, 3)):
+        rig.do("drop table if exists ceiling")
+        rig.do(f"create table ceiling (like {TABLE} including all)")
+        rig.do("checkpoint")
+        rates.append(_server(rig, "ceiling", blocks))
     rig.do("drop table ceiling")
-    return rate
+    return median(rates)
 
 
 def _tell(found, *, plain, count):
     yardstick = median(found["server"])
     facts = {"against": "server-side binary COPY of a file into the same table", "yardstick": yardstick, "rows": count}
-    emit("copy_path", median(found["whole"]), "rows/s", target=0.85, with_="readings, marks, ledger", **facts)
+    emit("copy_path", median(found["whole"]), "rows/s", with_="readings, marks, ledger", **facts)
     emit("copy_path_marks", median(found["marks"]), "rows/s", with_="readings, marks", **facts)
     if not np.isnan(found["alone"]).any():
         emit("copy_path_alone", median(found["alone"]), "rows/s", target=0.85, with_="readings", **facts)
@@ -98,7 +100,7 @@ def _with_marks(tx, block, roster):
     assert sum(t.stored for t in tx.write(block, roster).tallies.values()) == len(block)
 
 
-def _alone(tx, block, _roster):
+def copied_alone(tx, block, _roster):
     """Write the rows and nothing beside them: no port says so, for nobody else may. False when there is no such way."""
     copy = getattr(tx, "_copy_readings", None)
     if copy is None:

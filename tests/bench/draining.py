@@ -1,8 +1,9 @@
 """Draining: how fast a backlog goes into a table, by the server's own record of when each row was committed.
 
-Whoever drains is running and subscribed, and is held while the backlog is published: no start is timed, and nobody has
-anything in hand when the clock starts, but what lies in the buffers of its socket. The clock runs from the moment it is
-let go to the last commit; the rate between the first commit and the last is told beside.
+Two ways. *Cold*: the backlog waits in a kept session, then the process is started; the rate is that between its first
+commit and its last. *Held*: the process is running and subscribed, and held (SIGSTOP) while the backlog is published;
+the clock runs from letting it go to its last commit, so that no start is timed and nothing is in hand before but what
+the broker has already sent.
 """
 
 import json
@@ -86,18 +87,25 @@ def held(*pids):
                 os.kill(pid, signal.SIGCONT)
 
 
+def drain_cold(rig, messages):
+    """Start ingest upon a waiting backlog; return rows per second from the first commit to the last."""
+    received, stored = rig.settled()
+    since = time.time()
+    with rig.ingesting():
+        _await(rig, received + messages)
+    _expect(rig, stored + messages)
+    return inner_rate(commits(rig, f"readings_{KIND.name}", since))
+
+
 def drain_ours(rig, pid, messages, *, fresh=None):
     """Let go of a held ingest and wait until the ledger has received so many; `fresh` (default: all) must be stored."""
-    received, stored_before = rig.settled()
+    received, stored = rig.settled()
     process = psutil.Process(pid)
     before, went = process.cpu_times(), time.time()
     os.kill(pid, signal.SIGCONT)
     _await(rig, received + messages)
     after = process.cpu_times()
-    wanted = messages if fresh is None else fresh
-    stored = rig.settled()[1] - stored_before
-    if stored != wanted:
-        raise RuntimeError(f"{stored} readings were stored, not {wanted}: see {rig.folder}/ingest.log")
+    _expect(rig, stored + (messages if fresh is None else fresh))
     cpu = after.user + after.system - before.user - before.system
     return Drain.of(commits(rig, f"readings_{KIND.name}", went), went, cpu / messages * 1e6)
 
@@ -112,6 +120,7 @@ class Bare:
         self._rig.do("drop table if exists bare")
         self._rig.do(f"create table bare (like readings_{KIND.name} including all)")
         told = json.dumps({"port": self._rig.port, "url": self._rig.url, "table": "bare", "count": self._count})
+        self._since = time.time()
         self._child = subprocess.Popen([sys.executable, HERE / "bare.py", told], stdout=subprocess.PIPE, text=True)
         if self._child.stdout.readline().strip() != "ready":
             raise RuntimeError("the bare loop did not begin")
@@ -130,14 +139,20 @@ class Bare:
         return self._child.pid
 
     def drain(self):
-        """Let go of it and wait until it has stored all."""
+        """Let go of it, if it is held, and wait until it has stored all."""
         went = time.time()
         os.kill(self.pid, signal.SIGCONT)
         said = json.loads(self._child.stdout.readline() or "{}")
         [(rows,)] = self._rig.ask("select count(*) from bare")
         if rows != self._count:
             raise RuntimeError(f"the bare loop stored {rows} of {self._count}")
-        return Drain.of(commits(self._rig, "bare", went), went, said["cpu_s"] / self._count * 1e6)
+        return Drain.of(commits(self._rig, "bare", self._since), went, said["cpu_s"] / self._count * 1e6)
+
+
+def _expect(rig, wanted):
+    stored = rig.settled()[1]
+    if stored != wanted:
+        raise RuntimeError(f"{stored} readings are stored, not {wanted}: see {rig.folder}/ingest.log")
 
 
 def _await(rig, enough):

@@ -14,7 +14,7 @@ CONNACK, PUBLISH, PUBACK, SUBACK = 2, 3, 4, 9
 _TIMEOUT_S = 60.0
 
 
-class FrameError(Exception):
+class FrameError(RuntimeError):
     """The broker said something that a bench does not expect, or nothing at all."""
 
 

@@ -1,11 +1,11 @@
 """Ingest rate: a backlog drained through the whole path, beside the bare loop and the server's own COPY of such rows.
 
-Both processes are running and subscribed, and are held while the messages are published to both; then one after the
-other is let go and drains the same messages, in the same run.
+Both sessions are subscribed before the messages are published, so that both drain the same ones, one after the other,
+in the same run; cold and held (see draining).
 """
 
 from copy_path import ceiling
-from draining import Bare, drain_ours, held, publish, seat
+from draining import Bare, drain_cold, drain_ours, held, publish, seat
 from figures import emit, median, say
 from messages import KIND, POINTS, backlog, instants
 from rig import mosquitto, with_mosquitto
@@ -20,7 +20,7 @@ def measure(rig):
     comes after the commit: that bounds it. mosquitto, where it is installed, hands out all it has.
     """
     devices = rig.devices(KIND.name)
-    top = ceiling(rig, [d for d, _ in devices], rig.of(2, 8))
+    top = ceiling(rig, [d for d, _ in devices], rig.of(20, 20))
     emit("copy_ceiling", top, "rows/s", points=len(POINTS))
     if mosquitto() is None:
         say("mosquitto is not installed: its figures are left out")
@@ -31,28 +31,39 @@ def measure(rig):
 
 
 def _beside_bare(rig, devices, top):
-    names, each = [name for _, name in devices], rig.of(20, 20)
-    ours, bare = [], []
+    names, each = [name for _, name in devices], 20
+    count = each * len(names)
+    cold, ours, bare_cold, bare = [], [], [], []
     seat(rig, bare=True)
     for _ in range(rig.of(1, 3)):
         rig.empty()
-        count = each * len(names)
+        publish(rig, backlog(names, instants(each, STEP_MS)))
+        with Bare(rig, count) as loop:
+            bare_cold.append(loop.drain().inner)
+        cold.append(drain_cold(rig, count))
+        rig.empty()
         with rig.ingesting() as ingest, Bare(rig, count) as loop, held(ingest.pid, loop.pid):
             publish(rig, backlog(names, instants(each, STEP_MS)))
             bare.append(loop.drain())
             ours.append(drain_ours(rig, ingest.pid, count))
-        told = [f"{d.rate:.0f}/s at {d.cpu_us:.1f} us" for d in (ours[-1], bare[-1])]
-        say(f"ours {told[0]}, bare {told[1]}")
+        say(f"cold: ours {cold[-1]:.0f}/s, bare {bare_cold[-1]:.0f}/s")
+        say(f"held: ours {ours[-1].rate:.0f}/s, bare {bare[-1].rate:.0f}/s")
     facts = {"broker": rig.broker_name, "points": len(POINTS), "messages": count, "rounds": len(ours)}
-    rate, floor = median([d.rate for d in ours]), median([d.rate for d in bare])
-    ratios = [o.rate / b.rate for o, b in zip(ours, bare, strict=True)]
-    emit("ingest_rate", rate, "msg/s", against="bare receive, decode and COPY loop", yardstick=floor, target=0.6,
-         ratios=ratios, first_to_last=[d.inner for d in ours], bare_first_to_last=[d.inner for d in bare],
+    loop = "bare receive, decode and COPY loop"
+    rate, floor = median(cold), median(bare_cold)
+    emit("ingest_rate", rate, "msg/s", against=loop, yardstick=floor, target=0.6, ratios=_ratios(cold, bare_cold),
          values_per_s=rate * len(POINTS), of_copy_ceiling=rate / top, **facts)  # fmt: skip
     emit("bare_loop", floor, "msg/s", against="server-side binary COPY of a file", yardstick=top, **facts)
-    emit("ingest_cpu", median([d.cpu_us for d in ours]), "us/msg", against="bare loop",
+    rates, floors = [d.rate for d in ours], [d.rate for d in bare]
+    emit("ingest_rate_held", median(rates), "msg/s", against=loop, yardstick=median(floors),
+         ratios=_ratios(rates, floors), **facts)  # fmt: skip
+    emit("ingest_cpu", median([d.cpu_us for d in ours]), "us/msg", against=loop,
          yardstick=median([d.cpu_us for d in bare]), broker=rig.broker_name)  # fmt: skip
     rig.empty()
+
+
+def _ratios(ours, theirs):
+    return [a / b for a, b in zip(ours, theirs, strict=True)]
 
 
 def _embedded(rig, devices, top):

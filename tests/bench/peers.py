@@ -7,6 +7,7 @@ messages that the broker had acknowledged.
 
 import time
 
+import psycopg
 from draining import Drain, commits, held
 from figures import emit, median, say
 from frames import Sender
@@ -22,6 +23,8 @@ OURS = "hearthline"
 TARGETS = {"node-red": 5.0, "mq-bridge bulk copy": 1.0}
 """How many times as fast as these we are to be, in the same run."""
 DATABASE_AWAY_S = 10.0
+SECOND_THOUGHTS_S = 2.0
+"""How long a peer that has stored everything is watched for what it stores twice."""
 
 
 def measure(rig):
@@ -38,7 +41,7 @@ def measure(rig):
             say(f"{peer.name} {peer.version} ...")
             try:
                 _measure(other, peer, rates)
-            except (RuntimeError, ValueError) as err:
+            except (RuntimeError, ValueError, psycopg.Error) as err:
                 say(f"{peer.name}: {err}; what is missing of its figures could not be measured")
 
 
@@ -84,7 +87,7 @@ def _drain(rig, peer, facts):
         with held(child.pid):
             sent = _publish(rig, peer, _names(rig), rig.of(8_000, 25_000))
             went = time.time()
-        await_rows(rig, peer.table, len(sent), STUCK_S)
+        await_rows(rig, peer, len(sent), STUCK_S)
     found = commits(rig, peer.table, went)
     if not found:
         raise RuntimeError(f"nothing of the backlog was stored within {STUCK_S:.0f} s")
@@ -117,14 +120,15 @@ def _killed(rig, peer, facts):
     """kill -9 as soon as it has stored something of a backlog; then it is started again and may take its time."""
     sent = _backlog(rig, peer, rig.of(8_000, 30_000))
     with peer.running(rig) as child:
-        await_rows(rig, peer.table, 1, STARTS_WITHIN_S, 0.005)
+        await_rows(rig, peer, 1, STARTS_WITHIN_S, look_s=0.005)
         child.kill()
         child.wait()
     [(at_kill,)] = rig.ask(f"select count(*) from {peer.table}")
     with peer.running(rig):
         began = time.monotonic()
-        await_rows(rig, peer.table, len(sent), STUCK_S)
+        await_rows(rig, peer, len(sent), STUCK_S, keys=True)
         seconds = time.monotonic() - began
+        time.sleep(SECOND_THOUGHTS_S)
     fates = _fates(rig, peer, sent)
     emit(
         "peer_kill",
@@ -143,15 +147,18 @@ def _without_database(rig, peer, facts):
     count, names = rig.of(8_000, 30_000), _names(rig)
     sent = _backlog(rig, peer, count)
     with peer.running(rig) as child:
-        await_rows(rig, peer.table, 1, STARTS_WITHIN_S, 0.005)
+        await_rows(rig, peer, 1, STARTS_WITHIN_S, look_s=0.005)
         rig.server.stop()
         away_since = time.monotonic()
-        sent |= _publish(rig, peer, names, count // 10)
-        time.sleep(max(0.0, rig.of(3.0, DATABASE_AWAY_S) - (time.monotonic() - away_since)))
-        rig.server.start()
+        try:
+            sent |= _publish(rig, peer, names, count // 10)
+            time.sleep(max(0.0, rig.of(3.0, DATABASE_AWAY_S) - (time.monotonic() - away_since)))
+        finally:
+            rig.server.start()
         began = time.monotonic()
-        await_rows(rig, peer.table, len(sent), STUCK_S)
+        await_rows(rig, peer, len(sent), STUCK_S, keys=True)
         seconds, alive = time.monotonic() - began, child.poll() is None
+        time.sleep(SECOND_THOUGHTS_S)
     fates = _fates(rig, peer, sent)
     emit(
         "peer_database_stop",

@@ -143,12 +143,12 @@ def mosquitto():
 
 @contextmanager
 def with_mosquitto(rig):
-    """Yield the rig with mosquitto in the place of the embedded broker, its window open as wide as ingest allows."""
+    """Yield the rig with mosquitto in the place of the embedded broker, its window as wide as in configs/broker."""
     port = free_port()
     config = rig.folder / "mosquitto.conf"
     config.write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n"
-        "max_inflight_messages 0\nmax_queued_messages 0\nmax_queued_bytes 0\nmax_packet_size 1048576\n"
+        "max_inflight_messages 20000\nmax_queued_messages 0\nmax_queued_bytes 0\nmax_packet_size 1048576\n"
     )
     child = subprocess.Popen([mosquitto(), "-c", str(config)], stderr=subprocess.DEVNULL)
     address = Address.parse(f"mqtt://127.0.0.1:{port}")

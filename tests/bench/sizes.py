@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import psycopg
+from copy_path import copied_alone
 from engines import timescale, why_not
 from figures import emit, say
 from messages import KIND, POINTS, RUNNING
@@ -80,11 +81,9 @@ def _tell(engine, address, readings):
     with psycopg.connect(address, autocommit=True) as conn:
         _write(store, roster, readings.take(np.arange(1)))  # the partition stands
         conn.execute(f"delete from {TABLE}")
-        conn.execute("checkpoint")
-        [before] = conn.execute("select pg_current_wal_lsn()").fetchone()
-        for at in range(0, len(readings), BLOCK):
-            _write(store, roster, readings.take(np.arange(at, min(at + BLOCK, len(readings)))))
-        [wal] = conn.execute("select pg_current_wal_lsn() - %s::pg_lsn", (before,)).fetchone()
+        alone = _fill(conn, store, roster, readings, _write_alone)
+        conn.execute(f"truncate {TABLE}, ledger, rollup_mark")
+        wal = _fill(conn, store, roster, readings, _write)
         heap, index = conn.execute(
             f"select sum(pg_table_size(c)), sum(pg_indexes_size(c)) from ({CHILDREN}) as t(c)"
         ).fetchone()
@@ -93,7 +92,21 @@ def _tell(engine, address, readings):
     facts = {"engine": engine, "points": len(POINTS), "rows": len(readings)}
     emit("bytes_per_value", float(heap + index) / count, "bytes", target=20.0, heap=float(heap) / count,
          index=float(index) / count, **facts)  # fmt: skip
-    emit("wal_per_value", float(wal) / count, "bytes", target=25.0, **facts)
+    emit("wal_per_value", float(wal) / count, "bytes", target=25.0, readings_alone=float(alone) / count, **facts)
+
+
+def _fill(conn, store, roster, readings, write):
+    """Write all of it and return the bytes of WAL that it took."""
+    conn.execute("checkpoint")
+    [before] = conn.execute("select pg_current_wal_lsn()").fetchone()
+    for at in range(0, len(readings), BLOCK):
+        write(store, roster, readings.take(np.arange(at, min(at + BLOCK, len(readings)))))
+    return conn.execute("select pg_current_wal_lsn() - %s::pg_lsn", (before,)).fetchone()[0]
+
+
+def _write_alone(store, roster, block):
+    with store.transaction() as tx:
+        copied_alone(tx, block, roster)
 
 
 def _write(store, roster, block):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import psycopg
-from frames import Sender
+from frames import FrameError, Sender
 from messages import KIND, bodies, reading, topic
 
 STEP_S = 0.01
@@ -67,7 +67,7 @@ class Load:
                 now = time.time_ns() // 1_000_000
                 self._sender.publish([self._next(now, self.sent + nth) for nth in range(due)])
                 self.sent += due
-        except OSError as err:
+        except (OSError, FrameError) as err:
             self.failure = err
 
     def _next(self, now_ms, nth):
