@@ -137,19 +137,22 @@ def _told(rig):
 
 
 def _bridge(rig, python, *, bulk):
-    """mq-bridge with large batches, a deep queue and the widest window, which is faster than its defaults."""
+    """mq-bridge with large batches, the widest window, and a queue that holds the whole backlog.
+
+    With a smaller queue the route does not start upon a longer backlog: "an endpoint was still connecting".
+    """
     name = "bulk" if bulk else "insert"
     tokens = [f"${{payload:{column}}}" for column in COLUMNS]
     query = f"insert into {TABLE} ({', '.join(COLUMNS)}) values ({', '.join(tokens)})"
     route = {
         "input": {"mqtt": {
             "url": f"tcp://127.0.0.1:{rig.port}", "topic": FILTER, "client_id": f"peer-bridge-{name}", "qos": 1,
-            "clean_session": False, "protocol": "v3", "queue_capacity": 10_000, "max_inflight": 65_535,
+            "clean_session": False, "protocol": "v3", "queue_capacity": 100_000, "max_inflight": 65_535,
         }},
         "output": {"sqlx": {
             "url": rig.url.replace("@/", "@localhost/"), "table": TABLE, "insert_query": query, "bulk_copy": bulk,
         }},
-        "batch_size": 5000 if bulk else 2000,
+        "batch_size": 5000 if bulk else 2000, "startup_timeout_ms": 30_000,
     }  # fmt: skip
     file = rig.folder / f"route-{name}.json"
     file.write_text(json.dumps({"routes": {name: route}}))
