@@ -7,7 +7,7 @@ LONG := $(wildcard tests/integration tests/wasm tests/e2e)
 SOURCES := hearthline.py perception network support application presentation simulators scripts tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-timescaledb test test-faults bench screenshots lock clean lint venv venv-dev provision
+.PHONY: help run run-timescaledb test test-faults bench bench-peers screenshots lock clean lint venv venv-dev provision
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -26,9 +26,13 @@ test-faults: provision ## the fault tests at full length; the result is kept in 
 	@mkdir -p build
 	HEARTHLINE_TEST_LENGTH=full $(BIN)/python -m pytest -m faults tests --report-to build/faults-$$(date +%Y-%m-%d).txt
 
-bench: venv-dev ## measure rates and latencies; one JSON line per figure, also in build/bench.jsonl
+bench: venv-dev ## measure rates, latencies, sizes, memory; one JSON line per figure, also in build/bench.jsonl
 	@mkdir -p build
-	$(BIN)/python tests/bench/run.py
+	$(BIN)/python tests/bench/run.py $(ARGS)
+
+bench-peers: provision ## compare with other programs on the same broker and database; installs them under build/peers
+	sh tests/bench/foreign/install.sh
+	$(BIN)/python tests/bench/run.py peers $(ARGS)
 
 screenshots: provision ## take the pictures of docs/
 	$(BIN)/python scripts/screenshots.py
