@@ -184,6 +184,8 @@ class _Shift(Generic[State]):
 
     def _store_batch(self, deliveries: Sequence[Delivery], began: float) -> None:
         now = self._clock()
+        self._listening.look_at_clock()  # before the rules see that time: after a step, everyone would seem silent
+        self._attend(now)
         batch = self._received(deliveries, now)
         tallies: dict[str, Tally] = {}
         rejects = list(batch.rejects)
