@@ -14,7 +14,6 @@ from stage import DEVICES, MOSQUITTO, Mosquitto, Stage, device_name
 
 _numbers = itertools.count(1)
 ROOM_MIB = 48
-CROWD = 10_000
 
 
 def pytest_collection_modifyitems(items):

@@ -56,6 +56,14 @@ class Member:
             await self._reader.read(1)
         self._hang_up()
 
+    async def leave(self):
+        """Close the connection, and wait until its file is free: paho's select takes no number beyond 1,023."""
+        writer = self._writer
+        self._hang_up()
+        if writer is not None:
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
     def _hang_up(self):
         if self._writer is not None:
             self._writer.close()

@@ -32,7 +32,7 @@ KEPT = (
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin")
 READY_WITHIN_S = 90.0
 PATIENCE_S = 120.0
-DEVICES = 120
+DEVICES = 200
 KEEPALIVE_S = 5
 _numbers = itertools.count(1)
 

@@ -111,6 +111,7 @@ def test_thousands_of_devices_come_back_at_once(own_stage, length):
         await hung_up
         await asyncio.to_thread(stage.broker.start)
         await all_say(members, at_once=count)
+        await asyncio.gather(*(member.leave() for member in members))
 
     asyncio.run(play())
     await_that(lambda: stored_of(stage, "crowd-%") >= 2 * count, "every reading of the crowd", 300, 0.5)
