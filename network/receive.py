@@ -47,7 +47,7 @@ def unstamped_again(readings: Readings, deliveries: Sequence[Delivery]) -> NDArr
     """bool[n]: rows of redelivered messages whose readings carry no time of their own.
 
     Their key differs at each receipt, so the database cannot see that they came before: whoever
-    stores them drops those that equal the device's last such row.
+    stores them drops those that are the device's last such rows again.
     """
     found = {int(o) for o in np.unique(readings.origin) if deliveries[o].redelivered and _unstamped(deliveries[o])}
     return np.isin(readings.origin, list(found)) | unstamped_mapped(readings, deliveries)

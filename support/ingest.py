@@ -165,7 +165,6 @@ class _Shift(Generic[State]):
     def tick(self) -> None:
         """Look at the clock, the roster and the link, and let the rules see that time passed."""
         self._ticked_at = time.monotonic()
-        self._watching.look_at_clock()
         up = self._links.live.connected_since() is not None
         self._heartbeat("" if up else "the broker is away", ready=up)
         self._metrics.pending("live", self._links.live.pending())
@@ -190,6 +189,7 @@ class _Shift(Generic[State]):
 
     def _store_batch(self, portion: _Portion, began: float) -> None:
         now = self._clock()
+        self._watching.look_at_clock(now)
         batch = self._judged_anew(portion)
         deliveries, roster = batch.deliveries, self._watching.roster
         tallies: dict[str, Tally] = {}

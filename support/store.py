@@ -64,8 +64,8 @@ class StoreTransaction(Protocol):
         """Write readings of one kind, mark the rollup buckets they touch, and say which were accepted.
 
         `again` bool[n]: rows of redelivered messages without a time of their own (network.receive
-        tells which); one that equals the device's newest stored reading is a duplicate. Rejects
-        have the `origin` of their reading, and neither topic nor payload.
+        tells which); where the first of a device's have the values of its last such rows, one by one,
+        they are duplicates. Rejects have the `origin` of their reading, and neither topic nor payload.
         """
 
     def reject(self, rejects: Sequence[Reject]) -> None:

@@ -76,15 +76,16 @@ class Watching(Generic[State]):
         """Know that for a while nothing was heard."""
         self._listening.interrupted(self._clock())
 
-    def look_at_clock(self) -> None:
-        """See whether the wall clock was stepped."""
+    def look_at_clock(self, now: int) -> None:
+        """See whether the wall clock was stepped, before the rules see it: everyone would seem to have been silent."""
         self._listening.look_at_clock()
+        self._attend(now)
 
     def pass_time(self, now: int) -> None:
         """Look at the roster and the link, and let the rules see that time passed. Raises StoreDownError."""
         if time.monotonic() - self._enrolled_at >= _ROSTER_S:
             self.enrol()
-        self._attend(now)
+        self.look_at_clock(now)
         if self._rules_now({}, now):
             self.commit(lambda _tx: {}, now)
 

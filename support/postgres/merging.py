@@ -11,11 +11,15 @@ from psycopg import sql
 from perception.readings import Readings, quality_mask, quality_words
 from support.columns import readings_name
 from support.postgres.packing import FLOAT8, INT4, INT8, TIMESTAMPTZ, Packed, array, points_present
+from support.postgres.rows import moment
 
 Link = psycopg.Connection[tuple[Any, ...]]
 
 STORED, MERGED, DUPLICATE, CONFLICT = range(4)
 """Fates of a reading that reached the store, as they are counted."""
+
+_MOST_UNSETTLED = 1_000
+"""So many rows of one device may have been committed and not acknowledged when the link broke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +48,52 @@ def all_duplicate(readings: Readings) -> Merged:
     return Merged(fate, np.full(shape, np.nan), np.zeros(shape, np.bool_))
 
 
-def equal_to_newest(on: Link, readings: Readings) -> NDArray[np.bool_]:
-    """bool[n]: readings whose values are those of their device's newest stored reading of the week before them."""
+def came_before(on: Link, readings: Readings) -> NDArray[np.bool_]:
+    """bool[n]: readings without a time of their own that are stored already; all of them came again, in their order.
+
+    What was committed and not acknowledged comes again before anything else, and is the newest that
+    is stored of the device. So a run from the first of its readings that equals, one by one, a run of
+    its last rows, inside them or up to their end, is known. Rows with a time of their own are no part
+    of this, nor are those older than a week. Who repeats the same values again and again cannot be told apart.
+    """
+    known = np.zeros(len(readings), np.bool_)
+    for device_id in np.unique(readings.device_id).tolist():
+        places = np.flatnonzero(readings.device_id == device_id)
+        tail = _last_unstamped(on, readings.take(places))
+        known[places[: _known_run(tail, readings.values[places])]] = True
+    return known
+
+
+def _last_unstamped(on: Link, readings: Readings) -> NDArray[np.float64]:
+    """float64[m, points]: the last rows without a time of their own of one device, oldest first.
+
+    Such rows have the time of their receipt, with a microsecond more for each place in a list.
+    """
     points = sql.SQL(", ").join(map(sql.Identifier, readings.kind.names))
-    newest = sql.SQL(
-        "select {} from {} r where r.device_id = v.device_id and r.ts > v.ts - interval '7 days' "
-        "order by r.ts desc limit 1"
+    statement = sql.SQL(
+        "select {} from {} where device_id = %s and ts > %s::timestamptz - interval '7 days' "
+        "and ts - received_at between interval '0' and interval '5 ms' order by ts desc limit %s"
     ).format(points, sql.Identifier(readings_name(readings.kind)))
-    stored = _looked_up(on, readings, newest, len(readings.kind.names))
-    known = ~np.isnan(stored).all(axis=1)
-    same: NDArray[np.bool_] = ((stored == readings.values) | (np.isnan(stored) & np.isnan(readings.values))).all(axis=1)
-    return known & same
+    oldest = moment(int(readings.ts.min()))
+    rows = on.execute(
+        statement, [int(readings.device_id[0]), oldest, _MOST_UNSETTLED + len(readings)], binary=True
+    ).fetchall()
+    return np.array(rows[::-1], np.float64).reshape(len(rows), len(readings.kind.names))
+
+
+def _known_run(tail: NDArray[np.float64], values: NDArray[np.float64]) -> int:
+    """Return how many of `values`, from the first, are a run of `tail`, whole or up to the end of `tail`."""
+    longest = 0
+    for begin in np.flatnonzero(_equal(tail, values[0])).tolist():
+        length = min(len(tail) - begin, len(values))
+        if length > longest and _equal(tail[begin : begin + length], values[:length]).all():
+            longest = length
+    return longest
+
+
+def _equal(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
+    same: NDArray[np.bool_] = ((one == other) | (np.isnan(one) & np.isnan(other))).all(axis=1)
+    return same
 
 
 def merge(on: Link, readings: Readings) -> Merged:

@@ -24,7 +24,7 @@ from support.postgres import announcements, letters, numbers, quarantine, roster
 from support.postgres.accounts import account, conflicts, joined, ledger_columns, rounds, touched
 from support.postgres.connect import Lock, make_engine, options, try_lock
 from support.postgres.faults import in_store_words
-from support.postgres.merging import Merged, all_duplicate, all_stored, as_readings, equal_to_newest, merge
+from support.postgres.merging import Merged, all_duplicate, all_stored, as_readings, came_before, merge
 from support.postgres.packing import INT8, Packed, array, copy_block, mark_block, points_present, texts
 from support.postgres.partitions import ensure_weeks, weeks_of
 from support.postgres.rows import moment
@@ -268,7 +268,7 @@ class PostgresTransaction:
         rest = np.arange(len(readings))
         if again is not None and again.any():
             asked = np.flatnonzero(again)
-            known = asked[equal_to_newest(self._link, readings.take(asked))]
+            known = asked[came_before(self._link, readings.take(asked))]
             parts.append((known, all_duplicate(readings.take(known))))
             rest = np.setdiff1d(rest, known)
         places = (rest[nth] for nth in rounds(readings.take(rest)))

@@ -180,6 +180,20 @@ def test_a_redelivered_message_without_a_time_is_known_by_its_values(database, s
         assert tx.write(came, roster, np.array([False, True, True])).tallies["dev-1"].stored == 1
 
 
+def test_several_redelivered_messages_without_a_time_are_known_by_their_order(database, store, roster):
+    """Three were committed and not acknowledged; they come again with two more, in two batches."""
+    write(store, roster, *((1, n / 1000, {OUTDOOR: value}) for n, value in enumerate((5.0, 1.0, 2.0, 3.0))))
+    write(store, roster, (1, -60, {OUTDOOR: 9.0}))  # with a time of its own: no part of it
+    first = readings(*((1, 3 + n / 1000, {OUTDOOR: value}) for n, value in enumerate((1.0, 2.0))))
+    second = readings(*((1, 4 + n / 1000, {OUTDOOR: value}) for n, value in enumerate((3.0, 3.0, 2.0))))
+    tallies = []
+    for came in (first, second):
+        with store.transaction() as tx:
+            tallies.append(tx.write(came, roster, np.full(len(came), True)).tallies["dev-1"])  # noqa: FBT003
+    assert tallies == [Tally(2, duplicate=2), Tally(3, stored=2, duplicate=1)]
+    assert len(stored(database)) == 7
+
+
 SECONDS = st.sampled_from((0.0, 10.0, 20.0))
 VALUES = st.dictionaries(st.sampled_from((OUTDOOR, SUPPLY, RETURN)), st.sampled_from((1.0, 2.0)), min_size=1)
 
