@@ -19,7 +19,10 @@ STORED, MERGED, DUPLICATE, CONFLICT = range(4)
 """Fates of a reading that reached the store, as they are counted."""
 
 _MOST_UNSETTLED = 1_000
-"""So many rows of one device may have been committed and not acknowledged when the link broke."""
+"""So many rows of one device may have been committed and not acknowledged when the link broke ..."""
+
+_UNSETTLED_US = 60 * 1_000_000
+"""... all received within so long before the newest: what is older only happens to have the same values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def came_before(on: Link, readings: Readings) -> NDArray[np.bool_]:
     What was committed and not acknowledged comes again before anything else, and is the newest that
     is stored of the device. So a run from the first of its readings that equals, one by one, a run of
     its last rows, inside them or up to their end, is known. Rows with a time of their own are no part
-    of this, nor are those older than a week. Who repeats the same values again and again cannot be told apart.
+    of this. Who repeats the same values within a minute cannot be told apart.
     """
     known = np.zeros(len(readings), np.bool_)
     for device_id in np.unique(readings.device_id).tolist():
@@ -65,20 +68,24 @@ def came_before(on: Link, readings: Readings) -> NDArray[np.bool_]:
 
 
 def _last_unstamped(on: Link, readings: Readings) -> NDArray[np.float64]:
-    """float64[m, points]: the last rows without a time of their own of one device, oldest first.
+    """float64[m, points]: the last rows without a time of their own of one device, of one minute, oldest first.
 
     Such rows have the time of their receipt, with a microsecond more for each place in a list.
     """
     points = sql.SQL(", ").join(map(sql.Identifier, readings.kind.names))
     statement = sql.SQL(
-        "select {} from {} where device_id = %s and ts > %s::timestamptz - interval '7 days' "
+        "select extract(epoch from ts)::float8 * 1000000, {} from {} where device_id = %s "
+        "and ts > %s::timestamptz - interval '7 days' "
         "and ts - received_at between interval '0' and interval '5 ms' order by ts desc limit %s"
     ).format(points, sql.Identifier(readings_name(readings.kind)))
     oldest = moment(int(readings.ts.min()))
     rows = on.execute(
         statement, [int(readings.device_id[0]), oldest, _MOST_UNSETTLED + len(readings)], binary=True
     ).fetchall()
-    return np.array(rows[::-1], np.float64).reshape(len(rows), len(readings.kind.names))
+    table = np.array(rows[::-1], np.float64).reshape(len(rows), 1 + len(readings.kind.names))
+    recent = table[:, 0] >= table[:, 0].max(initial=0.0) - _UNSETTLED_US
+    unsettled: NDArray[np.float64] = table[recent, 1:]
+    return unsettled
 
 
 def _known_run(tail: NDArray[np.float64], values: NDArray[np.float64]) -> int:

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import uuid
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -192,6 +193,17 @@ def test_several_redelivered_messages_without_a_time_are_known_by_their_order(da
             tallies.append(tx.write(came, roster, np.full(len(came), True)).tallies["dev-1"])  # noqa: FBT003
     assert tallies == [Tally(2, duplicate=2), Tally(3, stored=2, duplicate=1)]
     assert len(stored(database)) == 7
+
+
+def test_a_redelivered_message_that_was_never_stored_is_no_duplicate_of_an_older_one(database, store, roster):
+    """It may have the values of a reading some minutes ago: only the last minute can have come again."""
+    rows = readings((1, 0, {OUTDOOR: 1.0}), (1, 120, {OUTDOOR: 2.0}), (1, 240, {OUTDOOR: 1.0}))
+    rows = replace(rows, received_at=rows.ts)
+    with store.transaction() as tx:
+        tx.write(rows.take(np.array([0, 1])), roster)
+    with store.transaction() as tx:
+        again = tx.write(rows.take(np.array([2])), roster, np.array([True])).tallies
+    assert again == {"dev-1": Tally(1, stored=1)}
 
 
 SECONDS = st.sampled_from((0.0, 10.0, 20.0))
