@@ -115,6 +115,8 @@ def _lines(batch: Batch) -> Iterator[str]:
         yield _reject(reject)
     for birth in batch.births:
         yield f"birth of a {birth.kind}, every {birth.interval_s} s"
+    for reply in batch.replies:
+        yield f"reply {reply.payload.decode(errors='replace')[:300]}"
     for state in batch.states:
         yield "online" if state.online else "offline"
 

@@ -39,10 +39,10 @@ class Step:
 class Course:
     """What happened on the tour. `heard`: everything on the device's topics, in order.
 
-    `ping` is the id of the command and whether it was answered. `duplicate`: how many of the
-    readings that were sent a second time, and how many the ledger counted as duplicates; None
-    when that was not tried. `broke_at`: how much had been heard when the device was asked to
-    reconnect, `broken`: whether anything shows that it did.
+    `waited_s`: how long for readings. `ping`: the id of the command. `broke_at`: how many messages
+    had been heard when the device was asked to reconnect. `repeated`: how many readings were sent
+    a second time, None when that was not tried, and `duplicates`: how many the ledger then
+    counted as such.
     """
 
     device: str
@@ -238,9 +238,10 @@ def _backfill(course: Course) -> Step:
         return Step("backfill", Verdict.CANNOT_TELL, "without seq nobody can say what is missing", "see seq")
     if not course.after(Channel.READINGS, Channel.BACKFILL):
         return Step("backfill", Verdict.FAIL, "no reading since the reconnect", "send again once connected")
-    missing = set(range(min(numbers), max(numbers) + 1)) - numbers
+    missing = max(numbers) - min(numbers) + 1 - len(numbers)
     if missing:
-        found = f"{len(missing)} readings of the time away are missing, the first has seq {min(missing)}"
+        first_missing = next(n + 1 for n in sorted(numbers) if n + 1 not in numbers)
+        found = f"{missing} readings of the time away are missing, the first has seq {first_missing}"
         how = "keep readings while the link is down and send them afterwards, oldest first"
         return Step("backfill", Verdict.FAIL, found, how)
     return Step("backfill", Verdict.PASS, f"nothing is missing between seq {min(numbers)} and {max(numbers)}")
@@ -250,8 +251,8 @@ def _stored(course: Course) -> Step:
     told = _numbering_of(course.on(Channel.BIRTH), course.device)
     if told is None:
         return Step("stored", Verdict.CANNOT_TELL, "there are no receipts without boot", "see numbering")
-    receipts = [body["seq"] for d in course.on(Channel.STORED) if (body := _object(d.payload)).get("boot") == told.boot]
-    seqs = [seq for seq in receipts if isinstance(seq, int)]
+    receipts = [_object(d.payload) for d in course.on(Channel.STORED)]
+    seqs = [seq for r in receipts if r.get("boot") == told.boot and isinstance(seq := r.get("seq"), int)]
     if not seqs:
         return Step(
             "stored", Verdict.CANNOT_TELL, "no receipt was heard", "is ingest running, and the device approved?"

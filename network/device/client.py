@@ -120,13 +120,14 @@ class _Direct:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A Receipt by the platform: acknowledged when everything up to a number is stored."""
+    """A Receipt by the platform: acknowledged when everything up to a number of this run is stored."""
 
     queue: DiskQueue
+    boot: str
     upto: int
 
     def acknowledged(self) -> bool:
-        return self.queue.first() > self.upto
+        return self.queue.is_free_of(self.boot, self.upto)
 
 
 class _Queued:
@@ -146,10 +147,10 @@ class _Queued:
             return []
         numbers = self._queue.append([r if r.ts is not None else replace(r, ts=now) for r in readings])
         self._pump.ring()
-        return [Sent(len(numbers), _Kept(self._queue, numbers[-1]))]
+        return [Sent(len(numbers), _Kept(self._queue, self._queue.boot, numbers[-1]))]
 
     def flush(self, timeout_s: float) -> bool:
-        return self._pump.wait_stored(self._queue.next() - 1, timeout_s)
+        return self._pump.wait_stored(timeout_s)
 
     def connected(self) -> bool:
         return self._pump.connected()

@@ -93,10 +93,11 @@ class Pump:
         session = self._session
         return session is not None and session.up()
 
-    def wait_stored(self, upto: int, timeout_s: float) -> bool:
-        """Wait until everything numbered up to `upto` is stored; False when time ran out first."""
+    def wait_stored(self, timeout_s: float) -> bool:
+        """Wait until everything that is in the queue now is stored; False when time ran out first."""
+        boot, upto = self._queue.boot, self._queue.next() - 1
         with self._freed:
-            return self._freed.wait_for(lambda: self._queue.first() > upto, timeout_s)
+            return self._freed.wait_for(lambda: self._queue.is_free_of(boot, upto), timeout_s)
 
     def close(self) -> None:
         """Say offline and goodbye, and end the thread. What is not stored stays in the queue."""
@@ -162,6 +163,9 @@ class Pump:
             if self._closing.is_set():
                 self._leave(session)
                 return 0.0
+            if self._is_outdated():
+                session.break_off()
+                return SHORTEST_BREAK_S
             self._forget(course)
             if self._queue.dropped != dropped:
                 dropped = self._queue.dropped
@@ -215,12 +219,26 @@ class Pump:
         birth = birth_message(device.name, device.kind, device.interval_s, boot=queue.boot, first_seq=queue.first())
         session.publish(*birth, retain=True)
 
+    def _is_outdated(self) -> bool:
+        """Begin a new run when the platform has numbers of this one that were never given here.
+
+        Then the file is an older copy, of a backup perhaps, and its next numbers are taken: a
+        receipt for the readings that had them first would let us forget others.
+        """
+        told = self._told
+        if told is None or told < self._queue.next():
+            return False
+        _log.warning("the queue is an older copy of itself; a new run begins", device=self._device.name)
+        self._queue.begin_anew(told)
+        self._told = None
+        return True
+
     def _forget(self, course: _Course) -> None:
         """Free what the platform has stored."""
         told = self._told
         if told is None or told < self._queue.first():
             return
-        if self._queue.free(min(told, self._queue.next() - 1)):
+        if self._queue.free(told):
             course.quiet_since, course.patience_s, course.asked = time.monotonic(), self._device.patience_s, False
             with self._freed:
                 self._freed.notify_all()

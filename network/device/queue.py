@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from perception.payload import RawReading, encode
+from perception.payload import RawReading, decode, encode
 
 MOST_READINGS = 1_000_000
 MOST_BYTES = 1 << 30
@@ -145,6 +145,22 @@ class DiskQueue:
             self._took(-gone, -size)
             return gone
 
+    def begin_anew(self, above: int) -> None:
+        """Begin a new run: another `boot`, and new numbers above `above` for all that is in the queue."""
+        with self._lock, self._in_queue_words():
+            boot, begin = secrets.token_hex(6), max(above + 1, self._next, time.time_ns() // 1000)
+            old = [seq for (seq,) in self._file.execute("select seq from reading order by seq")]
+            with self._transaction():
+                for new, seq in enumerate(old, begin):
+                    (body,) = self._file.execute("select body from reading where seq = ?", (seq,)).fetchone()
+                    readings = [replace(r, seq=new) for r in decode(body) if isinstance(r, RawReading)]
+                    change = "update reading set seq = ?, body = ? where seq = ?"
+                    self._file.execute(change, (new, encode(readings), seq))
+                self._remember("next_seq", begin + len(old))
+                self._remember("boot", boot)
+            self.boot, self._next = boot, begin + len(old)
+            self._took(0, 0)
+
     def first(self) -> int:
         """Return the oldest number in the queue; the next one to be given when it is empty."""
         return self._first
@@ -152,6 +168,10 @@ class DiskQueue:
     def next(self) -> int:
         """Return the number that the next reading will have."""
         return self._next
+
+    def is_free_of(self, boot: str, upto: int) -> bool:
+        """Return whether nothing numbered up to `upto` in a run is here. An empty queue is free of everything."""
+        return not self._count or (self.boot == boot and self._first > upto)
 
     def tail_since(self, ts: int) -> int:
         """Return where the unbroken tail of readings at or after `ts` (epoch microseconds) begins."""
@@ -223,7 +243,7 @@ class DiskQueue:
         assert isinstance(value, str | int)
         return value
 
-    def _remember(self, name: str, value: int) -> None:
+    def _remember(self, name: str, value: int | str) -> None:
         self._file.execute("update fact set value = ? where name = ?", (value, name))
 
     @contextmanager

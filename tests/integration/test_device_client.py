@@ -97,12 +97,32 @@ def test_the_queue_is_freed_by_receipts_and_by_nothing_else(own_broker, tmp_path
         hears.answer(first + 4, "another run")
         hears.answer(first + 2, queue.boot)
         await_true(lambda: len(queue) == 2)
-        hears.answer(first + 1_000, queue.boot)  # more than was ever sent: what is there is stored, no more
+        hears.answer(first + 4, queue.boot)
         assert device.flush(5)
         assert sent[0].receipt.acknowledged()
         assert (len(queue), queue.first()) == (0, first + 5)
     with pytest.raises(LinkDownError):
         device.send(measured(1, now_ms()))
+
+
+def test_a_queue_that_is_an_older_copy_begins_a_new_run(own_broker, tmp_path):
+    queue = DiskQueue(tmp_path / "q.db")
+    boot, first = queue.boot, queue.next()
+    with platform(own_broker, "dev-e") as hears, DeviceClient(own_broker, "dev-e", KIND, queue=queue) as device:
+        [sent] = device.send(measured(2, now_ms()))
+        hears.listen(lambda p: len(p.numbers("readings")) == 2)
+        hears.answer(first + 10, boot)  # numbers that this copy never gave
+        hears.listen(lambda p: len(p.numbers("readings")) == 4)
+        new = hears.births()[-1]
+        assert new["boot"] == queue.boot != boot
+        assert hears.numbers("readings")[2:] == [new["first_seq"], new["first_seq"] + 1]
+        assert new["first_seq"] > first + 10
+        hears.answer(first + 10, boot)
+        assert not device.flush(0.2)
+        assert not sent.receipt.acknowledged()
+        hears.answer(new["first_seq"] + 1, queue.boot)
+        assert device.flush(5)
+        assert sent.receipt.acknowledged()
 
 
 def test_after_an_outage_the_present_comes_first_and_the_past_in_order(own_broker, tmp_path):

@@ -99,9 +99,8 @@ class Sloppy:
 
 
 def test_a_sloppy_client_is_told_what_to_mend(database, own_broker, monkeypatch):
-    monkeypatch.setattr(touring, "LEDGER_WITHIN_S", 2.0)
-    monkeypatch.setattr(touring, "RETAINED_WITHIN_S", 1.0)
-    monkeypatch.setattr(touring, "OUTBOX_WITHIN_S", 1.2)
+    for name, seconds in (("LEDGER_WITHIN_S", 0.5), ("RETAINED_WITHIN_S", 0.5), ("ANSWER_WITHIN_S", 1.4)):
+        monkeypatch.setattr(touring, name, seconds)
     seed(database)
     engine = make_engine(database, "test")
     said = []

@@ -59,6 +59,17 @@ class QueueMachine(RuleBasedStateMachine):
         self.queue.close()
         self.queue = self.opened()
 
+    @rule(above=st.integers(-100, 100))
+    def begin_anew(self, above):
+        boot, former = self.queue.boot, self.next
+        self.queue.begin_anew(former + above)
+        assert self.queue.boot != boot
+        first = self.queue.first()
+        assert first >= max(former, former + above + 1)
+        self.model = [(first + n, at) for n, (_, at) in enumerate(self.model)]
+        self.boot, self.base = self.queue.boot, self.base + first + len(self.model) - self.next
+        self.next = first + len(self.model)
+
     @rule(offset=st.integers(-5, 40), most=st.integers(1, 20), most_bytes=st.integers(1, 500))
     def peek(self, offset, most, most_bytes):
         start = self.queue.first() + offset
