@@ -19,6 +19,7 @@ import typer
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 import application.commands
+import application.metering.commands
 import network.commands
 import simulators.commands
 import support.commands.verbs
@@ -34,6 +35,7 @@ from support.configuration import load, rows, without_password
 from support.home import Home, default_home, open_home
 from support.set_up import CONFIGURATION_EXIT, ConfigurationError, HomeError
 from support.settings import DatabaseSettings, IngestSettings, TendSettings
+from support.spans import span_of
 from support.stopping import SUPERVISOR_PID, await_turn, die_with_supervisor, stop_event
 
 if TYPE_CHECKING:
@@ -276,7 +278,7 @@ config = typer.Typer(help="The settings.", no_args_is_help=True)
 for _name, _group in (("serve", serve), ("devices", devices), ("rejects", rejects), ("config", config)):
     app.add_typer(_group, name=_name)
 
-_VERB = partial(engine, "verb")
+_VERB, SPAN = partial(engine, "verb"), partial(span_of, clock)
 support.commands.verbs.register(
     app,
     devices,
@@ -285,6 +287,7 @@ support.commands.verbs.register(
 )
 network.commands.register(app, devices, network.commands.Ports(lambda: settings().broker, roster, clock))
 application.commands.register(app, application.commands.Ports(rules_file, _VERB, kinds, live, show))
+application.metering.commands.register(app, application.metering.commands.Ports(_VERB, kinds, SPAN, show))
 simulators.commands.register(
     app,
     simulators.commands.Ports(

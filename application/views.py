@@ -14,6 +14,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from application import listings, places
 from application.fleet_view import FleetView
+from application.metering import consumption
+from application.metering.consumption import Consumption, Per
 from application.read_models import (
     AlarmRow,
     CityCard,
@@ -105,6 +107,13 @@ class Views:
                 return Trend(device, RAW, (), {})
             series = self._reader.series(on, kind, found.device_id, chosen, (start, stop), most_instants(pixels))
         return drawn(device, kind, found.interval_s or kind.interval_s, series, pixels)
+
+    def consumption(
+        self, device: str, start: int, stop: int, most: int, wanted: Per = Per.HOUR
+    ) -> Sequence[Consumption] | None:
+        """Return what flowed through a device's meters over [start, stop), each in about `most` buckets at most."""
+        with self._reading() as on:
+            return consumption.read(on, self._kinds, device, (start, stop), most, wanted) if start < stop else None
 
     def alarms(
         self, city: str, now: int, *, closed: bool = False, station: str | None = None, most: int = MOST_ALARMS

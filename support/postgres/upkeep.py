@@ -13,6 +13,7 @@ from sqlalchemy import Engine, delete, select
 from perception.sensor_kind import SensorKind
 from support.maintain import Pass
 from support.postgres.connect import Lock, options, store_down, try_lock
+from support.postgres.counters import EVERY_S, Counters
 from support.postgres.partitions import WEEK_US, drop_before, ensure_weeks, existing_weeks, weeks_of
 from support.postgres.rollups import Rollups, forget
 from support.postgres.transact import transaction
@@ -60,6 +61,7 @@ def passes(engine: Engine, kinds: Mapping[str, SensorKind], settings: TendSettin
     return (
         Pass("partitions", _HOUR_S, upkeep.ahead),
         Pass("rollups", settings.every_s, Rollups(engine, kinds, settings).drain),
+        Pass("counters", EVERY_S, Counters(engine, kinds, settings).drain),
         Pass("retention", _HOUR_S, upkeep.retain),
         Pass("rejects", _HOUR_S, upkeep.forget_rejects),
     )
