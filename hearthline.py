@@ -22,6 +22,7 @@ import application.commands
 import application.metering.commands
 import network.commands
 import simulators.commands
+import support.commands.archives
 import support.commands.verbs
 from application.settings import WatchClock, WatchSettings
 from network.settings import BrokerSettings
@@ -284,6 +285,9 @@ support.commands.verbs.register(
     devices,
     rejects,
     support.commands.verbs.Ports(home, _VERB, kinds, addresses, actor, prepare, cities, checks),
+)
+support.commands.archives.register(
+    app, support.commands.archives.Ports(home, database_url, lambda: settings().database.embedded)
 )
 network.commands.register(app, devices, network.commands.Ports(lambda: settings().broker, roster, clock))
 application.commands.register(app, application.commands.Ports(rules_file, _VERB, kinds, live, show))

@@ -14,6 +14,7 @@ import pytest
 
 from perception.kinds import load_kinds
 from perception.readings import Readings
+from support.postgres.archive import TargetError, back_up, contents, restore
 from support.postgres.connect import make_engine
 from support.postgres.partitions import WEEK_US, Server, drop_before, probe
 from support.postgres.schema import migrate
@@ -25,6 +26,14 @@ BINARIES = "/usr/lib/postgresql/17/bin"
 KINDS = load_kinds()
 KIND = KINDS["heat_substation"]
 NOW = 1_796_000_000_000_000
+PLACES = """
+insert into city values ('testcity', '城', 'City', 'Asia/Shanghai');
+insert into district values ('north', '北', 'North', 'testcity');
+insert into heat_source values ('plant', '厂', 'Plant', 'testcity');
+insert into branch values ('line', '线', 'Line', 'plant');
+insert into station values ('st-1', '站', 'Station', 'north', 'line');
+insert into device (name, kind, station) values ('dev-1', 'heat_substation', 'st-1');
+"""
 
 pytestmark = [
     pytest.mark.skipif(not (UNPACKED / BINARIES[1:] / "postgres").exists(), reason="no native TimescaleDB here"),
@@ -99,17 +108,7 @@ def test_readings_live_in_hypertables_of_weekly_chunks(timescale):
 
 def test_the_writer_merges_and_retention_drops_chunks(timescale):
     migrate(timescale, KINDS)
-    ask(
-        timescale,
-        """
-        insert into city values ('testcity', '城', 'City', 'Asia/Shanghai');
-        insert into district values ('north', '北', 'North', 'testcity');
-        insert into heat_source values ('plant', '厂', 'Plant', 'testcity');
-        insert into branch values ('line', '线', 'Line', 'plant');
-        insert into station values ('st-1', '站', 'Station', 'north', 'line');
-        insert into device (name, kind, station) values ('dev-1', 'heat_substation', 'st-1');
-        """,
-    )
+    ask(timescale, PLACES)
     store = PostgresStore(timescale, KINDS)
     assert store.claim()
     roster = store.roster(-1)
@@ -133,3 +132,35 @@ def test_a_plain_database_stays_plain_when_the_extension_comes_later(timescale):
     ask(address, "create table alembic_version (version_num text)")
     migrate(address, {})
     assert ask(address, "select count(*) from pg_extension where extname = 'timescaledb'") == [(0,)]
+
+
+def test_a_backup_of_hypertables_comes_back_as_hypertables(timescale, server, tmp_path):
+    ask(timescale, "create database source")
+    ask(timescale, "create database target")
+    source, target = (timescale.rsplit("/", 1)[0] + f"/{name}" for name in ("source", "target"))
+    migrate(source, KINDS)
+    ask(source, PLACES)
+    store = PostgresStore(source, KINDS)
+    assert store.claim()
+    with store.transaction() as tx:
+        tx.write(readings(*(n * WEEK_US // 3_000_000 for n in range(20))), store.roster(-1))
+    store.close()
+    back_up(source, tmp_path / "ts.backup", lambda _: None)
+    assert contents(tmp_path / "ts.backup").timescale
+    assert restore(target, tmp_path / "ts.backup", lambda _: None).timescale
+    for question in (
+        "select hypertable_name, num_chunks from timescaledb_information.hypertables order by 1",
+        "select * from readings_heat_substation order by ts",
+        "select * from device",
+        "select kind, device_id, bucket from rollup_mark order by 3",
+    ):
+        assert str(ask(target, question)) == str(ask(source, question))
+    store = PostgresStore(target, KINDS)
+    assert store.claim()
+    with store.transaction() as tx:
+        assert tx.write(readings(50 * WEEK_US // 1_000_000), store.roster(-1)).tallies["dev-1"].stored == 1
+    store.close()
+    plain = server.create_database("no_timescale")
+    with pytest.raises(TargetError, match="TimescaleDB"):
+        restore(plain, tmp_path / "ts.backup", lambda _: None)
+    server.drop_database("no_timescale")
