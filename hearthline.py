@@ -23,6 +23,7 @@ import application.metering.commands
 import network.commands
 import simulators.commands
 import support.commands.archives
+import support.commands.exports
 import support.commands.verbs
 from application.settings import WatchClock, WatchSettings
 from network.settings import BrokerSettings
@@ -289,6 +290,7 @@ support.commands.verbs.register(
 support.commands.archives.register(
     app, support.commands.archives.Ports(home, database_url, lambda: settings().database.embedded)
 )
+support.commands.exports.register(app, support.commands.exports.Ports(_VERB, kinds, SPAN))
 network.commands.register(app, devices, network.commands.Ports(lambda: settings().broker, roster, clock))
 application.commands.register(app, application.commands.Ports(rules_file, _VERB, kinds, live, show))
 application.metering.commands.register(app, application.metering.commands.Ports(_VERB, kinds, SPAN, show))
