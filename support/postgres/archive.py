@@ -237,15 +237,17 @@ def _run(command: Sequence[str], url: str, told: Told) -> None:
         command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, errors="replace", env=_environment(url)
     ) as child:
         assert child.stderr is not None
+        heard = False
         try:
             for line in child.stderr:
                 said.append(line.rstrip())
                 at = re.search(r"(?:dumping contents of table|processing data for table) \"?([^\"\s]+)", line)
                 if at is not None:
                     told(at[1])
-        except BaseException:
-            child.kill()
-            raise
+            heard = True
+        finally:
+            if not heard:  # Ctrl-C, or what was told raised
+                child.kill()
     if child.returncode != 0:
         errors = [line for line in said if "error" in line.lower() or "DETAIL" in line] or list(said)
         raise DumpError(f"{Path(command[0]).name} ended with {child.returncode}: {' | '.join(errors[-4:])}")
