@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 from perception.readings import Readings
 from perception.sensor_kind import SensorKind
 from support.columns import readings_name
+from support.postgres.areas import area
 from support.postgres.copy_out import FLOAT8, INT4, INT8, TIMESTAMP, copy_out, epoch_us, matrix
 from support.postgres.rows import moment
 from support.postgres.series import series
 from support.postgres.statistics import listed, missing
-from support.store import Series
+from support.store import Area, Series
 
 
 class PostgresReader:
@@ -49,6 +50,12 @@ class PostgresReader:
         rollup that fits. Values that are not good are left out. KeyError when the kind lacks a point.
         """
         return series(on, kind, device_id, points, span, most)
+
+    def area(
+        self, on: Connection, kind: SensorKind, device_ids: Sequence[int], point: str, span: tuple[int, int], most: int
+    ) -> Area:
+        """Return a point over many devices together, from rollups. KeyError when the kind lacks the point."""
+        return area(on, kind, device_ids, kind.point(point).name, span, most)
 
 
 def _read(on: Connection, kind: SensorKind, query: sql.Composed, parameters: Sequence[object]) -> Readings:

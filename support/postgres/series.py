@@ -23,7 +23,7 @@ from support.store import Series
 
 RAW_ROWS_PER_INSTANT = 20
 """Up to so many raw rows per instant asked for, bins are made from raw rows: a few milliseconds, and never behind."""
-ROLLUP_ROWS_PER_INSTANT = 6
+ROLLUP_ROWS_PER_INSTANT = 10
 """Up to so many buckets per instant asked for, a rollup is gathered into bins; beyond it the next wider one is read."""
 
 TAIL_S = 3 * 86400

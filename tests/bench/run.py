@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import browser
 import ingest_rate
 import latency
+import reading_side
 import receiving
 import structlog
 from figures import say
@@ -20,6 +21,7 @@ BENCHES = {
     "latency": latency.measure,
     "browser": browser.measure,
     "ingest_rate": ingest_rate.measure,
+    "reads": reading_side.measure,
 }
 
 

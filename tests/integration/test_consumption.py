@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import psycopg
 import pytest
+from alembic import command
+from alembic.config import Config
 from psycopg.errors import CheckViolation
 from sqlalchemy import select, text
 
@@ -26,6 +28,7 @@ from support.postgres.connect import make_engine
 from support.postgres.counters import Counters
 from support.postgres.reader import PostgresReader
 from support.postgres.rollups import Rollups
+from support.postgres.schema import migrate, reconcile
 from support.postgres.writer import PostgresStore
 from support.settings import TendSettings
 from support.tables import consumption
@@ -249,3 +252,27 @@ def test_views_and_the_verb_show_hours_days_and_months_of_the_city(meter):
     rows = rows_of(daily)
     assert rows[0]["from"] == "2026-01-20T00:00+01:00"
     assert rows[1]["amount"] == pytest.approx(24.0)
+
+
+def test_a_database_of_before_is_followed_from_its_first_hour(server):
+    url = server.create_database("before_counters")
+    engine = make_engine(url, "test")
+    with engine.begin() as on:
+        config = Config()
+        config.set_main_option("script_location", str(ROOT / "support" / "postgres" / "migrations"))
+        config.attributes["connection"] = on
+        command.upgrade(config, "0004")
+        reconcile(on, KINDS.values())
+    meter = Meter(url)
+    meter.write(T0 + np.arange(100) * 30 * MINUTE, np.arange(100.0))
+    list(meter.rollups.drain(NOW))
+    migrate(url, KINDS)
+    with engine.connect() as on:
+        marks = on.execute(text("select kind, device_id, hour from counter_mark")).all()
+    assert marks == [(KIND.name, meter.device, datetime.fromtimestamp(T0 / 1e6, UTC))]
+    meter.tend()
+    assert sum(row.amount for row in meter.rows()) == pytest.approx(99.0)
+    meter.store.close()
+    meter.engine.dispose()
+    engine.dispose()
+    server.drop_database("before_counters")

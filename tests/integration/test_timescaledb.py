@@ -14,12 +14,19 @@ import pytest
 
 from perception.kinds import load_kinds
 from perception.readings import Readings
+from support.commands.exports import chosen
+from support.export import Format, Wish, export
 from support.postgres.archive import TargetError, back_up, contents, restore
 from support.postgres.connect import make_engine
+from support.postgres.counters import Counters
+from support.postgres.outflow import PostgresOutflow
 from support.postgres.partitions import WEEK_US, Server, drop_before, probe
+from support.postgres.reader import PostgresReader
+from support.postgres.rollups import Rollups
 from support.postgres.schema import migrate
 from support.postgres.server import wait_ready
 from support.postgres.writer import PostgresStore
+from support.settings import TendSettings
 
 UNPACKED = Path(os.environ.get("HEARTHLINE_TEST_CACHE", "/var/cache/hearthline-test")) / "timescaledb"
 BINARIES = "/usr/lib/postgresql/17/bin"
@@ -132,6 +139,31 @@ def test_a_plain_database_stays_plain_when_the_extension_comes_later(timescale):
     ask(address, "create table alembic_version (version_num text)")
     migrate(address, {})
     assert ask(address, "select count(*) from pg_extension where extname = 'timescaledb'") == [(0,)]
+
+
+def test_readings_consumption_and_exports_come_out_of_hypertables(timescale, tmp_path):
+    ask(timescale, "create database reading")
+    address = timescale.rsplit("/", 1)[0] + "/reading"
+    migrate(address, KINDS)
+    ask(address, PLACES)
+    rows = readings(*range(0, 8 * 7 * 86_400, 3600))
+    rows.values[:, KIND.bits["heat_energy_total"]] = np.arange(len(rows))
+    store, engine, settings = PostgresStore(address, KINDS), make_engine(address, "test"), TendSettings(pause_s=0)
+    with store.transaction() as tx:
+        tx.write(rows, store.roster(-1))
+    store.close()
+    for drain in (Rollups(engine, KINDS, settings).drain, Counters(engine, KINDS, settings).drain):
+        assert sum(drain(NOW + 9 * WEEK_US)) > 1000
+    span, reader = (NOW, NOW + 8 * WEEK_US), PostgresReader()
+    with engine.connect() as on:
+        assert reader.latest(on, KIND, [1], NOW).ts.tolist() == [rows.ts[-1]]
+        widths = [reader.series(on, KIND, 1, ["heat_energy_total"], span, most).width for most in (2000, 100, 60, 9)]
+        assert widths == ["raw", "1d", "1d", "7d"]
+    assert ask(address, "select sum(amount) from consumption") == [(pytest.approx(len(rows) - 1.0),)]
+    _, sources, _ = chosen(engine, None, "dev-1", utc=True)
+    wish = Wish(KIND, sources, span, Format.PARQUET, tmp_path)
+    assert export(wish, PostgresOutflow(engine), lambda _: None).rows == len(rows)
+    engine.dispose()
 
 
 def test_a_backup_of_hypertables_comes_back_as_hypertables(timescale, server, tmp_path):
