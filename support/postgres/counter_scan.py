@@ -5,7 +5,7 @@ state is the one that was kept and nothing that follows can say anything about w
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import sql
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, select
 
 from perception.counter import HOUR_US, Event, Flow, Limits, State, follow, settled, spread
 from perception.point import Point
@@ -24,9 +24,12 @@ from perception.sensor_kind import SensorKind
 from support.columns import readings_name
 from support.postgres.copy_out import FLOAT8, INT8, TIMESTAMP, copy_out, epoch_us, matrix
 from support.postgres.rows import moment
+from support.postgres.transact import driver
 from support.tables import consumption
 
-_CHUNK_ROWS = 20_000
+_FIRST_ROWS, _CHUNK_ROWS = 4000, 20_000
+_FOR_EVER = 4_102_444_800_000_000
+"""The year 2100: later than any reading."""
 _GAP_INTERVALS = 3
 _COLUMNS = {Event.RESET: "resets", Event.ROLLOVER: "rollovers", Event.JUMP: "jumps", Event.BAD: "bad"}
 _EMPTY: dict[str, Any] = {
@@ -40,25 +43,41 @@ def counters(kind: SensorKind) -> tuple[Point, ...]:
     return tuple(p for p in kind.points if p.counter)
 
 
-def follow_device(on: Connection, kind: SensorKind, known: Any, span: tuple[int, int], horizon: int) -> None:
-    """Make the consumption of a device's counters right that readings of the span (microseconds, inclusive) touch.
+def follow_devices(
+    on: Connection, kind: SensorKind, devices: Sequence[tuple[Any, tuple[int, int]]], horizon: int
+) -> None:
+    """Make the consumption right of devices whose readings of a span each (microseconds, inclusive) were touched.
 
-    `known`: its device_id, interval_s, manifest and timezone.
+    A device is known by its device_id, interval_s, manifest and timezone. Few statements, whatever their number.
     """
-    phase = _phase(known.timezone, span[0])
-    scans = [_scan(on, kind, p, known, phase, span, horizon) for p in counters(kind)]
+    of_device = {
+        place: [_scan(kind, p, known, span) for p in counters(kind)] for place, (known, span) in enumerate(devices)
+    }
+    scans = [scan for mine in of_device.values() for scan in mine]
     if not scans:
         return
-    after = min(scan.start for scan in scans)
-    while not all(scan.done for scan in scans):
-        ts, values = _read(on, kind, known.device_id, after)
+    _begin(on, scans, horizon)
+    _foresee(on, scans)
+    starts = [min(scan.start for scan in mine) for mine in of_device.values()]
+    wanted = list(zip([known.device_id for known, _ in devices], starts, strict=True))
+    places, ts, values = _read(on, kind, wanted, _FIRST_ROWS)
+    for place, mine in of_device.items():
+        _follow(on, kind, mine, ts[places == place], values[places == place])
+    _write(on, scans)
+
+
+def _follow(
+    on: Connection, kind: SensorKind, scans: Sequence["_Scan"], ts: NDArray[np.int64], values: NDArray[np.float64]
+) -> None:
+    """Go through the first readings of a device, and on while they do not settle it."""
+    most = _FIRST_ROWS
+    while True:
         for place, scan in enumerate(scans):
             scan.feed(on, ts, values[:, place])
-        if len(ts) < _CHUNK_ROWS:
-            break
-        after = int(ts[-1]) + 1
-    for scan in scans:
-        scan.write(on)
+        if len(ts) < most or all(scan.done for scan in scans):
+            return
+        most = _CHUNK_ROWS
+        _, ts, values = _read(on, kind, [(scans[0].device_id, int(ts[-1]) + 1)], most)
 
 
 def _phase(zone: str | None, at: int) -> int:
@@ -67,46 +86,129 @@ def _phase(zone: str | None, at: int) -> int:
     return 0 if offset is None else -int(offset.total_seconds()) * 1_000_000 % HOUR_US
 
 
+_READ = """
+select d.place - 1, r.* from unnest(%s::int4[], %s::timestamptz[]) with ordinality as d(device_id, after, place)
+cross join lateral (
+    select ts, {values}, quality from {table} as s
+    where s.device_id = d.device_id and s.ts >= d.after and s.ts >= {earliest} and ({any}) order by s.ts limit {most}
+) as r
+"""
+"""`earliest` says the same as `after`, but to the planner: partitions before it are left alone."""
+
+
 def _read(
-    on: Connection, kind: SensorKind, device_id: int, after: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the next readings that carry any counter, at or after a time; NaN where a counter is not good."""
+    on: Connection, kind: SensorKind, wanted: Sequence[tuple[int, int]], most: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return the next readings that carry any counter, of devices at or after a time each, so many of each at most.
+
+    First the place in `wanted` that a reading is of. NaN where a counter is not good.
+    """
     points = counters(kind)
     names = [sql.Identifier(p.name) for p in points]
-    query = sql.SQL(
-        "select ts, {values}, quality from {table} where device_id = %s and ts >= %s and ({any}) order by ts limit %s"
-    ).format(
-        values=sql.SQL(", ").join(sql.SQL("coalesce({}, 'NaN')").format(n) for n in names),
+    query = sql.SQL(_READ).format(
+        values=sql.SQL(", ").join(sql.SQL("coalesce({0}, 'NaN') as {0}").format(n) for n in names),
         table=sql.Identifier(readings_name(kind)),
         any=sql.SQL(" or ").join(sql.SQL("{} is not null").format(n) for n in names),
+        earliest=sql.Literal(moment(min(after for _, after in wanted))),
+        most=sql.Literal(most),
     )
-    wire = [TIMESTAMP, *[FLOAT8] * len(points), INT8]
-    rows = copy_out(on, query, [device_id, moment(after), _CHUNK_ROWS], wire)
-    values = matrix(rows, 1, len(points))
-    words = rows[f"f{1 + len(points)}"].astype(np.int64)
+    wire = [INT8, TIMESTAMP, *[FLOAT8] * len(points), INT8]
+    rows = copy_out(on, query, [[device for device, _ in wanted], [moment(after) for _, after in wanted]], wire)
+    values = matrix(rows, 2, len(points))
+    words = rows[f"f{2 + len(points)}"].astype(np.int64)
     values[quality_mask(words, len(kind.points))[:, [kind.bits[p.name] for p in points]]] = np.nan
-    return epoch_us(rows["f0"]), values
+    return rows["f0"].astype(np.int64), epoch_us(rows["f1"]), values
 
 
-def _scan(
-    on: Connection, kind: SensorKind, point: Point, known: Any, phase: int, span: tuple[int, int], horizon: int
-) -> "_Scan":
-    """Find where to begin: behind a kept state before which nothing can change any more."""
+def _scan(kind: SensorKind, point: Point, known: Any, span: tuple[int, int]) -> "_Scan":
+    phase = _phase(known.timezone, span[0])
     first, last = (_floor(at, phase) for at in span)
     limits = Limits.of(point, _own_register(known.manifest, point.name))
     interval_s = max(known.interval_s or kind.interval_s, point.interval_s or 0)
     gap = max(int(_GAP_INTERVALS * interval_s * 1_000_000), HOUR_US)
-    scan = _Scan(known.device_id, point.name, limits, phase, gap, last)
-    near = _kept(on, known.device_id, point.name, first)
-    if near is None:
-        scan.start = first
-        return scan
-    reach = near[1].reach
-    touchable = _floor(near[0] if reach is None else min(reach, near[0]), phase)
-    anchor = _kept(on, known.device_id, point.name, max(touchable, _floor(horizon, phase) + HOUR_US))
-    scan.start = touchable if anchor is None else anchor[0] + HOUR_US
-    scan.state = State() if anchor is None else anchor[1]
-    return scan
+    return _Scan(known.device_id, point.name, limits, phase, gap, last, start=first)
+
+
+def _begin(on: Connection, scans: Sequence["_Scan"], horizon: int) -> None:
+    """Find where to begin: behind a kept state before which nothing can change any more."""
+    near = _kept_before(on, [(scan, scan.start) for scan in scans])
+    touchable = []
+    for scan, found in zip(scans, near, strict=True):
+        if found is not None:
+            at, state = found
+            scan.start = _floor(at if state.reach is None else min(state.reach, at), scan.phase)
+            touchable.append((scan, max(scan.start, _floor(horizon, scan.phase) + HOUR_US)))
+    for (scan, _), found in zip(touchable, _kept_before(on, touchable), strict=True):
+        if found is not None:
+            scan.start, scan.state = found[0] + HOUR_US, found[1]
+
+
+_KEPT_BEFORE = """
+select d.place, c.bucket, c.state
+from unnest(%s::int4[], %s::text[], %s::timestamptz[]) with ordinality as d(device_id, point, before, place)
+cross join lateral (
+    select bucket, state from consumption as c
+    where c.device_id = d.device_id and c.point = d.point and c.bucket < d.before and c.state is not null
+    order by c.bucket desc limit 1
+) as c
+"""
+
+
+def _kept_before(on: Connection, asked: Sequence[tuple["_Scan", int]]) -> list[tuple[int, State] | None]:
+    """Return the newest bucket (microseconds) before a time each that keeps a state, and that state."""
+    found: list[tuple[int, State] | None] = [None] * len(asked)
+    arrays = _arrays([scan for scan, _ in asked], [before for _, before in asked])
+    for place, bucket, state in driver(on).execute(_KEPT_BEFORE, arrays) if asked else ():
+        found[place - 1] = _us(bucket), State.unpacked(state)
+    return found
+
+
+_FORESEEN = """
+select d.place, c.bucket, c.state
+from unnest(%s::int4[], %s::text[], %s::timestamptz[]) with ordinality as d(device_id, point, first, place)
+cross join lateral (
+    select bucket, state from consumption as c
+    where c.device_id = d.device_id and c.point = d.point and c.bucket >= d.first and c.state is not null
+    order by c.bucket limit %s
+) as c order by 1, 2
+"""
+_FORESIGHT = 4
+
+
+def _foresee(on: Connection, scans: Sequence["_Scan"]) -> None:
+    """Tell each scan the next states that are kept from its last bucket on: most settle on one of them."""
+    arrays = _arrays(scans, [scan.last for scan in scans])
+    for place, bucket, state in driver(on).execute(_FORESEEN, [*arrays, _FORESIGHT]):
+        scans[place - 1].kept[_us(bucket)] = State.unpacked(state)
+    for scan in scans:
+        scan.foreseen = max(scan.kept) if len(scan.kept) == _FORESIGHT else _FOR_EVER
+
+
+def _arrays(scans: Sequence["_Scan"], times: Sequence[int]) -> list[object]:
+    return [[s.device_id for s in scans], [s.point for s in scans], [moment(at) for at in times]]
+
+
+_CLEAR = """
+delete from consumption as c using unnest(%s::int4[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+    as d(device_id, point, first, last)
+where c.device_id = d.device_id and c.point = d.point and c.bucket >= d.first and c.bucket <= d.last
+"""
+_PUT = """
+insert into consumption (device_id, point, bucket, amount, estimated, resets, rollovers, jumps, bad, state)
+select d.device_id, d.point, d.bucket, d.amount, d.estimated, d.resets, d.rollovers, d.jumps, d.bad, d.state::float8[]
+from unnest(%s::int4[], %s::text[], %s::timestamptz[], %s::float8[], %s::bool[], %s::int4[], %s::int4[], %s::int4[],
+    %s::int4[], %s::text[])
+    as d(device_id, point, bucket, amount, estimated, resets, rollovers, jumps, bad, state)
+"""
+
+
+def _write(on: Connection, scans: Sequence["_Scan"]) -> None:
+    """Put what was found in the place of what stood there."""
+    until = [_FOR_EVER if scan.settled is None else scan.settled for scan in scans]
+    driver(on).execute(_CLEAR, [*_arrays(scans, [scan.start for scan in scans]), [moment(at) for at in until]])
+    rows = [row for scan in scans for row in scan.found()]
+    if rows:
+        driver(on).execute(_PUT, [list(column) for column in zip(*rows, strict=True)])
 
 
 def _floor(at: int, phase: int) -> int:
@@ -120,14 +222,6 @@ def _own_register(manifest: object, point: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
         return None
     return float(value)
-
-
-def _kept(on: Connection, device_id: int, point: str, before: int) -> tuple[int, State] | None:
-    """Return the newest bucket (microseconds) before a time that keeps a state, and that state."""
-    c = consumption.c
-    mine = (c.device_id == device_id) & (c.point == point) & (c.bucket < moment(before)) & c.state.is_not(None)
-    row = on.execute(select(c.bucket, c.state).where(mine).order_by(c.bucket.desc()).limit(1)).one_or_none()
-    return None if row is None else (_us(row.bucket), State.unpacked(row.state))
 
 
 @dataclass(slots=True)
@@ -146,6 +240,8 @@ class _Scan:
     done: bool = False
     flow: Flow = field(default_factory=Flow)
     rows: dict[int, dict[str, Any]] = field(default_factory=dict)
+    kept: dict[int, State] = field(default_factory=dict)
+    foreseen: int = 0
 
     def feed(self, on: Connection, ts: NDArray[np.int64], values: NDArray[np.float64]) -> None:
         """Take the next readings."""
@@ -154,51 +250,43 @@ class _Scan:
         if self.done or not len(ts):
             return
         buckets = (ts - self.phase) // HOUR_US * HOUR_US + self.phase
-        kept = self._kept_states(on, int(buckets[0]), int(buckets[-1]))
+        if self.settled is None and buckets[-1] > self.foreseen:
+            self._look_up(on, int(buckets[0]), int(buckets[-1]))
         edges = [0, *(np.flatnonzero(np.diff(buckets)) + 1).tolist(), len(ts)]
         for begin, end in pairwise(edges):
-            if self._bucket(int(buckets[begin]), ts[begin:end], values[begin:end], kept):
+            if self._bucket(int(buckets[begin]), ts[begin:end], values[begin:end]):
                 self.done = True
                 break
         self._book()
 
-    def _bucket(
-        self, bucket: int, ts: NDArray[np.int64], values: NDArray[np.float64], kept: Mapping[int, State]
-    ) -> bool:
+    def _bucket(self, bucket: int, ts: NDArray[np.int64], values: NDArray[np.float64]) -> bool:
         """Follow the readings of one bucket; True when nothing that comes later matters any more."""
         flow, self.state = follow(self.state, ts, values, self.limits)
         self.flow.extend(flow)
         if self.settled is None:
             self._row(bucket)["state"] = self.state.packed()
-            if bucket >= self.last and kept.get(bucket) == self.state:
+            if bucket >= self.last and self.kept.get(bucket) == self.state:
                 self.settled = bucket
             return False
         return self.state.reach is not None and self.state.reach >= self.settled + HOUR_US
 
-    def _kept_states(self, on: Connection, first: int, last: int) -> dict[int, State]:
-        if self.settled is not None:
-            return {}
+    def _look_up(self, on: Connection, first: int, last: int) -> None:
+        """Learn the states that are kept in these buckets: the scan goes on for longer than was foreseen."""
         c = consumption.c
         span = c.bucket >= moment(max(first, self.last)), c.bucket <= moment(last)
         query = select(c.bucket, c.state).where(c.device_id == self.device_id, c.point == self.point, *span)
-        return {_us(row.bucket): State.unpacked(row.state) for row in on.execute(query) if row.state is not None}
+        rows = on.execute(query.where(c.state.is_not(None)))
+        self.kept = {_us(row.bucket): State.unpacked(row.state) for row in rows}
 
-    def write(self, on: Connection) -> None:
-        """Put what was found in the place of what stood there."""
-        c = consumption.c
-        mine = [c.device_id == self.device_id, c.point == self.point, c.bucket >= moment(self.start)]
-        if self.settled is not None:
-            mine.append(c.bucket <= moment(self.settled))
-        on.execute(delete(consumption).where(*mine))
-        until = math.inf if self.settled is None else self.settled
-        mine_too = {"device_id": self.device_id, "point": self.point}
-        rows = [
-            {**mine_too, **row, "bucket": moment(bucket), "amount": settled(row["amount"])}
-            for bucket, row in sorted(self.rows.items())
-            if self.start <= bucket <= until
-        ]
-        if rows:
-            on.execute(insert(consumption), rows)
+    def found(self) -> Iterator[tuple[object, ...]]:
+        """Yield the rows to be written, in the order of the statement that does so."""
+        until = _FOR_EVER if self.settled is None else self.settled
+        for bucket, row in sorted(self.rows.items()):
+            if self.start <= bucket <= until:
+                state = row["state"] and "{" + ",".join(map(repr, row["state"])) + "}"
+                counts = (row[name] for name in _COLUMNS.values())
+                amount = settled(row["amount"])
+                yield self.device_id, self.point, moment(bucket), amount, row["estimated"], *counts, state
 
     def _book(self) -> None:
         """Put what has flowed so far into the rows: a long history is not held as single readings."""

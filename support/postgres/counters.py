@@ -5,6 +5,7 @@ kept of the state before it, and on until the counter stands as it stood before,
 rule: what late readings change is made right, and no more is read than that takes.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -13,19 +14,21 @@ from sqlalchemy import Connection, Engine, delete, func, select, text
 
 from perception.counter import HOUR_US
 from perception.sensor_kind import SensorKind
-from support.postgres.counter_scan import follow_device
+from support.postgres.counter_scan import follow_devices
 from support.postgres.transact import transaction
 from support.settings import TendSettings
 from support.tables import city, counter_mark, device, district, station
 
-EVERY_S = 60.0
+EVERY_S = 20.0
 """An hour that has ended is looked at within so many seconds of its rollups."""
+MOST_S = 5.0
+"""A pass works so long at most, then rollups have their turn; what waited longest comes first."""
 OPEN_EVERY_S = 900.0
 """An hour that still fills has its turn so often: counters report every quarter of an hour."""
 
 _TOGETHER = timedelta(hours=6)
 """Marked hours of a device that are no further apart are followed in one go."""
-_SLICE_RUNS = 20
+_SLICE_RUNS = 50
 _GENTLY = "set local synchronous_commit = off; set local max_parallel_workers_per_gather = 0; set local jit = off"
 
 _FACTS = (
@@ -54,19 +57,22 @@ class Counters:
         self._open_until = 0
 
     def drain(self, now: int) -> Iterator[int]:
-        """Follow counters through marked hours; yield how many hours after each slice, when nothing is held."""
-        due = now
+        """Follow counters through marked hours; yield how many marks after each slice, when nothing is held."""
+        due, busy = now, 0.0
         if now >= self._open_until:
             self._open_until = now + int(OPEN_EVERY_S * 1_000_000)
             due += 2 * HOUR_US  # hours that still fill, and clocks that are a little ahead
         runs = self._runs(_moment(due) - timedelta(hours=1))
         horizon = self._settings.horizon(now)
         for start in range(0, len(runs), _SLICE_RUNS):
-            portion = runs[start : start + _SLICE_RUNS]
+            portion, began = runs[start : start + _SLICE_RUNS], time.monotonic()
             with transaction(self._engine) as on:
                 on.execute(text(_GENTLY))
                 recompute(on, self._kinds, portion, horizon)
+            busy += time.monotonic() - began
             yield sum(len(run.marks) for run in portion)
+            if busy >= MOST_S:
+                return
 
     def _runs(self, until: datetime) -> list[Run]:
         c = counter_mark.c
@@ -74,12 +80,13 @@ class Counters:
             select(c.kind, c.device_id, c.hour, func.array_agg(c.mark_id))
             .where(c.hour <= until)
             .group_by(c.kind, c.device_id, c.hour)
-            .order_by(c.kind, c.device_id, c.hour)
+            .order_by(func.min(c.mark_id))
             .limit(self._settings.most_buckets)
         )
         with transaction(self._engine) as on:
             rows: Sequence[Any] = on.execute(query).all()
-        return list(_joined(rows))
+        by_device = sorted(rows, key=lambda row: (row.kind, row.device_id, row.hour))
+        return sorted(_joined(by_device), key=lambda run: min(run.marks))
 
 
 def _joined(rows: Sequence[Any]) -> Iterator[Run]:
@@ -104,11 +111,24 @@ def recompute(on: Connection, kinds: Mapping[str, SensorKind], runs: Sequence[Ru
     on.execute(delete(counter_mark).where(counter_mark.c.mark_id == func.any(seen)))
     ids = sorted({run.device_id for run in runs})
     facts = {row.device_id: row for row in on.execute(_FACTS.where(device.c.device_id == func.any(ids)))}
+    by_kind: dict[str, list[tuple[Any, tuple[int, int]]]] = {}
     for run in runs:
-        kind, known = kinds.get(run.kind), facts.get(run.device_id)
         span = max(_us(run.first), horizon), _us(run.last) + HOUR_US - 1
-        if kind is not None and known is not None and span[0] <= span[1]:
-            follow_device(on, kind, known, span, horizon)
+        if run.kind in kinds and run.device_id in facts and span[0] <= span[1]:
+            by_kind.setdefault(run.kind, []).append((facts[run.device_id], span))
+    for name, devices in by_kind.items():
+        for portion in _apart(devices):
+            follow_devices(on, kinds[name], portion, horizon)
+
+
+def _apart(devices: Sequence[tuple[Any, tuple[int, int]]]) -> Iterator[list[tuple[Any, tuple[int, int]]]]:
+    """Yield portions in which no device comes twice: what one run changes, the next begins from."""
+    left = list(devices)
+    while left:
+        seen: dict[int, tuple[Any, tuple[int, int]]] = {}
+        later = [each for each in left if seen.setdefault(each[0].device_id, each) is not each]
+        yield list(seen.values())
+        left = later
 
 
 def _moment(at: int) -> datetime:
