@@ -19,9 +19,12 @@ import typer
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 import application.commands
+import application.metering.commands
 import network.commands
 import network.conformance.commands
 import simulators.commands
+import support.commands.archives
+import support.commands.exports
 import support.commands.tending
 import support.commands.verbs
 from application.settings import WatchClock, WatchSettings
@@ -37,6 +40,7 @@ from support.commands.verbs import AsJson
 from support.configuration import load, rows, without_password
 from support.home import Home, default_home, open_home
 from support.settings import DatabaseSettings, IngestSettings, TendSettings
+from support.spans import span_of
 from support.stopping import SUPERVISOR_PID, await_turn, die_with_supervisor, stop_event
 
 if TYPE_CHECKING:
@@ -288,13 +292,17 @@ config = typer.Typer(help="The settings.", no_args_is_help=True)
 for _name, _group in (("serve", serve), ("devices", devices), ("rejects", rejects), ("config", config)):
     app.add_typer(_group, name=_name)
 
-_VERB = partial(engine, "verb")
+_VERB, SPAN = partial(engine, "verb"), partial(span_of, clock)
 support.commands.verbs.register(
     app,
     devices,
     rejects,
     support.commands.verbs.Ports(home, _VERB, kinds, addresses, actor, prepare, cities, checks),
 )
+support.commands.archives.register(
+    app, support.commands.archives.Ports(home, database_url, lambda: settings().database.embedded)
+)
+support.commands.exports.register(app, support.commands.exports.Ports(_VERB, kinds, SPAN))
 support.commands.tending.register(
     app,
     support.commands.tending.Ports(
@@ -309,6 +317,7 @@ network.conformance.commands.register(
     network.conformance.commands.Ports(lambda: settings().broker.address, roster, asker(_VERB, actor), tally, show),
 )
 application.commands.register(app, application.commands.Ports(rules_file, _VERB, kinds, live, show))
+application.metering.commands.register(app, application.metering.commands.Ports(_VERB, kinds, SPAN, show))
 simulators.commands.register(
     app,
     simulators.commands.Ports(

@@ -90,6 +90,9 @@ class Fleet:
         self._intervals = intervals
         self._found = found
         self._newest = {i: n for readings in found.values() for i, n in _spread(readings, intervals, now)}
+        of_heat = (d for d in devices if d.kind == STATION_KIND)
+        best_last = sorted(of_heat, key=lambda d: (d.status == "active", -d.device_id))
+        self._heat = {d.station: d for d in best_last}
 
     def overview(
         self,
@@ -140,6 +143,11 @@ class Fleet:
             alarms=len(worst),
         )
 
+    def heat_newest(self, station: str) -> Newest | None:
+        """Return the newest of a station's heat device, None where it has none or that has said nothing."""
+        device = self._heat_device(station)
+        return self._newest.get(device.device_id) if device is not None else None
+
     def rows(self) -> Sequence[DeviceRow]:
         """Return the devices as rows of a list."""
         return [self._row(device) for device in self._devices]
@@ -160,8 +168,7 @@ class Fleet:
         return Health(self._now // 1000, active, reporting, ts, received, open_alarms, rejects)
 
     def _heat_device(self, station: str) -> DevicePlace | None:
-        mine = [d for d in self._devices if d.station == station and d.kind == STATION_KIND]
-        return min(mine, key=lambda d: (d.status != "active", d.device_id), default=None)
+        return self._heat.get(station)
 
     def _row(self, device: DevicePlace) -> DeviceRow:
         newest = self._newest.get(device.device_id)

@@ -78,7 +78,7 @@ def _keys(
     last = (func.max(table.c.ts).filter(table.c[name].is_not(None)) for name in asked)
     query = (
         select(table.c.device_id, *last)
-        .where(table.c.device_id.in_(device_ids.tolist()), table.c.ts >= start, table.c.ts < stop)
+        .where(table.c.device_id == func.any(device_ids.tolist()), table.c.ts >= start, table.c.ts < stop)
         .group_by(table.c.device_id)
     )
     return sorted({(row[0], ts) for row in on.execute(query) for ts in row[1:] if ts is not None})

@@ -13,8 +13,11 @@ from dataclasses import replace
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from application import listings, places
-from application.fleet_view import FleetView
+from application import districts, listings, places
+from application.districts import DistrictNow, DistrictTrend
+from application.fleet_view import STATION_KIND, FleetView
+from application.metering import consumption
+from application.metering.consumption import Consumption, Per
 from application.read_models import (
     AlarmRow,
     CityCard,
@@ -107,6 +110,29 @@ class Views:
                 return Trend(device, RAW, (), {})
             series = self._reader.series(on, kind, found.device_id, chosen, (start, stop), most_instants(pixels))
         return drawn(device, kind, found.interval_s or kind.interval_s, series, pixels)
+
+    def districts(self, city: str, now: int) -> Sequence[DistrictNow]:
+        """Return the districts of a city: heat output, and the range of the key points over their stations, now."""
+        with self._reading() as on:
+            fleet = self._fleet.of_city(on, city, now)
+            return districts.now_of(fleet, places.stations(on, city), self._kinds[STATION_KIND])
+
+    def district_trend(self, district: str, point: str, start: int, stop: int, pixels: int) -> DistrictTrend | None:
+        """Return a point over a district's substations, from rollups, in at most about `most_instants` buckets."""
+        kind = self._kinds[STATION_KIND]
+        with self._reading() as on:
+            ids = districts.devices_of(on, district)
+            if ids is None or point not in kind.bits or not start < stop:
+                return None
+            found = self._reader.area(on, kind, ids, point, (start, stop), most_instants(pixels))
+        return districts.trend_of(district, found)
+
+    def consumption(
+        self, device: str, start: int, stop: int, most: int, wanted: Per = Per.HOUR
+    ) -> Sequence[Consumption] | None:
+        """Return what flowed through a device's meters over [start, stop), each in about `most` buckets at most."""
+        with self._reading() as on:
+            return consumption.read(on, self._kinds, device, (start, stop), most, wanted) if start < stop else None
 
     def alarms(
         self, city: str, now: int, *, closed: bool = False, station: str | None = None, most: int = MOST_ALARMS

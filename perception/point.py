@@ -25,6 +25,8 @@ class Point(BaseModel):
     tests; `noise` is one sigma in the unit, or a share of the value when `noise_relative`.
     `max_rate` is the largest plausible change per minute (share of value when
     `noise_relative`). `interval_s` is given where a point comes more slowly than its kind.
+    A `counter` only counts up: `most_per_hour` is the most that it can add in an hour, and
+    `rolls_over_at` where its register begins again at zero, if that is known for the whole kind.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +44,8 @@ class Point(BaseModel):
     decimals: int = Field(default=1, ge=0, le=6)
     event: bool = False
     counter: bool = False
+    most_per_hour: float | None = Field(default=None, gt=0)
+    rolls_over_at: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _limits_are_ordered(self) -> Self:
@@ -49,4 +53,6 @@ class Point(BaseModel):
             raise ValueError(f"point {self.name}: low {self.low} must be below high {self.high}")
         if self.typical is not None and not self.low <= self.typical[0] <= self.typical[1] <= self.high:
             raise ValueError(f"point {self.name}: typical {self.typical} must lie inside {self.low}..{self.high}")
+        if not self.counter and (self.most_per_hour or self.rolls_over_at):
+            raise ValueError(f"point {self.name}: only a counter has most_per_hour and rolls_over_at")
         return self

@@ -15,6 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from perception.sensor_kind import SensorKind
 from presentation.api.alarms import alarms_router
+from presentation.api.districts import districts_router
 from presentation.api.handbook import handbook_router
 from presentation.api.health import health_router
 from presentation.api.places import places_router, stations_router
@@ -54,8 +55,8 @@ def create_console(
     )
     app.include_router(live_router(hub))
     app.include_router(health_router(desk, hub, registry, settings.live_quiet_s))
-    for router in (places_router(desk), stations_router(desk), trends_router(desk), alarms_router(desk)):
-        app.include_router(router)
+    for make in (places_router, stations_router, trends_router, districts_router, alarms_router):
+        app.include_router(make(desk))
     app.include_router(handbook_router(app, shelf.urls))
     _answer_unknown_api(app)
     app.include_router(shelf.router())

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
+from application.districts import DistrictNow, DistrictTrend
+from application.metering.consumption import Consumption, Per
 from application.read_models import (
     AlarmRow,
     CityCard,
@@ -36,6 +38,17 @@ class ConsoleViews(Protocol):
 
     def trend(self, device: str, points: Sequence[str], start: int, stop: int, pixels: int) -> Trend | None:
         """Return the points of a device over [start, stop), thinned to what `pixels` of width can show."""
+
+    def districts(self, city: str, now: int) -> Sequence[DistrictNow]:
+        """Return the districts of a city with their heat output and the range of their key points."""
+
+    def district_trend(self, district: str, point: str, start: int, stop: int, pixels: int) -> DistrictTrend | None:
+        """Return a point over a district's substations, bucket by bucket."""
+
+    def consumption(
+        self, device: str, start: int, stop: int, most: int, wanted: Per = ...
+    ) -> Sequence[Consumption] | None:
+        """Return what flowed through a device's meters, in at most about `most` buckets each."""
 
     def alarms(
         self, city: str, now: int, *, closed: bool = False, station: str | None = None, most: int = ...

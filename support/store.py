@@ -171,6 +171,24 @@ class Series:
     width: str
 
 
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One point over many devices together, bucket by bucket.
+
+    ts int64[n], epoch microseconds UTC, ascending; devices int64[n]: how many spoke; mean of their means, low and
+    high of all their values, total of their means, float64[n]. Buckets in which none spoke are left out.
+    """
+
+    point: str
+    ts: NDArray[np.int64]
+    devices: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    total: NDArray[np.float64]
+    width: str
+
+
 class ReadingReader(Protocol):
     """The read side of readings and rollups. Every read has a lower time bound."""
 
@@ -190,3 +208,8 @@ class ReadingReader(Protocol):
         most: int,
     ) -> Series:
         """Return at most about `most` instants of the span [from, to), raw or from the rollup that fits."""
+
+    def area(
+        self, on: Connection, kind: SensorKind, device_ids: Sequence[int], point: str, span: tuple[int, int], most: int
+    ) -> Area:
+        """Return a point over many devices together, in at most about `most` buckets of [from, to), from rollups."""

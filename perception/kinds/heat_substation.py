@@ -15,6 +15,7 @@ _MAKEUP_PUMPS = (1, 2)
 _MPA: dict[str, Any] = {"unit": "MPa", "decimals": 3}
 _FLOW: dict[str, Any] = {"unit": "m3/h", "noise": 0.01, "noise_relative": True, "max_rate": 0.2}
 _METER: dict[str, Any] = {"counter": True, "interval_s": 900, "low": 0}
+"""Meters: the most per hour is what the largest power or flow that counts as good would add."""
 
 
 def _point(name: str, zh: str, en: str, typical: tuple[float, float] | None = None, **facts: Any) -> Point:
@@ -51,8 +52,8 @@ KIND = SensorKind(
         _point("valve_pri_position", "一次阀位", "Primary valve position", (15, 85), unit="%", low=0, high=100, noise=0.3, max_rate=60),
         _point("valve_pri_command", "一次阀位指令", "Primary valve command", (15, 85), unit="%", low=0, high=100, max_rate=100, event=True),
         _point("heat_power", "热功率", "Heat power", (100, 8000), unit="kW", low=0, high=20_000, noise=0.015, noise_relative=True, max_rate=0.2, interval_s=60, decimals=0),
-        _point("heat_energy_total", "累计热量", "Heat energy, total", unit="GJ", high=1e7, **_METER),
-        _point("volume_pri_total", "一次累计流量", "Primary volume, total", unit="m3", high=1e8, **_METER),
+        _point("heat_energy_total", "累计热量", "Heat energy, total", unit="GJ", high=1e7, most_per_hour=72, **_METER),
+        _point("volume_pri_total", "一次累计流量", "Primary volume, total", unit="m3", high=1e8, most_per_hour=500, **_METER),
         # Secondary side
         _celsius("t_sec_supply", "二次供水温度", "Secondary supply temperature", 0, 95, (30, 65), noise=0.1, max_rate=2),
         _celsius("t_sec_supply_setpoint", "二次供水温度设定值", "Secondary supply setpoint", 20, 85, (30, 60), max_rate=5, event=True),
@@ -73,11 +74,11 @@ KIND = SensorKind(
         *(_point(f"pump_makeup_{k}_freq", f"{k}号补水泵频率", f"Make-up pump {k} frequency", unit="Hz", low=0, high=50, noise=0.05, max_rate=300) for k in _MAKEUP_PUMPS),
         # Make-up water
         _point("flow_makeup", "补水流量", "Make-up flow", (0, 3), unit="m3/h", low=0, high=50, noise=0.02, noise_relative=True, decimals=2),
-        _point("volume_makeup_total", "累计补水量", "Make-up volume, total", unit="m3", high=1e6, **_METER),
+        _point("volume_makeup_total", "累计补水量", "Make-up volume, total", unit="m3", high=1e6, most_per_hour=50, **_METER),
         _point("level_makeup_tank", "补水箱液位", "Make-up tank level", (0.8, 2.2), unit="m", low=0, high=3, noise=0.005, max_rate=0.1, interval_s=30, decimals=2),
         _contact("valve_relief_open", "安全阀开启", "Relief valve open"),
         # Electricity and room
-        _point("elec_energy_total", "累计电量", "Electric energy, total", unit="kW.h", high=1e8, **_METER),
+        _point("elec_energy_total", "累计电量", "Electric energy, total", unit="kW.h", high=1e8, most_per_hour=1000, **_METER),
         _point("elec_power", "电功率", "Electric power", (1, 150), unit="kW", low=0, high=1000, noise=0.005, noise_relative=True, interval_s=60),
         _point("voltage_mains", "市电电压", "Mains voltage", (370, 390), unit="V", low=0, high=450, noise=1, decimals=0),
         _contact("ups_on_battery", "UPS电池供电", "UPS on battery"),

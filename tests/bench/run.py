@@ -22,8 +22,8 @@ BENCHES = (
     "backfill", "sizes", "rollup_share", "memory",
 )  # fmt: skip
 """Each a module of this folder with `measure(rig)`; the long ones last."""
-ASKED_FOR = ("peers",)
-"""Needs the peers installed (`make bench-peers`), so it is run when it is named."""
+ASKED_FOR = ("peers", "reading_side")
+"""Run when they are named: the peers must be installed (`make bench-peers`), and the reads load many values first."""
 
 
 def main(words):

@@ -123,6 +123,20 @@ def test_the_api_tells_what_the_pages_show(client):
     assert client.get("/api/v1/rejects").json() == []
 
 
+def test_the_api_tells_of_districts_and_of_consumption(client):
+    [east] = client.get("/api/v1/cities/testopolis/districts").json()
+    assert (east["name"], east["stations"]) == ("test-east", 8)
+    assert east["points"]["t_sec_supply"]["low"] == 47.0
+    assert client.get("/api/v1/cities/nowhere/districts").status_code == 404
+    trend = client.get("/api/v1/districts/test-east/trend?point=t_sec_supply").json()
+    assert trend["ts"] == trend["total"] == []  # nothing is rolled up yet
+    for address in ("districts/nowhere/trend", "districts/test-east/trend?point=x", "devices/nobody/consumption"):
+        assert client.get(f"/api/v1/{address}").status_code == 404
+    assert client.get("/api/v1/districts/test-east/trend?start=2000&stop=1000").status_code == 422
+    heat, *_ = client.get("/api/v1/devices/dev-warm/consumption?width=1d").json()
+    assert (heat["point"], heat["unit"], heat["ts"]) == ("heat_energy_total", "GJ", [])
+
+
 def test_the_description_names_every_shape(client):
     told = client.get("/api/openapi.json").json()
     assert {"Overview", "StationView", "Trend", "AlarmRow", "JournalRow", "DeviceRow"} <= set(

@@ -1,0 +1,1 @@
+"""Metering: what flowed, hour by hour, as the counters of meters tell it."""

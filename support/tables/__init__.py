@@ -1,0 +1,52 @@
+"""Tables: one SQLAlchemy MetaData for everything fixed. Readings and rollups follow from the kinds (columns.py)."""
+
+from support.tables.alarms import alarm, alarm_event, watch_state
+from support.tables.house import audit, ingest_epoch, outbox, roster_version
+from support.tables.intake import device_seq, ledger, quality_span, recomputation, reject, seq_gap
+from support.tables.naming import metadata
+from support.tables.places import (
+    branch,
+    building,
+    city,
+    community,
+    correction,
+    credential,
+    device,
+    district,
+    heat_source,
+    point,
+    station,
+)
+from support.tables.upkeep import consumption, counter_mark, raw_horizon, rollup_mark
+
+__all__ = [
+    "alarm",
+    "alarm_event",
+    "audit",
+    "branch",
+    "building",
+    "city",
+    "community",
+    "consumption",
+    "correction",
+    "counter_mark",
+    "credential",
+    "device",
+    "device_seq",
+    "district",
+    "heat_source",
+    "ingest_epoch",
+    "ledger",
+    "metadata",
+    "outbox",
+    "point",
+    "quality_span",
+    "raw_horizon",
+    "recomputation",
+    "reject",
+    "rollup_mark",
+    "roster_version",
+    "seq_gap",
+    "station",
+    "watch_state",
+]

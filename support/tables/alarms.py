@@ -1,0 +1,76 @@
+"""Alarms: conditions with a life, and their journal."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from support.tables.naming import metadata, now, when
+
+watch_state = Table(
+    "watch_state",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("rule", Text, primary_key=True),
+    Column("element", Text, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    when("pending_since", nullable=True),
+    when("watermark", nullable=True),
+)
+
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("alarm_id", Uuid, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("element", Text, nullable=False),
+    when("opened_at"),
+    when("cleared_at", nullable=True),
+    Column("priority", Integer, nullable=False),
+    Column("station", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("evidence", JSONB, nullable=False, server_default="{}"),
+    when("acknowledged_at", nullable=True),
+    Column("acknowledged_by", Text),
+    when("shelved_until", nullable=True),
+    Column("suppressed_by", Text),
+    now("recorded_at"),
+    UniqueConstraint("subject", "rule", "element", "opened_at"),
+    Index(
+        "uq_alarm_open",
+        "subject",
+        "rule",
+        "element",
+        unique=True,
+        postgresql_where=text("cleared_at is null"),
+    ),
+    Index("ix_alarm_opened_at", "opened_at"),
+    Index("ix_alarm_station_opened_at", "station", "opened_at"),
+)
+
+alarm_event = Table(
+    "alarm_event",
+    metadata,
+    Column("alarm_event_id", BigInteger, Identity(), primary_key=True),
+    Column("alarm_id", Uuid, ForeignKey("alarm.alarm_id"), nullable=False, index=True),
+    Column("what", Text, nullable=False),
+    when("at"),
+    now("recorded_at"),
+    Column("actor", Text, nullable=False),
+    Column("comment", Text),
+    Column("evidence", JSONB, nullable=False, server_default="{}"),
+    UniqueConstraint("alarm_id", "what", "at"),
+    Index("ix_alarm_event_recorded_at", "recorded_at"),
+)
+"""The journal: what happened to an alarm, in event time (`at`) and in record time."""
