@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, func, or_, select
 
 from perception.sensor_kind import SensorKind
 from support.columns import readings_table, rollup_table, widths
-from support.tables import alarm, device, district, ledger, reject, rollup_mark, station, watch_state
+from support.tables import alarm, device, district, ledger, reject, rollup_mark, rollup_touch, station, watch_state
 
 LOOK_BACK = timedelta(days=30)
 """Every read has a lower time bound; what is older is not looked for."""
@@ -96,11 +96,12 @@ def _stored(on: Connection, kind: SensorKind, device_id: int, since: datetime) -
             select(func.max(r.c.bucket)).where(r.c.device_id == device_id, r.c.bucket >= since)
         ).scalar()
         yield _step(f"newest rollup {width}", bucket, "")
-    waiting = on.execute(
-        select(func.count(), func.min(rollup_mark.c.bucket)).where(
-            rollup_mark.c.kind == kind.name, rollup_mark.c.device_id == device_id
-        )
-    ).one()
+    marked = select(rollup_mark.c.bucket).where(rollup_mark.c.kind == kind.name, rollup_mark.c.device_id == device_id)
+    touched = select(rollup_touch.c.bucket).where(
+        rollup_touch.c.kind == kind.name, rollup_touch.c.device_ids.contains([device_id])
+    )
+    buckets = marked.union(touched).subquery()
+    waiting = on.execute(select(func.count(), func.min(buckets.c.bucket))).one()
     yield _step("buckets waiting for tend", waiting[1], str(waiting[0]))
 
 

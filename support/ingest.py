@@ -111,9 +111,10 @@ class _Shift(Generic[State]):
         self._links, self._store, self._watching, self._letters = links, store, watching, letters
         self._receive, self._settings, self._clock = receive, settings, clock
         self._heartbeat, self._metrics = heartbeat, metrics
+        self._stop = stop
         self._outage = Outage(stop, heartbeat, self._store_turned)
         self._strangers = Strangers()
-        self._ticked_at = 0.0
+        self._ticked_at = self._taken_at = 0.0
 
     def take(self) -> Sequence[_Portion]:
         """Take what came, live before belated and replayed, and interpret it; of those little while much is live.
@@ -121,7 +122,7 @@ class _Shift(Generic[State]):
         May run in a second thread: it touches nothing that settling writes but the roster, which is replaced whole.
         """
         links, settings = self._links, self._settings
-        live = links.live.take(settings.batch, 0.0 if links.backfill.pending() else _IDLE_S)
+        live = self._gathered(links.live.take(settings.batch, 0.0 if links.backfill.pending() else _IDLE_S))
         quiet = len(live) < settings.batch // 2
         quota = settings.backfill_batch if quiet else max(1, settings.backfill_batch // 10)
         taken = [(links.live, live), (links.backfill, links.backfill.take(quota, 0.0))]
@@ -132,6 +133,15 @@ class _Shift(Generic[State]):
             for inlet, deliveries in taken
             for portion in portions(deliveries, settings.portion_bytes)
         ]
+
+    def _gathered(self, live: list[Delivery]) -> list[Delivery]:
+        """Wait for more when the last were taken a moment ago: a transaction costs much more than a reading."""
+        wait_s = self._taken_at + self._settings.gather_ms / 1000 - time.monotonic()
+        if live and len(live) < self._settings.batch // 2 and wait_s > 0:
+            self._stop.wait(wait_s)
+            live += self._links.live.take(self._settings.batch - len(live), 0.0)
+        self._taken_at = time.monotonic()
+        return live
 
     def is_behind(self) -> bool:
         """Return whether so much waits that the next batch may be interpreted while this one is stored."""

@@ -45,8 +45,10 @@ class IngestSettings(BaseModel):
     """How much goes through one transaction.
 
     `batch` counts live deliveries, `backfill_batch` belated ones, which wait behind the live;
-    `portion_bytes` bounds the payload of one transaction. `mappings` is the folder, or the file,
-    that says how the messages of foreign controllers are read.
+    `portion_bytes` bounds the payload of one transaction. Where one message follows another, they
+    are gathered for `gather_ms` into one transaction, since a transaction costs much more than a
+    reading; one that comes alone goes at once. `mappings` is the folder, or the file, that says how
+    the messages of foreign controllers are read.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +56,7 @@ class IngestSettings(BaseModel):
     batch: int = Field(default=5000, ge=1, le=50_000)
     backfill_batch: int = Field(default=50, ge=1, le=50_000)
     portion_bytes: int = Field(default=8 * 1024 * 1024, ge=64 * 1024)
+    gather_ms: float = Field(default=8, ge=0, le=1000)
     mappings: Path = Path("configs/mappings")
     metrics_port: int = Field(default=0, ge=0, le=65535, description="loopback port of /metrics; 0: none")
 

@@ -16,7 +16,7 @@ from support.columns import Width, readings_name, rollup_name, widths
 from support.postgres.connect import Lock, lock_in_transaction
 from support.servers import Server as Server  # noqa: PLC0414 - the door through which others find it
 from support.servers import probe as probe  # noqa: PLC0414
-from support.tables import rollup_mark
+from support.tables import rollup_mark, rollup_touch
 
 WEEK_US = 7 * 86_400 * 1_000_000
 _ORIGIN_US = int(datetime(2000, 1, 3, tzinfo=UTC).timestamp()) * 1_000_000  # a Monday
@@ -136,9 +136,13 @@ def existing_weeks(on: Connection, kind: SensorKind) -> list[int]:
 
 def is_marked(on: Connection, kind: SensorKind, span: Division) -> bool:
     """Tell whether rollups of this partition or chunk of readings are still to be computed."""
-    c = rollup_mark.c
-    marks = select(c.mark_id).where(c.kind == kind.name, c.bucket >= span.begins, c.bucket < span.ends)
-    return on.execute(marks.limit(1)).first() is not None
+    marks = (
+        select(table.c.bucket).where(
+            table.c.kind == kind.name, table.c.bucket >= span.begins, table.c.bucket < span.ends
+        )
+        for table in (rollup_mark, rollup_touch)
+    )
+    return any(on.execute(mark.limit(1)).first() is not None for mark in marks)
 
 
 _OF_CHUNKS = """

@@ -2,7 +2,9 @@
 
 A mark names a device and a ten-minute bucket. Marks that have been seen are deleted, then their
 buckets are computed anew by a later statement of the same transaction: whatever is committed
-after that statement's snapshot brings a mark of its own. rollup_sql.py has the statements.
+after that statement's snapshot brings a mark of its own. Ingest writes touches, a row per batch
+and bucket with all its devices; once their bucket has ended they are unfolded into marks, each
+device once, however many batches touched it. rollup_sql.py has the statements.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +19,7 @@ from support.postgres.retention import kept_from
 from support.postgres.rollup_sql import statements
 from support.postgres.transact import driver, transaction
 from support.settings import TendSettings
-from support.tables import rollup_mark
+from support.tables import rollup_mark, rollup_touch
 
 _TENTH, _HOUR = timedelta(minutes=10), timedelta(hours=1)
 _LIVE = timedelta(minutes=2)
@@ -30,6 +32,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _GENTLY = "set local synchronous_commit = off; set local max_parallel_workers_per_gather = 0; set local jit = off"
 """A crash may forget the newest slices, marks and buckets together: they are then computed again."""
+
+
+_UNFOLD = """
+with gone as (delete from rollup_touch where bucket <= :until returning kind, bucket, device_ids)
+insert into rollup_mark (kind, device_id, bucket)
+select distinct gone.kind, device_id, gone.bucket from gone cross join unnest(gone.device_ids) device_id
+"""
+
+_TOUCHED = """
+select kind, device_id, bucket from (
+    select distinct kind, device_id, bucket from rollup_touch cross join unnest(device_ids) device_id
+    where bucket > :after
+) touched order by random() limit :most
+"""
 
 
 class Bucket(NamedTuple):
@@ -58,6 +74,7 @@ class Rollups:
         """
         moment = _moment(now)
         self._forget()
+        self._unfold(moment - _TENTH)
         most = self._settings.most_buckets
         for _ in range(_ROUNDS):
             marked = self._marked(_EPOCH, moment - _TENTH, most)
@@ -67,14 +84,27 @@ class Rollups:
         if now >= self._open_until:
             self._open_until = now + int(self._settings.open_every_s * 1_000_000)
             opened = self._marked(moment - _TENTH, moment, self._settings.slice_buckets)
-            yield from self._slices(opened, moment)
+            touched = self._touched(moment - _TENTH, self._settings.slice_buckets - len(opened))
+            yield from self._slices([*opened, *touched], moment)
 
     def _forget(self) -> None:
         """Delete marks of buckets whose readings were dropped: computing them again would empty them."""
-        c = rollup_mark.c
         with transaction(self._engine) as on:
             for kind, since in kept_from(on).items():
-                on.execute(delete(rollup_mark).where(c.kind == kind, c.bucket < since))
+                for table in (rollup_mark, rollup_touch):
+                    on.execute(delete(table).where(table.c.kind == kind, table.c.bucket < since))
+
+    def _unfold(self, until: datetime) -> None:
+        """Turn touches of buckets that begin until then into marks, in one transaction."""
+        with transaction(self._engine) as on:
+            on.execute(text(_GENTLY))
+            on.execute(text(_UNFOLD), {"until": until})
+
+    def _touched(self, after: datetime, most: int) -> list[Bucket]:
+        """Return some touched buckets that begin after then, other ones each time; their touches stay."""
+        with transaction(self._engine) as on:
+            rows = on.execute(text(_TOUCHED), {"after": after, "most": max(0, most)}).all()
+        return [Bucket(row.kind, row.device_id, row.bucket, ()) for row in rows]
 
     def _marked(self, after: datetime, until: datetime, most: int) -> list[Bucket]:
         """Return marked buckets that begin after one moment and until another, device by device, the newest first."""

@@ -25,7 +25,7 @@ from support.postgres.accounts import account, conflicts, joined, ledger_columns
 from support.postgres.connect import Lock, make_engine, options, try_lock
 from support.postgres.faults import in_store_words
 from support.postgres.merging import Merged, all_duplicate, all_stored, as_readings, came_before, merge
-from support.postgres.packing import INT8, Packed, array, copy_block, mark_block, points_present, texts
+from support.postgres.packing import INT4, INT8, Packed, array, copy_block, mark_block, points_present, texts
 from support.postgres.partitions import ensure_weeks, weeks_of
 from support.postgres.rows import moment
 from support.postgres.rows import put as put_rows
@@ -39,6 +39,9 @@ _TAKE_OVER = """
 insert into ingest_epoch (sole, epoch) values (true, 1)
 on conflict (sole) do update set epoch = ingest_epoch.epoch + 1 returning epoch
 """
+_MOST_TOUCHES = 16
+_TOUCH = "insert into rollup_touch (kind, bucket, device_ids) values "
+_TOUCHES = "(%s, %s, %b::int4[])"
 _ADD = """
 insert into ledger (hour, device, received, stored, duplicate, merged, conflict, rejected)
 select date_trunc('hour', %s::timestamptz), *
@@ -292,9 +295,17 @@ class PostgresTransaction:
             self._copy(readings_name(readings.kind), names, copy_block(readings, columns))
 
     def _mark(self, accepted: Readings) -> None:
-        if len(accepted):
-            block = mark_block(accepted.kind.name, *touched(accepted))
-            self._copy("rollup_mark", ("kind", "device_id", "bucket"), block)
+        """Note the buckets that rows fall into: a row for each bucket, or where there are many a row for each mark."""
+        if not len(accepted):
+            return
+        kind, (device_id, bucket) = accepted.kind.name, touched(accepted)
+        buckets = np.unique(bucket).tolist()
+        if len(buckets) > _MOST_TOUCHES:
+            self._copy("rollup_mark", ("kind", "device_id", "bucket"), mark_block(kind, device_id, bucket))
+            return
+        rows = [(kind, moment(each), array(INT4, device_id[bucket == each])) for each in buckets]
+        statement = _TOUCH + ", ".join([_TOUCHES] * len(rows))
+        self._link.execute(statement, [cell for row in rows for cell in row])
 
     def _copy(self, table: str, columns: Sequence[str], block: bytes) -> None:
         statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(

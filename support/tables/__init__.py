@@ -17,7 +17,7 @@ from support.tables.places import (
     point,
     station,
 )
-from support.tables.upkeep import consumption, counter_mark, raw_horizon, rollup_mark
+from support.tables.upkeep import consumption, counter_mark, raw_horizon, rollup_mark, rollup_touch
 
 __all__ = [
     "alarm",
@@ -45,6 +45,7 @@ __all__ = [
     "recomputation",
     "reject",
     "rollup_mark",
+    "rollup_touch",
     "roster_version",
     "seq_gap",
     "station",

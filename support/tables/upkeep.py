@@ -25,7 +25,17 @@ rollup_mark = Table(
     Column("device_id", Integer, nullable=False),
     when("bucket"),
 )
-"""Ten-minute buckets touched by a batch; append-only, deleted by the maintenance pass that recomputes them."""
+"""Ten-minute buckets to be computed; append-only, deleted by the maintenance pass that recomputes them."""
+
+rollup_touch = Table(
+    "rollup_touch",
+    metadata,
+    Column("touch_id", BigInteger, Identity(), primary_key=True),
+    Column("kind", Text, nullable=False),
+    when("bucket"),
+    Column("device_ids", ARRAY(Integer), nullable=False),
+)
+"""The same as one row per batch and bucket, as ingest writes it; the maintenance pass unfolds it into marks."""
 
 raw_horizon = Table(
     "raw_horizon",

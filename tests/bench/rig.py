@@ -30,7 +30,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 KINDS = load_kinds()
 READY_WITHIN_S = 60.0
 EMPTIED = (
-    "truncate readings_heat_substation, readings_weather_station, ledger, rollup_mark, alarm_event, alarm, watch_state"
+    "truncate readings_heat_substation, readings_weather_station, ledger, rollup_mark, rollup_touch,"
+    " alarm_event, alarm, watch_state"
 )
 LOCAL = "track_commit_timestamp = on\n"
 """When each row was committed is asked of the server afterwards: nobody has to poll while it works."""

@@ -25,13 +25,13 @@ def measure(rig):
     devices = rig.devices(KIND.name)
     with rig.ingesting() as ingest:
         own, served, readings = _steady(rig, devices, ingest.pid)
-    rig.do("truncate readings_heat_substation, rollup_mark, ledger, alarm_event, alarm, watch_state")
+    rig.do("truncate readings_heat_substation, rollup_mark, rollup_touch, ledger, alarm_event, alarm, watch_state")
     facts = {"points": len(KIND.points), "devices": len(devices)}
     emit("steady_ingest_cpu", own, "us/reading", database=round(served, 1), rate=RATE, readings=readings, **facts)
     cost, looked_ms, rolled = _rolled_up(rig)
     emit("rollup_cpu", cost, "us/reading", against="ingest's own CPU", yardstick=own, readings=rolled, **facts)
     emit("rollup_look", looked_ms, "ms", marks=rolled)
-    rig.do("truncate readings_heat_substation, rollup_mark")
+    rig.do("truncate readings_heat_substation, rollup_mark, rollup_touch")
 
 
 def _steady(rig, devices, pid):

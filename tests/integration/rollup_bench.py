@@ -67,6 +67,12 @@ class Bench:
             row = conn.execute(query, {"d": self.device, "b": moment}).one_or_none()
         return None if row is None else tuple(row)
 
+    def marks(self):
+        """Return how many marks wait, those in touches counted one by one."""
+        with self.engine.connect() as conn:
+            touches = "select coalesce(sum(cardinality(device_ids)), 0) from rollup_touch"
+            return conn.execute(text(f"select (select count(*) from rollup_mark) + ({touches})")).scalar_one()
+
     def count(self, table):
         with self.engine.connect() as conn:
             return conn.execute(text(f"select count(*) from {table}")).scalar_one()

@@ -235,15 +235,28 @@ def test_any_sequence_ends_as_the_rules_say(database, store, roster, batches):
     assert +told == +fates
 
 
+TOUCHED = """
+select kind, device_id, extract(epoch from bucket)::bigint from rollup_mark
+union all
+select kind, device_id, extract(epoch from bucket)::bigint from rollup_touch cross join unnest(device_ids) device_id
+order by 2, 3
+"""
+
+
 def test_marks_name_each_touched_ten_minutes_once(database, store, roster):
     write(
         store, roster, (1, 0, {OUTDOOR: 1.0}), (1, 10, {OUTDOOR: 1.0}), (1, 600, {OUTDOOR: 1.0}), (2, 0, {OUTDOOR: 1.0})
     )
-    marks = ask(database, "select kind, device_id, extract(epoch from bucket)::bigint from rollup_mark order by 2, 3")
     first = NOW // 600_000_000 * 600
-    assert marks == [(KIND.name, 1, first), (KIND.name, 1, first + 600), (KIND.name, 2, first)]
+    assert ask(database, TOUCHED) == [(KIND.name, 1, first), (KIND.name, 1, first + 600), (KIND.name, 2, first)]
+    assert len(ask(database, "select 1 from rollup_touch")) == 2  # a row for each bucket
     write(store, roster, (1, 0, {OUTDOOR: 1.0}))  # nothing new: nothing to recompute
-    assert len(ask(database, "select 1 from rollup_mark")) == 3
+    assert len(ask(database, TOUCHED)) == 3
+
+
+def test_many_buckets_at_once_are_marked_one_by_one(database, store, roster):
+    write(store, roster, *((1, 600 * n, {OUTDOOR: 1.0}) for n in range(40)))
+    assert len(ask(database, TOUCHED)) == len(ask(database, "select 1 from rollup_mark")) == 40
 
 
 def test_the_ledger_adds_up_by_hour_and_device(database, store, roster):

@@ -61,7 +61,7 @@ def test_what_comes_after_the_drop_does_not_empty_the_rollups(bench):
     bench.write([OLD + MINUTE], [99.0])
     bench.drain()
     assert bench.bucket(Width.TEN_MINUTES, begins) == before
-    assert bench.count("rollup_mark") == 0
+    assert bench.marks() == 0
 
 
 def test_an_undrained_week_keeps_the_younger_ones(bench):
@@ -148,7 +148,7 @@ def test_a_day_waits_for_its_hour_and_is_computed_even_in_silence(bench):
     bench.drain(at - 10 * MINUTE)
     assert bench.bucket(Width.HOUR, NOW - HOUR) is not None
     assert buckets(bench, Width.DAY) == 0
-    assert bench.count("rollup_mark") == 1
+    assert bench.marks() == 1
     bench.drain(NOW + MINUTE)
     assert buckets(bench, Width.DAY) == 1
-    assert bench.count("rollup_mark") == 0
+    assert bench.marks() == 0

@@ -29,7 +29,7 @@ def test_every_width_says_the_same_of_one_hour(bench):
     supply = np.linspace(40, 50, 360)
     bench.write(times, supply)
     assert sum(bench.drain()) == 6
-    assert bench.count("rollup_mark") == 0
+    assert bench.marks() == 0
     assert bench.bucket(Width.MINUTE, start) == (6, 6, supply[0], pytest.approx(supply[:6].mean()), supply[5])
     assert bench.bucket(Width.TEN_MINUTES, start) == (60, 60, supply[0], pytest.approx(supply[:60].mean()), supply[59])
     assert bench.bucket(Width.HOUR, start) == (360, 360, 40.0, pytest.approx(45.0), 50.0)
@@ -52,7 +52,7 @@ def test_late_readings_and_repeated_ones_leave_the_right_rollup(bench):
     bench.write([start, start + 60_000_000], [40.0, 50.0])
     bench.drain()
     bench.write([start, start + 30_000_000, start + 60_000_000], [40.0, 90.0, 50.0])
-    assert bench.count("rollup_mark") > 0
+    assert bench.marks() > 0
     bench.drain()
     assert bench.bucket(Width.TEN_MINUTES, start) == (3, 3, 40.0, 60.0, 90.0)
     assert bench.bucket(Width.HOUR, start) == (3, 3, 40.0, 60.0, 90.0)
@@ -82,7 +82,7 @@ def test_a_pass_that_found_its_fill_looks_again(bench):
     bench.write(NOW - np.arange(2, 32) * 10 * MINUTE, np.ones(30))
     few = TendSettings(slice_buckets=5, most_buckets=10, pause_s=0, rest=0)
     assert sum(Rollups(bench.engine, KINDS, few).drain(NOW)) == 30
-    assert bench.count("rollup_mark") == 0
+    assert bench.marks() == 0
 
 
 def test_a_mark_made_while_its_bucket_is_computed_stays(bench):
@@ -174,5 +174,5 @@ def test_tend_makes_partitions_rolls_up_and_drops_what_is_old(bench):
     assert min(weeks) > old
     assert max(weeks) > NOW + 14 * DAY
     assert bench.count("readings_heat_substation") == 1
-    assert bench.count("rollup_mark") == 0
+    assert bench.marks() == 0
     assert all(beats)

@@ -43,7 +43,7 @@ def test_a_backfill_is_rolled_up_within_a_minute_and_once_reports(bench, reachab
         bench.write(start + np.arange(0, 1440, 2) * MINUTE, supply[::2])
         bench.write(start + np.arange(1, 1440, 2) * MINUTE, supply[1::2])
         until = time.monotonic() + WITHIN_S
-        while bench.count("rollup_mark"):
+        while bench.marks():
             assert time.monotonic() < until, "marks are still there after a minute"
             threading.Event().wait(0.2)
     finally:

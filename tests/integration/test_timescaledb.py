@@ -74,7 +74,7 @@ def test_the_writer_merges_and_rollups_follow_late_arrivals(bench):
     assert bench.bucket(Width.TEN_MINUTES, start) == (3, 3, 40.0, 60.0, 90.0)
     assert bench.bucket(Width.HOUR, start) == (3, 3, 40.0, 60.0, 90.0)
     assert bench.bucket(Width.DAY, datetime(2026, 1, 20, tzinfo=BELGRADE))[0] == 3
-    assert bench.count("rollup_mark") == 0
+    assert bench.marks() == 0
 
 
 def test_a_chunk_goes_when_its_rollups_are_made_and_tiers_follow(bench):
