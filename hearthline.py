@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
@@ -357,6 +358,7 @@ def ingest() -> None:
 
     from application.commands import watch_of
     from network.linking import linked
+    from network.losses import BrokerLosses
     from network.receive import receive
     from support.ingest import Links
     from support.ingest import ingest as spine
@@ -374,8 +376,8 @@ def ingest() -> None:
     await_turn()
     if store.await_claim(stop, beat):
         read = partial(receive, mappings=mappings(), kept_us=told.tend.kept_us)
-        with linked(told.broker, mappings().filters) as links:
-            fed = Links(*links, Replays(engine("replays")))
+        with linked(told.broker, mappings().filters) as links, closing(BrokerLosses(told.broker.address)) as losses:
+            fed = Links(*links, Replays(engine("replays")), losses.take)
             spine(fed, store, watch, read, told.ingest, clock, stop, beat, metrics, event_time=events)
     store.close()
 

@@ -10,7 +10,7 @@ DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"
 
 
 class BrokerLosses:
-    """Listens to the broker's own count. Nothing is heard from a broker that publishes none."""
+    """Listens to the broker's own count. Nothing is heard from a broker that publishes none, or lets us not read it."""
 
     def __init__(self, address: Address, client_id: str = "hearthline-ingest-losses") -> None:
         self._lock = Lock()

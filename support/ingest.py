@@ -39,12 +39,16 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where deliveries come from (live, belated, and kept Rejects again), and where answers and frames go."""
+    """Where deliveries come from (live, belated, and kept Rejects again), and where answers and frames go.
+
+    `losses` returns how many messages the broker itself says it dropped since the last call.
+    """
 
     live: Inlet
     backfill: Inlet
     outlet: Outlet
     replays: Inlet | None = None
+    losses: Callable[[], int] | None = None
 
 
 def ingest(
@@ -115,6 +119,7 @@ class _Shift(Generic[State]):
         self._outage = Outage(stop, heartbeat, self._store_turned)
         self._strangers = Strangers()
         self._ticked_at = self._taken_at = 0.0
+        self._lost = 0
 
     def take(self) -> Sequence[_Portion]:
         """Take what came, live before belated and replayed, and interpret it; of those little while much is live.
@@ -175,8 +180,10 @@ class _Shift(Generic[State]):
     def tick(self) -> None:
         """Look at the clock, the roster and the link, and let the rules see that time passed."""
         self._ticked_at = time.monotonic()
+        self._look_for_losses()
         up = self._links.live.connected_since() is not None
-        self._heartbeat("" if up else "the broker is away", ready=up)
+        lossy = f"the broker has dropped {self._lost} messages: see docs/operations.md" if self._lost else ""
+        self._heartbeat(lossy if up else "the broker is away", ready=up)
         self._metrics.pending("live", self._links.live.pending())
         self._metrics.pending("backfill", self._links.backfill.pending())
         if self._outage.endure(self._pass_time):
@@ -186,6 +193,16 @@ class _Shift(Generic[State]):
         """Send the live frames that are due. What cannot be sent is forgotten: the tables have it."""
         for topic, payload in self._watching.frames.due(self._clock()):
             self._letters.tell(topic, payload)
+
+    def _look_for_losses(self) -> None:
+        """Say aloud when the broker counts messages that it dropped: nobody else would notice."""
+        dropped = 0 if self._links.losses is None else self._links.losses()
+        if dropped:
+            self._lost += dropped
+            self._metrics.broker_dropped(dropped)
+            _log.error(
+                "broker_dropped", messages=dropped, remedy="raise its limits as configs/broker/mosquitto.conf does"
+            )
 
     def _pass_time(self) -> None:
         self._watching.pass_time(self._clock())

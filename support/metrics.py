@@ -29,6 +29,9 @@ class IngestMetrics:
             "hearthline_pending_deliveries", "Deliveries that wait to be taken", ["inlet"], registry=registry
         )
         self._down = Gauge("hearthline_store_down", "1 while the database cannot be reached", registry=registry)
+        self._broker_dropped = Counter(
+            "hearthline_broker_dropped", "Messages that the broker says it dropped", registry=registry
+        )
         self._transitions = Counter(
             "hearthline_alarm_transitions", "Alarm transitions written", ["what"], registry=registry
         )
@@ -56,6 +59,10 @@ class IngestMetrics:
     def transition(self, what: str) -> None:
         """Count one alarm transition."""
         self._transitions.labels(what).inc()
+
+    def broker_dropped(self, messages: int) -> None:
+        """Count what the broker says it has thrown away."""
+        self._broker_dropped.inc(messages)
 
     def pending(self, inlet: str, deliveries: int) -> None:
         """Say how many deliveries wait."""

@@ -117,7 +117,7 @@ def seed(database):
 
 
 @contextmanager
-def ingesting(database, address, client=None, settings=None, watcher=None):
+def ingesting(database, address, client=None, settings=None, watcher=None, losses=None):
     """Run ingest in a thread for the length of the block."""
     client = client or f"ingest-{next(_numbers)}"
     watcher = watcher or Recorder()
@@ -132,7 +132,8 @@ def ingesting(database, address, client=None, settings=None, watcher=None):
     def work():
         try:
             ingest(
-                Links(live, backfill, own), store, watcher, receive, settings or IngestSettings(), wall, stop,
+                Links(live, backfill, own, losses=losses), store, watcher, receive, settings or IngestSettings(),
+                wall, stop,
                 lambda detail="", *, ready=True: beats.append((ready, detail)), IngestMetrics(CollectorRegistry()),
             )  # fmt: skip
         except StoreError as err:
@@ -143,7 +144,7 @@ def ingesting(database, address, client=None, settings=None, watcher=None):
     thread.start()
     until = time.monotonic() + 10
     try:
-        while not (live.connected_since() and backfill.connected_since() and outlet.connected and feed.connected):
+        while not (live.connected_since() and backfill.connected_since() and outlet.connected() and feed.connected()):
             assert time.monotonic() < until
             threading.Event().wait(0.01)
         yield running
@@ -195,6 +196,17 @@ def test_a_device_counts_from_its_first_message_on(running):
     running.publish(reading(wall()), device="newcomer-1")
     running.await_answer("select stored::int, rejected::int from ledger where device = 'newcomer-1'", [(1, 0)])
     assert running.fates()["rejected"] == 0
+
+
+def test_what_the_broker_says_it_dropped_is_said_aloud(database, own_broker):
+    seed(database)
+    said = iter([0, 3, 2])
+    with ingesting(database, own_broker, losses=lambda: next(said, 0)) as running:
+        until = time.monotonic() + 15
+        while not any("dropped 5 messages" in detail for _, detail in running.beats):
+            assert time.monotonic() < until, running.beats
+            threading.Event().wait(0.02)
+    assert all(ready for ready, _ in running.beats[1:])
 
 
 def test_what_is_stored_is_shown(running):
