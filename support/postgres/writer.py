@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from threading import Event
 from typing import Any, Protocol
 
@@ -308,8 +309,12 @@ class PostgresTransaction:
         self._link.execute(statement, [cell for row in rows for cell in row])
 
     def _copy(self, table: str, columns: Sequence[str], block: bytes) -> None:
-        statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(
-            sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
-        )
-        with self._link.cursor() as cursor, cursor.copy(statement) as copy:
+        with self._link.cursor() as cursor, cursor.copy(_copying(table, tuple(columns))) as copy:
             copy.write(block)
+
+
+@lru_cache(maxsize=512)
+def _copying(table: str, columns: tuple[str, ...]) -> bytes:
+    """Return the COPY statement: composing it anew each time would cost a small batch more than its rows."""
+    named = sql.SQL(", ").join(map(sql.Identifier, columns))
+    return sql.SQL("copy {} ({}) from stdin (format binary)").format(sql.Identifier(table), named).as_bytes()
