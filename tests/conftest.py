@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import structlog
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 READY_WITHIN_S = 180.0
@@ -51,6 +52,13 @@ class Length:
 
     def of(self, short, full):
         return full if self.full else short
+
+
+@pytest.fixture(autouse=True)
+def own_log():
+    """What a test, or a verb that it calls, sets up for the log ends with the test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
