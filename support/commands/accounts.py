@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from support.commands.facts import FATES
 from support.commands.listing import Rows, show
+from support.tables.intake import FATES
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -4,8 +4,7 @@ from sqlalchemy import Engine, func, select
 
 from network.link import Tally
 from support.tables import ledger
-
-FATES = ("received", "stored", "duplicate", "merged", "conflict", "rejected")
+from support.tables.intake import FATES
 
 
 def tally_of(engine: Engine, device: str) -> Tally:

@@ -10,12 +10,10 @@ from network.link import Tally
 from perception.readings import Readings, Reason, Reject
 from perception.roster import Roster
 from support.postgres.merging import CONFLICT, DUPLICATE, MERGED, STORED, Merged
+from support.tables.intake import FATES
 
 MARK_US = 600 * 1_000_000
 """Marks name buckets of ten minutes, the finest rollup from which all coarser ones are made."""
-
-FATES = ("received", "stored", "duplicate", "merged", "conflict", "rejected")
-"""Columns of the ledger, in the order of the statement that adds to it."""
 
 _FATES = {STORED: "stored", MERGED: "merged", DUPLICATE: "duplicate", CONFLICT: "conflict"}
 
@@ -84,7 +82,7 @@ def touched(readings: Readings) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
 
 
 def ledger_columns(tallies: Mapping[str, Tally]) -> tuple[list[str], NDArray[np.int64]]:
-    """Return devices in order and int64[fates, devices]: two ingests would lock the rows of the ledger in one order."""
-    devices = sorted(tallies)
+    """Return devices, and int64[fates, devices] in the order of FATES."""
+    devices = list(tallies)
     counts = [[getattr(tallies[device], fate) for device in devices] for fate in FATES]
     return devices, np.array(counts, np.int64)

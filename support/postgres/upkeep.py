@@ -15,6 +15,7 @@ from support.maintain import Pass
 from support.postgres.compression import Compression
 from support.postgres.connect import Lock, options, store_down, try_lock
 from support.postgres.counters import EVERY_S, Counters
+from support.postgres.folding import Folding
 from support.postgres.partitions import WEEK_US, ensure_weeks, existing_weeks, weeks_of
 from support.postgres.quarantine import StrangersRoom
 from support.postgres.retention import Retention
@@ -65,6 +66,7 @@ def passes(engine: Engine, kinds: Mapping[str, SensorKind], settings: TendSettin
     return (
         Pass("partitions", _HOUR_S, upkeep.ahead, "weekly partitions made"),
         Pass("rollups", settings.every_s, Rollups(engine, kinds, settings).drain, "ten-minute buckets computed"),
+        Pass("ledger", settings.every_s, Folding(engine).drain, "hours of devices added up"),
         Pass("counters", EVERY_S, Counters(engine, kinds, settings).drain, "hours of counters followed"),
         Pass("retention", _HOUR_S, retention.drop_readings, "partitions or chunks of readings dropped"),
         Pass("rollup retention", _HOUR_S, retention.drop_rollups, "chunks or rows of rollups dropped"),

@@ -44,16 +44,9 @@ _MOST_TOUCHES = 16
 _TOUCH = "insert into rollup_touch (kind, bucket, device_ids) values "
 _TOUCHES = "(%s, %s, %b::int4[])"
 _ADD = """
-insert into ledger (hour, device, received, stored, duplicate, merged, conflict, rejected)
-select date_trunc('hour', %s::timestamptz), *
-from unnest(%b::text[], %b::int8[], %b::int8[], %b::int8[], %b::int8[], %b::int8[], %b::int8[])
-on conflict (hour, device) do update set
-    received = ledger.received + excluded.received,
-    stored = ledger.stored + excluded.stored,
-    duplicate = ledger.duplicate + excluded.duplicate,
-    merged = ledger.merged + excluded.merged,
-    conflict = ledger.conflict + excluded.conflict,
-    rejected = ledger.rejected + excluded.rejected
+insert into ledger_entry (hour, devices, received, stored, duplicate, merged, conflict, rejected)
+values (date_trunc('hour', %s::timestamptz), %b::text[], %b::int8[], %b::int8[], %b::int8[], %b::int8[], %b::int8[],
+    %b::int8[])
 """
 
 
@@ -227,7 +220,8 @@ class PostgresTransaction:
         """Add to the ledger under the hour of `at`."""
         with in_store_words():
             devices, counts = ledger_columns(tallies)
-            self._link.execute(_ADD, [moment(at), texts(devices), *(array(INT8, row) for row in counts)])
+            if devices:
+                self._link.execute(_ADD, [moment(at), texts(devices), *(array(INT8, row) for row in counts)])
 
     def meet(self, births: Sequence[Birth], states: Sequence[StateChange]) -> None:
         """Record what devices said of themselves."""

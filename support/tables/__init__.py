@@ -2,7 +2,16 @@
 
 from support.tables.alarms import alarm, alarm_event, watch_state
 from support.tables.house import audit, ingest_epoch, outbox, roster_version
-from support.tables.intake import device_seq, ledger, quality_span, recomputation, reject, seq_gap
+from support.tables.intake import (
+    device_seq,
+    ledger,
+    ledger_entry,
+    ledger_hour,
+    quality_span,
+    recomputation,
+    reject,
+    seq_gap,
+)
 from support.tables.naming import metadata
 from support.tables.places import (
     branch,
@@ -37,6 +46,8 @@ __all__ = [
     "heat_source",
     "ingest_epoch",
     "ledger",
+    "ledger_entry",
+    "ledger_hour",
     "metadata",
     "outbox",
     "point",

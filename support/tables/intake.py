@@ -11,12 +11,13 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    MetaData,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from support.tables.naming import metadata, now, when
 
@@ -55,17 +56,33 @@ reject = Table(
 )
 """`former`: the Reject whose replay brought this one. A row of state `summed` stands for `more` that were not kept."""
 
-ledger = Table(
-    "ledger",
+FATES = ("received", "stored", "duplicate", "merged", "conflict", "rejected")
+"""What the ledger counts. received = the sum of the others."""
+
+ledger_entry = Table(
+    "ledger_entry",
+    metadata,
+    Column("entry_id", BigInteger, Identity(), primary_key=True),
+    when("hour"),
+    Column("devices", ARRAY(Text), nullable=False),
+    *(Column(fate, ARRAY(BigInteger), nullable=False) for fate in FATES),
+)
+"""The ledger as ingest writes it: a row per transaction, with a place in each array for each device."""
+
+ledger_hour = Table(
+    "ledger_hour",
     metadata,
     when("hour"),
     Column("device", Text, nullable=False),
-    *(
-        Column(fate, BigInteger, nullable=False, server_default="0")
-        for fate in ("received", "stored", "duplicate", "merged", "conflict", "rejected")
-    ),
+    *(Column(fate, BigInteger, nullable=False, server_default="0") for fate in FATES),
+    UniqueConstraint("hour", "device"),
 )
-ledger.append_constraint(UniqueConstraint("hour", "device"))
+"""The ledger as tend keeps it: the entries of each hour and device added up."""
+
+ledger = Table(
+    "ledger", MetaData(), when("hour"), Column("device", Text), *(Column(fate, BigInteger) for fate in FATES)
+)
+"""The ledger as it is read, a view: what is added up, and the entries that are not yet."""
 
 recomputation = Table(
     "recomputation",

@@ -30,7 +30,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 KINDS = load_kinds()
 READY_WITHIN_S = 60.0
 EMPTIED = (
-    "truncate readings_heat_substation, readings_weather_station, ledger, rollup_mark, rollup_touch,"
+    "truncate readings_heat_substation, readings_weather_station, ledger_hour, ledger_entry, rollup_mark, rollup_touch,"
     " alarm_event, alarm, watch_state"
 )
 LOCAL = "track_commit_timestamp = on\n"

@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import psycopg
 from figures import emit, say
-from rig import KINDS
+from rig import EMPTIED, KINDS
 
 from support.postgres.connect import make_engine
 from support.postgres.partitions import ensure_weeks, weeks_of
@@ -25,7 +25,7 @@ def measure(rig):
     devices = rig.devices(KIND.name)
     with rig.ingesting() as ingest:
         own, served, readings = _steady(rig, devices, ingest.pid)
-    rig.do("truncate readings_heat_substation, rollup_mark, rollup_touch, ledger, alarm_event, alarm, watch_state")
+    rig.do(EMPTIED)
     facts = {"points": len(KIND.points), "devices": len(devices)}
     emit("steady_ingest_cpu", own, "us/reading", database=round(served, 1), rate=RATE, readings=readings, **facts)
     cost, looked_ms, rolled = _rolled_up(rig)

@@ -82,7 +82,7 @@ def _tell(engine, address, readings):
         _write(store, roster, readings.take(np.arange(1)))  # the partition stands
         conn.execute(f"delete from {TABLE}")
         alone = _fill(conn, store, roster, readings, _write_alone)
-        conn.execute(f"truncate {TABLE}, ledger, rollup_mark, rollup_touch")
+        conn.execute(f"truncate {TABLE}, ledger_hour, ledger_entry, rollup_mark, rollup_touch")
         wal = _fill(conn, store, roster, readings, _write)
         heap, index = conn.execute(
             f"select sum(pg_table_size(c)), sum(pg_indexes_size(c)) from ({CHILDREN}) as t(c)"

@@ -357,7 +357,7 @@ def test_after_a_commit_that_nobody_can_vouch_for_the_rules_begin_from_what_is_s
                 return null;
             end $$""")
         conn.execute("""
-            create constraint trigger break_once after insert or update on ledger
+            create constraint trigger break_once after insert or update on ledger_entry
             deferrable initially deferred for each row execute function break_once()""")
     running.publish(reading(wall()))
     running.await_answer("select count(*) from readings_weather_station", [(2,)])
