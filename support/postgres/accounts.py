@@ -77,8 +77,8 @@ def conflicts(readings: Readings, merged: Merged, roster: Roster) -> list[Reject
 
 def touched(readings: Readings) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the ten-minute buckets that readings fall into, each once, as device_ids and starts."""
-    keys = np.unique(np.stack([readings.device_id.astype(np.int64), readings.ts // MARK_US]), axis=1)
-    return keys[0].astype(np.int32), keys[1] * MARK_US
+    keys = np.unique(readings.device_id.astype(np.int64) << 32 | readings.ts // MARK_US)
+    return (keys >> 32).astype(np.int32), (keys & 0xFFFF_FFFF) * MARK_US
 
 
 def ledger_columns(tallies: Mapping[str, Tally]) -> tuple[list[str], NDArray[np.int64]]:

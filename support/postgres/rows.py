@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -122,6 +123,7 @@ def _groups(rows: Sequence[Row]) -> Iterator[tuple[Table, list[Mapping[str, obje
         yield metadata.tables[shape[0]], group
 
 
+@cache
 def _keys(table: Table) -> list[str]:
     return [column.name for column in table.primary_key.columns]
 
