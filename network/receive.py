@@ -124,7 +124,6 @@ class _Tray:
         elif member.status is not DeviceStatus.ACTIVE:
             detail = f"device {device} is {member.status}: approve it"
             self._refuse(origin, delivery, Reason.INACTIVE_DEVICE, detail, device=device, counted=device)
-            self._number(delivery, device)
         else:
             self._read(origin, delivery, member)
 
@@ -150,7 +149,7 @@ class _Tray:
         sheet = self._sheet(member)
         single = codec.decode_one(delivery.payload)
         if single is not None and sheet.add_plain(
-            member, single.ts * 1000, single.values, delivery.received_at, origin
+            member, single.ts * 1000, single.values, delivery.received_at, origin, 0
         ):
             if single.seq is not None:
                 self._number_plain(delivery, member.name, (single,))
@@ -161,8 +160,8 @@ class _Tray:
             received_at = delivery.received_at
             for place, reading in enumerate(plain):
                 ts = reading.ts * 1000
-                if not sheet.add_plain(member, ts, reading.values, received_at, origin):
-                    refusal = sheet.add(member, RawReading(ts, reading.values), received_at, origin)
+                if not sheet.add_plain(member, ts, reading.values, received_at, origin, place):
+                    refusal = sheet.add(member, RawReading(ts, reading.values), received_at, origin, place)
                     if refusal is not None:
                         refused[place] = refusal
             if plain[0].seq is not None or len(plain) > 1:
@@ -300,7 +299,7 @@ def _add(
             return Refusal(Reason.BAD_TIME, 'a retained reading needs "ts": an old value must not be stored as new')
         # Elements of one list were not all read in one instant: a microsecond each keeps them apart, in order.
         raw = RawReading(delivery.received_at + place, raw.values)
-    return sheet.add(member, raw, delivery.received_at, origin)
+    return sheet.add(member, raw, delivery.received_at, origin, place)
 
 
 def _summed_up(refused: dict[int, Refusal]) -> Refusal:

@@ -18,7 +18,8 @@ class Readings:
     device_id int32[n]; ts and received_at int64[n], epoch microseconds UTC; values
     float64[n, points], NaN where nothing was reported; quality int64[n], bit b set when point
     b is present and not good. origin int64[n]: the place in the batch's deliveries that the
-    row came from. The arrays are never written to after construction.
+    row came from; place int64[n], where it is known: the element of that delivery's list, -1 for
+    what no element stands for. The arrays are never written to after construction.
     """
 
     kind: SensorKind
@@ -28,6 +29,7 @@ class Readings:
     values: NDArray[np.float64]
     quality: NDArray[np.int64]
     origin: NDArray[np.int64]
+    place: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -42,6 +44,7 @@ class Readings:
             values=self.values[rows],
             quality=self.quality[rows],
             origin=self.origin[rows],
+            place=None if self.place is None else self.place[rows],
         )
 
     def good(self) -> NDArray[np.bool_]:
@@ -129,6 +132,7 @@ class Reject:
     partial: bool = False
     points: tuple[str, ...] = field(default=())
     origin: int = 0
+    place: int = -1
     former: int | None = None
     retained: bool = False
     stranger: bool = False

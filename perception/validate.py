@@ -60,10 +60,13 @@ class Sheet:
         self._ts: list[int] = []
         self._received_at: list[int] = []
         self._origin: list[int] = []
+        self._place: list[int] = []
         self._blocks: dict[tuple[int, ...], _Block] = {}
         self._named: dict[tuple[str, ...], _Block | None] = {}
 
-    def add_plain(self, member: Member, ts: int, values: Mapping[str, float], received_at: int, origin: int) -> bool:
+    def add_plain(
+        self, member: Member, ts: int, values: Mapping[str, float], received_at: int, origin: int, place: int = -1
+    ) -> bool:
         """Add a reading of numbers alone; False, and nothing added, when it needs `add` to judge it."""
         if member.corrections or not self._oldest <= ts <= self._newest:
             return False
@@ -76,10 +79,10 @@ class Sheet:
             return False
         block.rows.append(len(self._ts))
         block.values.extend(values.values())
-        self._end_row(member, ts, received_at, origin)
+        self._end_row(member, ts, received_at, origin, place)
         return True
 
-    def add(self, member: Member, raw: RawReading, received_at: int, origin: int) -> Refusal | None:
+    def add(self, member: Member, raw: RawReading, received_at: int, origin: int, place: int = -1) -> Refusal | None:
         """Add what is good of a reading, and return what is not. `raw.ts` None: the time of receipt."""
         ts = received_at if raw.ts is None else raw.ts
         refusal = time_refusal(ts, self._now, self._kept_us)
@@ -94,7 +97,7 @@ class Sheet:
             block = self._block(tuple(good))
             block.rows.append(len(self._ts))
             block.values.extend(good.values())
-            self._end_row(member, ts, received_at, origin)
+            self._end_row(member, ts, received_at, origin, place)
         return refusal
 
     def readings(self) -> Readings:
@@ -114,6 +117,7 @@ class Sheet:
             values=values,
             quality=quality_words(beyond_limits(values, self._kind)),
             origin=np.array(self._origin, np.int64),
+            place=np.array(self._place, np.int64),
         )
 
     def _block_of(self, names: tuple[str, ...]) -> _Block | None:
@@ -127,11 +131,12 @@ class Sheet:
             block = self._blocks[columns] = _Block(columns)
         return block
 
-    def _end_row(self, member: Member, ts: int, received_at: int, origin: int) -> None:
+    def _end_row(self, member: Member, ts: int, received_at: int, origin: int, place: int) -> None:
         self._device_id.append(member.device_id)
         self._ts.append(ts)
         self._received_at.append(received_at)
         self._origin.append(origin)
+        self._place.append(place)
 
     def _sort_out(
         self, values: Mapping[str, JsonValue], corrections: Mapping[str, Correction]

@@ -1,25 +1,31 @@
 """Batches: the pure arithmetic of what goes through one transaction."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from network.link import Batch, Delivery, Tally
-from network.receive import unstamped_again
+from network.receive import MOST_REJECTS, unstamped_again
+from perception.payload import pieces
 from perception.readings import Readings, Reject
+
+MOST_OBJECTS = 50_000
+"""JSON objects of one portion: with two for each reading, five times a batch of single readings."""
 
 
 def portions(deliveries: Sequence[Delivery], most_bytes: int) -> Iterator[Sequence[Delivery]]:
-    """Cut deliveries so that each portion holds at most about `most_bytes` of payload."""
-    start = size = 0
+    """Cut deliveries so that each portion holds at most about `most_bytes` of payload, and MOST_OBJECTS objects."""
+    start = size = objects = 0
     for place, delivery in enumerate(deliveries):
-        if size and size + len(delivery.payload) > most_bytes:
+        inside = delivery.payload.count(b"{")
+        if size and (size + len(delivery.payload) > most_bytes or objects + inside > MOST_OBJECTS):
             yield deliveries[start:place]
-            start, size = place, 0
+            start, size, objects = place, 0, 0
         size += len(delivery.payload)
+        objects += inside
     if start < len(deliveries):
         yield deliveries[start:]
 
@@ -43,7 +49,24 @@ def redelivered(readings: Readings, deliveries: Sequence[Delivery]) -> NDArray[n
     return unstamped_again(readings, deliveries)
 
 
-def with_origin(reject: Reject, deliveries: Sequence[Delivery]) -> Reject:
-    """Give a Reject that arose in the store the bytes that it came from."""
-    delivery = deliveries[reject.origin]
-    return replace(reject, topic=delivery.topic, payload=delivery.payload)
+def with_origins(rejects: Iterable[Reject], deliveries: Sequence[Delivery]) -> list[Reject]:
+    """Give Rejects that arose in the store the bytes that they came from: each its own element of the list.
+
+    Many of one delivery, or what no single element stands for, become one with the whole of it, so
+    that nothing can multiply itself.
+    """
+    of_one: dict[int, list[Reject]] = {}
+    for reject in rejects:
+        of_one.setdefault(reject.origin, []).append(reject)
+    return [each for origin, group in of_one.items() for each in _of_one_delivery(group, deliveries[origin])]
+
+
+def _of_one_delivery(group: Sequence[Reject], delivery: Delivery) -> list[Reject]:
+    topic, whole = delivery.topic, delivery.payload
+    if len(group) > MOST_REJECTS or (len(group) > 1 and group[0].place < 0):
+        detail = f"{len(group)} readings of one message; the first: {group[0].detail}"
+        return [replace(group[0], topic=topic, payload=whole, detail=detail, place=-1)]
+    if group[0].place < 0:
+        return [replace(group[0], topic=topic, payload=whole)]
+    parts = pieces(whole)
+    return [replace(reject, topic=topic, payload=parts[reject.place]) for reject in group]

@@ -13,7 +13,7 @@ from network.link import Batch, LinkDownError, Outlet, Reply
 from perception.readings import Reason, Reject
 from perception.roster import Roster
 from support.answers import Answers
-from support.batches import with_origin
+from support.batches import with_origins
 from support.metrics import IngestMetrics
 from support.outbox import Outbox
 from support.receipts import Receipts
@@ -82,4 +82,4 @@ class Correspondence:
 def _stray(reply: Reply, batch: Batch) -> Reject:
     detail = f"no command {reply.id!r:.60} was sent to this device: a reply has the id of its command"
     reject = Reject(Reason.BAD_REPLY, detail, "", b"", reply.received_at, reply.device, origin=reply.origin)
-    return with_origin(reject, batch.deliveries)
+    return with_origins([reject], batch.deliveries)[0]

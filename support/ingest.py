@@ -5,8 +5,8 @@ duplicate, so nothing is stored twice.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from threading import Event
 from typing import Generic
@@ -17,7 +17,7 @@ from network.link import Batch, Delivery, Inlet, Outlet, Tally
 from perception.readings import Readings, Reason
 from perception.roster import Roster
 from support.ahead import Ahead
-from support.batches import portions, redelivered, tallied, with_origin
+from support.batches import portions, redelivered, tallied, with_origins
 from support.correspondence import Correspondence
 from support.metrics import IngestMetrics
 from support.outage import Heartbeat, Outage
@@ -222,10 +222,11 @@ class _Shift(Generic[State]):
         tallies: dict[str, Tally] = {}
         rejects = list(batch.rejects)
 
+        @_blames_the_batch()
         def write(tx: StoreTransaction) -> Mapping[str, Readings]:
             written = [tx.write(r, roster, redelivered(r, deliveries)) for r in batch.readings.values() if len(r)]
             tallies.update(tallied(batch, [w.tallies for w in written]))
-            conflicts = [with_origin(r, deliveries) for w in written for r in w.rejects]
+            conflicts = with_origins((r for w in written for r in w.rejects), deliveries)
             rejects[:] = [*batch.rejects, *conflicts, *self._letters.within(tx, batch)]
             tx.reject(self._strangers.sifted([known_by_delivery(r, deliveries) for r in rejects], roster, now))
             tx.tally(now, tallies)
@@ -242,6 +243,7 @@ class _Shift(Generic[State]):
         self._watching.enrol()
         now, done = self._clock(), list[Replayed]()
 
+        @_blames_the_batch()
         def write(tx: StoreTransaction) -> Mapping[str, Readings]:
             done[:] = [replay(tx, portion.batch.deliveries, self._watching.roster, self._receive, now)]
             return done[0].accepted
@@ -276,3 +278,17 @@ class _Shift(Generic[State]):
     def _store_turned(self, *, down: bool) -> None:
         self._metrics.store_down(down=down)
         self._watching.interrupted()
+
+
+@contextmanager
+def _blames_the_batch() -> Iterator[None]:
+    """Turn a bug of ours that some message brought to light into an UnstorableError, after saying all of it.
+
+    The message is then found by halving and set aside, and its neighbours go on. Without this it
+    would end ingest, come again, and end it again.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as err:
+        _log.exception("batch_met_a_bug")
+        raise UnstorableError(f"a bug of ours, see the log of ingest: {type(err).__name__}: {err}"[:500]) from err

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from network.link import Batch, Delivery, Tally
 from perception.readings import Readings, Reason, Reject
 from perception.roster import Roster
-from support.batches import tallied, with_origin
+from support.batches import tallied, with_origins
 from support.store import ROW_FATES, StoreTransaction, Written
 from support.strangers import marked
 
@@ -39,7 +39,7 @@ def replay(
     batch = interpret(due, roster, now)
     written = [tx.write(readings, roster) for readings in batch.readings.values()]
     tallies = tallied(batch, [w.tallies for w in written])
-    rejects = [*batch.rejects, *(with_origin(r, due) for w in written for r in w.rejects)]
+    rejects = [*batch.rejects, *with_origins((r for w in written for r in w.rejects), due)]
     again = [replace(marked(known_by_delivery(r, due), roster), former=due[r.origin].mid) for r in rejects]
     tx.reject(again)
     tx.tally(now, tallies)

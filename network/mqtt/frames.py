@@ -157,9 +157,10 @@ def walk(
 ) -> tuple[int, list[Delivery], list[Control]]:
     """Walk whole frames from `at`; return where the walk ended, and what they are.
 
-    Deliveries are received a microsecond apart. It ends at a frame that is cut, after a CONNACK,
-    after `most` deliveries, and at the first frame that begins at or after `stop`. Raises
-    FrameError. This loop runs once per message: every name in it is local, and every step counts.
+    Each delivery is received later than any reading that the one before could hold. It ends at a
+    frame that is cut, after a CONNACK, after `most` deliveries, and at the first frame that begins
+    at or after `stop`. Raises FrameError. This loop runs once per message: every name in it is
+    local, and every step counts.
     """
     found: list[Delivery] = []
     controls: list[Control] = []
@@ -194,7 +195,7 @@ def walk(
             raise FrameError("a message of QoS 1 with the id 0")
         topic, payload = topics[block[topic_at:topic_end]], block[payload_at:after]
         append(_make(Delivery, (topic, payload, received_at, head & 8 != 0, head & 1 != 0, mid, qos, session)))
-        received_at += 1
+        received_at += payload.count(b"{") + 1  # at least its readings
         at = after
     return at, found, controls
 

@@ -53,8 +53,8 @@ class Incoming:
     def filled(self, count: int, received_at: int) -> None:
         """Note that so many bytes were put there, and when (epoch microseconds).
 
-        Messages that come in one block are received a microsecond apart: readings without a time
-        have that of their receipt, and two of one device must not share it.
+        Messages that come in one block are received some microseconds apart: readings without a
+        time have that of their receipt, and two of one device must not share it.
         """
         self._used += count
         if not 0 < self.received_at - received_at < _MOST_AHEAD_US:  # further ahead: the clock was set back
@@ -80,7 +80,8 @@ class Incoming:
         stop = min(end, self._at + most_bytes)
         at, found, controls = walk(self._block, self._at, most, stop, self._topics, self.received_at, session)
         self._at = at
-        self.received_at += len(found)
+        if found:
+            self.received_at = found[-1].received_at + found[-1].payload.count(b"{") + 1
         greeted = bool(controls) and isinstance(controls[-1], Connack)
         if at == end or (at < stop and len(found) < most and not greeted):
             self._keep(self._block[at:])

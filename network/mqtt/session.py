@@ -93,7 +93,8 @@ class SessionInlet(KeptInlet):
 
     def _serve(self, wire: Wire) -> None:
         """Read and write until we are closing. Raises OSError or FrameError when the connection must be given up."""
-        heard = pinged = time.monotonic()
+        pinged = time.monotonic()
+        asked: float | None = None  # since when a ping waits for any sign of life
         more = True
         while True:
             full = self._backlog.full() or wire.clogged()
@@ -105,6 +106,7 @@ class SessionInlet(KeptInlet):
             if now - pinged >= self._wanted.keepalive_s / 2:
                 wire.send(PINGREQ)
                 pinged = now
+                asked = now if asked is None else asked
             wire.flush()
             if ending and not wire.owes():
                 leave(wire.sock)
@@ -112,13 +114,13 @@ class SessionInlet(KeptInlet):
             if full:
                 if event & _GONE:
                     raise ConnectionResetError("the broker closed the connection")
-                heard = now  # the answers to our pings wait in the socket
+                asked = None  # the answers to our pings wait in the socket
                 continue
             if wire.incoming.waiting or wire.read():
-                heard = now
+                asked = None
                 self._take_in(wire)
-            elif now - heard > self._wanted.keepalive_s:
-                raise TimeoutError(f"no sign of life from the broker for {now - heard:.0f} s")
+            elif asked is not None and now - asked > self._wanted.keepalive_s / 2:
+                raise TimeoutError(f"no sign of life from the broker for {now - asked:.0f} s after a ping")
             more = wire.more or wire.incoming.waiting
 
     def _take_in(self, wire: Wire) -> None:

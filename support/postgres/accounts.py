@@ -1,4 +1,4 @@
-"""Accounts: the arithmetic around a write: rounds of equal keys, fates by device, conflicts, marks. Pure."""
+"""Accounts: the arithmetic around a write: fates by device, conflicts, marks. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,18 +16,6 @@ MARK_US = 600 * 1_000_000
 """Marks name buckets of ten minutes, the finest rollup from which all coarser ones are made."""
 
 _FATES = {STORED: "stored", MERGED: "merged", DUPLICATE: "duplicate", CONFLICT: "conflict"}
-
-
-def rounds(readings: Readings) -> list[NDArray[np.intp]]:
-    """Return the rows in rounds: in each no two of one device and time, and equal ones in order of arrival."""
-    order = np.lexsort((readings.ts, readings.device_id))
-    device_id, ts = readings.device_id[order], readings.ts[order]
-    first = np.ones(len(order), np.bool_)
-    first[1:] = (device_id[1:] != device_id[:-1]) | (ts[1:] != ts[:-1])
-    places = np.arange(len(order))
-    nth = np.empty(len(order), np.intp)
-    nth[order] = places - np.maximum.accumulate(np.where(first, places, 0))
-    return [np.flatnonzero(nth == n) for n in range(int(nth.max(initial=-1)) + 1)]
 
 
 def joined(parts: Sequence[tuple[NDArray[np.intp], Merged]], readings: Readings) -> Merged:
@@ -70,6 +58,7 @@ def conflicts(readings: Readings, merged: Merged, roster: Roster) -> list[Reject
                 device=roster.by_id[int(readings.device_id[row])].name,
                 points=points,
                 origin=int(readings.origin[row]),
+                place=-1 if readings.place is None else int(readings.place[row]),
             )
         )
     return found

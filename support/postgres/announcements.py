@@ -1,14 +1,12 @@
 """Announcements: what devices say of themselves, births and states, into the table of devices."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from psycopg.types.json import Jsonb
 
 from network.link import Birth, StateChange
-from support.postgres.rows import clean, moment, plain
+from support.postgres.rows import as_json, clean, moment
 
 Link = psycopg.Connection[tuple[Any, ...]]
 
@@ -44,7 +42,7 @@ def meet(on: Link, births: Sequence[Birth], states: Sequence[StateChange]) -> No
     newborn = list({birth.device: birth for birth in births}.values())
     if newborn:
         names, times = [b.device for b in newborn], [moment(b.seen_at) for b in newborn]
-        manifests = [_manifest(b.manifest) for b in newborn]
+        manifests = [as_json(b.manifest) for b in newborn]
         on.execute(_NEWCOMERS, (names, [clean(b.kind) for b in newborn], times, manifests, MOST_PENDING))
         on.execute(_BIRTHS, (names, times))
         # Apart from the births: it raises the version of the roster, so only when something is new.
@@ -53,10 +51,3 @@ def meet(on: Link, births: Sequence[Birth], states: Sequence[StateChange]) -> No
     if newest:
         columns = ([s.device for s in newest], [s.online for s in newest], [moment(s.seen_at) for s in newest])
         on.execute(_STATES, columns)
-
-
-def _manifest(payload: bytes) -> Jsonb | None:
-    try:
-        return Jsonb(plain(json.loads(payload)))
-    except (ValueError, RecursionError):
-        return None

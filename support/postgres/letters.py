@@ -1,15 +1,13 @@
 """Letters: the outbox: what waits to be sent, what was sent, and what devices replied."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.types.json import Jsonb
 
 from network.link import Reply
-from support.postgres.rows import clean, moment, plain
+from support.postgres.rows import as_json, clean, moment
 from support.store import Letter
 
 Link = psycopg.Connection[tuple[Any, ...]]
@@ -48,14 +46,16 @@ def dispatched(on: Link, sent: Sequence[int], refused: Mapping[int, str]) -> Non
 
 def answered(on: Link, replies: Sequence[Reply]) -> list[Reply]:
     """Record replies beside their commands, the first of each command; return those that answer none of ours."""
-    keys = {reply: key for reply in replies if (key := _key(reply)) is not None}
+    bodies = {reply: body for reply in replies if (body := as_json(reply.payload)) is not None}
+    keys = {reply: key for reply in bodies if (key := _key(reply)) is not None}
     first = {key: reply for reply, key in reversed(keys.items())}
     known: set[tuple[UUID, str]] = set()
     if first:
         ids, devices = [key[0] for key in first], [key[1] for key in first]
-        bodies = [Jsonb(plain(json.loads(reply.payload))) for reply in first.values()]
         times = [moment(reply.received_at) for reply in first.values()]
-        known.update(on.execute(_ANSWERED, (ids, devices, bodies, times)).fetchall())
+        known.update(
+            on.execute(_ANSWERED, (ids, devices, [bodies[reply] for reply in first.values()], times)).fetchall()
+        )
     return [reply for reply in replies if keys.get(reply) not in known]
 
 

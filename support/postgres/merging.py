@@ -110,7 +110,7 @@ def merge(on: Link, readings: Readings) -> Merged:
     stored = np.full(readings.values.shape, np.nan)
     old = np.flatnonzero(~new)
     if len(old):
-        stored[np.ix_(old, columns)] = _stored_values(on, readings.take(old), columns)
+        stored[np.ix_(old, columns)] = stored_values(on, readings.take(old), columns)
     given = ~np.isnan(readings.values)
     fills = np.where(given & np.isnan(stored), readings.values, np.nan)
     differs = given & ~np.isnan(stored) & (readings.values != stored)
@@ -186,7 +186,7 @@ def _parameters(readings: Readings, columns: NDArray[np.intp]) -> list[Packed]:
     ]
 
 
-def _stored_values(on: Link, readings: Readings, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+def stored_values(on: Link, readings: Readings, columns: NDArray[np.intp]) -> NDArray[np.float64]:
     """Return the stored values of these readings' columns, row by row; NaN where there is none."""
     points = sql.SQL(", ").join(sql.Identifier(readings.kind.names[c]) for c in columns)
     same_key = sql.SQL("select {} from {} r where r.device_id = v.device_id and r.ts = v.ts offset 0").format(

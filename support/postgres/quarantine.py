@@ -50,10 +50,22 @@ NOT_KEPT = "counted and not kept: more came under names that may not report than
 
 def keep(on: Link, rejects: Sequence[Reject]) -> None:
     """Keep rejects. Those with `more` are added to the one row that stands for all of their device and reason."""
-    insert(on, reject, [{name: getattr(r, name) for name in _KEPT} for r in rejects if not r.more])
+    for portion in _portions([r for r in rejects if not r.more]):
+        insert(on, reject, [{name: getattr(r, name) for name in _KEPT} for r in portion])
     summed = [r for r in rejects if r.more]
     if summed:
         sum_up(on, [(r.received_at, r.reason, r.device or "", r.more) for r in summed])
+
+
+def _portions(rejects: Sequence[Reject]) -> Iterator[Sequence[Reject]]:
+    """Cut rejects so that no statement carries much more than _MOST_BYTES_AT_ONCE of payload."""
+    start = size = 0
+    for place, each in enumerate(rejects):
+        if size and size + len(each.payload) > _MOST_BYTES_AT_ONCE:
+            yield rejects[start:place]
+            start, size = place, 0
+        size += len(each.payload)
+    yield rejects[start:]
 
 
 def sum_up(on: Link, rows: Sequence[tuple[int, str, str, int]]) -> None:

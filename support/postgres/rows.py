@@ -1,5 +1,6 @@
 """Rows: rows of the fixed tables, many at a time, each statement one INSERT or UPDATE from arrays."""
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,14 @@ def plain(value: object) -> object:
     if isinstance(value, Sequence | np.ndarray):
         return [plain(item) for item in value]
     return value
+
+
+def as_json(payload: bytes) -> Jsonb | None:
+    """Return bytes of JSON as the database can hold them, None when it cannot: too deep, or numbers without end."""
+    try:
+        return Jsonb(plain(json.loads(payload)))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _cell(column: Column[Any], value: object) -> object:

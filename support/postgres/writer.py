@@ -22,12 +22,22 @@ from perception.sensor_kind import SensorKind
 from support.columns import readings_name
 from support.outage import Heartbeat
 from support.postgres import announcements, letters, numbers, quarantine, rosters
-from support.postgres.accounts import account, conflicts, joined, ledger_columns, rounds, touched
+from support.postgres.accounts import account, conflicts, joined, ledger_columns, touched
 from support.postgres.connect import Lock, make_engine, options, try_lock
 from support.postgres.faults import in_store_words
-from support.postgres.merging import Merged, all_duplicate, all_stored, as_readings, came_before, merge
+from support.postgres.merging import (
+    STORED,
+    Merged,
+    all_duplicate,
+    all_stored,
+    as_readings,
+    came_before,
+    merge,
+    stored_values,
+)
 from support.postgres.packing import INT4, INT8, Packed, array, copy_block, mark_block, points_present, texts
 from support.postgres.partitions import ensure_weeks, weeks_of
+from support.postgres.repeats import fold, unfold
 from support.postgres.rows import moment
 from support.postgres.rows import put as put_rows
 from support.postgres.transact import transaction
@@ -269,9 +279,21 @@ class PostgresTransaction:
             known = asked[came_before(self._link, readings.take(asked))]
             parts.append((known, all_duplicate(readings.take(known))))
             rest = np.setdiff1d(rest, known)
-        places = (rest[nth] for nth in rounds(readings.take(rest)))
-        parts.extend((chosen, self._write_round(readings.take(chosen))) for chosen in places)
+        parts.append((rest, self._write_folded(readings.take(rest))))
         return joined(parts, readings)
+
+    def _write_folded(self, readings: Readings) -> Merged:
+        """Write readings; those that share device and time as one, in the order in which they came."""
+        folded = fold(readings)
+        if folded is None:
+            return self._write_round(readings)
+        written = self._write_round(folded.readings)
+        stored = folded.readings.values.copy()
+        old = np.flatnonzero(written.fate != STORED)
+        if len(old):
+            every = np.arange(stored.shape[1])
+            stored[old] = stored_values(self._link, folded.readings.take(old), every)
+        return unfold(readings, folded, written, stored)
 
     def _write_round(self, readings: Readings) -> Merged:
         try:

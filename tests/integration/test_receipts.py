@@ -139,8 +139,9 @@ def test_a_delivery_that_is_set_aside_settles_its_numbers(running):
     with psycopg.connect(running.database, autocommit=True) as conn:
         conn.execute("alter table readings_weather_station add constraint no13 check (t_outdoor is distinct from 13)")
     running.publish(birth("a", 1), "birth")
+    began = wall()
     for seq in range(1, 8):
-        running.publish({**reading(wall(), t_outdoor=13.0 if seq == 4 else 1.0), "seq": seq})
+        running.publish({**reading(began + seq * 1000, t_outdoor=13.0 if seq == 4 else 1.0), "seq": seq})
     running.await_answer("select settled, ahead, missing from device_seq", [(7, [], [])])
     assert running.ask("select reason from reject") == [("unstorable",)]
 

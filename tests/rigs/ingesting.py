@@ -114,7 +114,7 @@ def seed(database):
 
 
 @contextmanager
-def ingesting(database, address, client=None, settings=None, watcher=None):
+def ingesting(database, address, client=None, settings=None, watcher=None, losses=None):
     """Run ingest in a thread for the length of the block."""
     client = client or f"ingest-{next(_numbers)}"
     watcher = watcher or Recorder()
@@ -129,7 +129,8 @@ def ingesting(database, address, client=None, settings=None, watcher=None):
     def work():
         try:
             ingest(
-                Links(live, backfill, own), store, watcher, receive, settings or IngestSettings(), wall, stop,
+                Links(live, backfill, own, losses=losses), store, watcher, receive, settings or IngestSettings(),
+                wall, stop,
                 lambda detail="", *, ready=True: beats.append((ready, detail)), IngestMetrics(CollectorRegistry()),
             )  # fmt: skip
         except StoreError as err:

@@ -1,4 +1,4 @@
-"""Packing into PostgreSQL's binary formats, read back byte by byte, and the rounds of equal keys."""
+"""Packing into PostgreSQL's binary formats, read back byte by byte, and the folding of equal keys."""
 
 import struct
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from perception.point import Point, Title
 from perception.readings import Readings
 from perception.sensor_kind import SensorKind
-from support.postgres.accounts import rounds, touched
+from support.postgres.accounts import touched
 from support.postgres.packing import (
     FLOAT8,
     INT4,
@@ -21,6 +21,7 @@ from support.postgres.packing import (
     points_present,
     texts,
 )
+from support.postgres.repeats import fold
 
 TITLE = Title(zh="点", en="Point")
 KIND = SensorKind(
@@ -112,15 +113,29 @@ def test_a_block_of_marks():
 
 
 @given(ROWS)
-def test_rounds_hold_each_row_once_and_equal_keys_in_order(rows):
+def test_folding_gives_each_key_the_first_value_of_each_point(rows):
     readings = readings_of(rows)
-    found = rounds(readings)
-    assert sorted(int(place) for places in found for place in places) == list(range(len(rows)))
-    for number, places in enumerate(found):
-        keys = [rows[place][:2] for place in places]
-        assert len(set(keys)) == len(keys)
-        for place in places:
-            assert sum(rows[other][:2] == rows[place][:2] for other in range(place)) == number
+    folded = fold(readings)
+    keys = [row[:2] for row in rows]
+    if len(set(keys)) == len(keys):
+        assert folded is None
+        return
+    truth = {}
+    for key, values, quality in ((row[:2], row[2], row[3]) for row in rows):
+        known = truth.setdefault(key, [None] * 3)
+        for place, value in enumerate(values):
+            if known[place] is None and value is not None:
+                known[place] = (value, bool(quality >> place & 1))
+    assert len(folded.readings) == len(truth)
+    for row in range(len(folded.readings)):
+        key = (int(folded.readings.device_id[row]), (int(folded.readings.ts[row]) - PG_EPOCH_US))
+        word = int(folded.readings.quality[row])
+        told = [
+            None if np.isnan(v) else (v, bool(word >> place & 1))
+            for place, v in enumerate(folded.readings.values[row].tolist())
+        ]
+        assert told == truth[key]
+    assert sum(folded.first) == len(truth)
 
 
 def test_touched_buckets_begin_on_ten_minutes():
