@@ -150,10 +150,18 @@ def tried(
         used[match.messages.topic.filter] += 1
         assumed = _assumed(match, delivery, kinds, roster)
         batch = receive([delivery], assumed, delivery.received_at, mappings)
-        refused += bool(batch.rejects)
+        refused += bool(batch.rejects) or _is_strange(batch, roster)
         yield f"{_moment(delivery.received_at)} {delivery.topic!r:.200}"
         yield from (f"    {line}" for line in _outcome(batch, assumed, roster))
     yield from _summary(mappings.filters, used, unmatched, refused)
+
+
+def _is_strange(batch: Batch, roster: Roster | None) -> bool:
+    """Return whether a device of this message may not report, so that its readings would be rejected."""
+    if roster is None:
+        return False
+    ids = {int(number) for readings in batch.readings.values() for number in readings.device_id}
+    return not ids <= roster.by_id.keys()
 
 
 def _assumed(match: Match, delivery: Delivery, kinds: Mapping[str, SensorKind], roster: Roster | None) -> Roster:

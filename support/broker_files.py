@@ -44,6 +44,7 @@ def write_rights(
     }
     ids = None if owner is None else _ids(owner)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         return [_write(folder / name, text, ids) for name, text in texts.items()]
     except OSError as err:
         raise RightsFileError(

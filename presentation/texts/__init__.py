@@ -151,7 +151,9 @@ def _words(language: Language) -> Translations:
         compiled = io.BytesIO()
         write_mo(compiled, read_catalogue(path))
         compiled.seek(0)
-        words.merge(Translations(fp=compiled))
+        part = Translations(fp=compiled)
+        words.merge(part)
+        words.plural = part.plural  # merging leaves it behind, and English counts otherwise
     return words
 
 

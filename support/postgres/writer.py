@@ -3,14 +3,13 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from threading import Event
 from typing import Any, Protocol
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
-from psycopg import errors, sql
+from psycopg import errors
 from psycopg.adapt import Buffer, Dumper
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Format
@@ -22,7 +21,7 @@ from perception.sensor_kind import SensorKind
 from support.columns import readings_name
 from support.outage import Heartbeat
 from support.postgres import announcements, letters, numbers, quarantine, rosters
-from support.postgres.accounts import account, conflicts, joined, ledger_columns, touched
+from support.postgres.accounts import account, conflicts, joined, ledger_columns
 from support.postgres.connect import Lock, make_engine, options, try_lock
 from support.postgres.faults import in_store_words
 from support.postgres.merging import (
@@ -35,11 +34,12 @@ from support.postgres.merging import (
     merge,
     stored_values,
 )
-from support.postgres.packing import INT4, INT8, Packed, array, copy_block, mark_block, points_present, texts
+from support.postgres.packing import INT8, Packed, array, copy_block, points_present, texts
 from support.postgres.partitions import ensure_weeks, weeks_of
 from support.postgres.repeats import fold, unfold
 from support.postgres.rows import moment
 from support.postgres.rows import put as put_rows
+from support.postgres.touches import copy_in, touch
 from support.postgres.transact import transaction
 from support.sequences import Boot, Count, Spans
 from support.store import FencedError, Letter, Row, StoreDownError, Written
@@ -50,9 +50,6 @@ _TAKE_OVER = """
 insert into ingest_epoch (sole, epoch) values (true, 1)
 on conflict (sole) do update set epoch = ingest_epoch.epoch + 1 returning epoch
 """
-_MOST_TOUCHES = 16
-_TOUCH = "insert into rollup_touch (kind, bucket, device_ids) values "
-_TOUCHES = "(%s, %s, %b::int4[])"
 _ADD = """
 insert into ledger_entry (hour, devices, received, stored, duplicate, merged, conflict, rejected)
 values (date_trunc('hour', %s::timestamptz), %b::text[], %b::int8[], %b::int8[], %b::int8[], %b::int8[], %b::int8[],
@@ -208,7 +205,7 @@ class PostgresTransaction:
             self._ensure(readings, anew=False)
             merged = self._settle(readings, again)
             accepted = as_readings(readings, merged)
-            self._mark(accepted)
+            touch(self._link, accepted)
         return Written(accepted, account(readings, merged, roster), conflicts(readings, merged, roster), merged.fate)
 
     def reject(self, rejects: Sequence[Reject]) -> None:
@@ -309,28 +306,4 @@ class PostgresTransaction:
         columns = points_present(readings)
         names = ("device_id", "ts", "received_at", *(readings.kind.names[c] for c in columns), "quality")
         with self._link.transaction():  # a savepoint, so that a violation undoes this block alone
-            self._copy(readings_name(readings.kind), names, copy_block(readings, columns))
-
-    def _mark(self, accepted: Readings) -> None:
-        """Note the buckets that rows fall into: a row for each bucket, or where there are many a row for each mark."""
-        if not len(accepted):
-            return
-        kind, (device_id, bucket) = accepted.kind.name, touched(accepted)
-        buckets = np.unique(bucket).tolist()
-        if len(buckets) > _MOST_TOUCHES:
-            self._copy("rollup_mark", ("kind", "device_id", "bucket"), mark_block(kind, device_id, bucket))
-            return
-        rows = [(kind, moment(each), array(INT4, device_id[bucket == each])) for each in buckets]
-        statement = _TOUCH + ", ".join([_TOUCHES] * len(rows))
-        self._link.execute(statement, [cell for row in rows for cell in row])
-
-    def _copy(self, table: str, columns: Sequence[str], block: bytes) -> None:
-        with self._link.cursor() as cursor, cursor.copy(_copying(table, tuple(columns))) as copy:
-            copy.write(block)
-
-
-@lru_cache(maxsize=512)
-def _copying(table: str, columns: tuple[str, ...]) -> bytes:
-    """Return the COPY statement: composing it anew each time would cost a small batch more than its rows."""
-    named = sql.SQL(", ").join(map(sql.Identifier, columns))
-    return sql.SQL("copy {} ({}) from stdin (format binary)").format(sql.Identifier(table), named).as_bytes()
+            copy_in(self._link, readings_name(readings.kind), names, copy_block(readings, columns))

@@ -87,3 +87,16 @@ def test_every_metric_is_documented():
 
 def test_every_reason_of_a_reject_is_documented():
     assert not {reason for reason in Reason if f"`{reason}`" not in EVERYTHING}
+
+
+def test_no_row_of_the_operations_page_stands_twice():
+    for table in re.split(r"\n(?!\|)", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")):
+        firsts = re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)
+        assert len(firsts) == len(set(firsts)), sorted({f for f in firsts if firsts.count(f) > 1})
+
+
+def test_the_table_of_reasons_is_the_code_s():
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    table = page[page.index("| reason |") : page.index("A reject is `open`")]
+    told = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert sorted(told) == sorted(Reason)

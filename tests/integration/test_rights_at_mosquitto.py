@@ -401,7 +401,9 @@ def test_files_are_written_whole_or_not_at_all(tmp_path):
     with pytest.raises(RightsFileError, match="no user is named"):
         write_rights(tmp_path, {"alpha-1": "$7$new"}, {}, "", "no-such-user-here")
     with pytest.raises(RightsFileError, match="cannot write into"):
-        write_rights(tmp_path / "nowhere", {}, {}, "", None)
+        write_rights(tmp_path / "devices.passwords" / "below", {}, {}, "", None)
+    write_rights(tmp_path / "made", {}, {}, "", None)
+    shutil.rmtree(tmp_path / "made")
     assert (tmp_path / "devices.passwords").read_text() == "alpha-1:$7$old\n"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["devices.passwords", "hearthline.acl", "service.passwords"]
 

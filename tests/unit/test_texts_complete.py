@@ -84,3 +84,9 @@ def test_times_are_those_of_the_city():
         "2 h 0 min",
         "2 d",
     ]
+
+
+def test_numbers_are_counted_in_the_language_s_own_way():
+    assert [texts_for("zh").count("{n} silent", "{n} silent", n) for n in (0, 1, 3)] == [
+        "0 台无数据", "1 台无数据", "3 台无数据",
+    ]  # fmt: skip

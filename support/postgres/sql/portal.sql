@@ -148,6 +148,14 @@ join (
     ('device_silent', 'silence')
 ) w (rule, category) on w.rule = a.rule
 where a.cleared_at is null and a.suppressed_by is null
+    -- A station is silent when all its devices of that kind are: one silent device beside others is the operators' concern.
+    and (a.rule <> 'device_silent' or not exists (
+        select from public.device d join public.device silent on silent.name = a.device
+        where d.station = a.station and d.kind = silent.kind and d.status = 'active' and not exists (
+            select from public.alarm other
+            where other.rule = 'device_silent' and other.device = d.name and other.cleared_at is null
+        )
+    ))
 group by c.name, w.category;
 
 -- Of the last 24 hours, up to the last interval that is surely over: in how many intervals there was at least one
