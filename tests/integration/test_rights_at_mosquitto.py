@@ -400,7 +400,7 @@ def test_files_are_written_whole_or_not_at_all(tmp_path):
     write_rights(tmp_path, {"alpha-1": "$7$old"}, {}, "", None)
     with pytest.raises(RightsFileError, match="no user is named"):
         write_rights(tmp_path, {"alpha-1": "$7$new"}, {}, "", "no-such-user-here")
-    with pytest.raises(RightsFileError, match="cannot write into"):
+    with pytest.raises(RightsFileError, match="cannot read"):
         write_rights(tmp_path / "devices.passwords" / "below", {}, {}, "", None)
     write_rights(tmp_path / "made", {}, {}, "", None)
     shutil.rmtree(tmp_path / "made")
