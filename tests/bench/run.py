@@ -22,7 +22,7 @@ BENCHES = (
     "backfill", "sizes", "rollup_share", "memory",
 )  # fmt: skip
 """Each a module of this folder with `measure(rig)`; the long ones last."""
-ASKED_FOR = ("peers", "reading_side")
+ASKED_FOR = ("peers", "reads")
 """Run when they are named: the peers must be installed (`make bench-peers`), and the reads load many values first."""
 
 
