@@ -9,6 +9,10 @@ DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"
 """Mosquitto's count of messages dropped by a limit since it began. Other brokers say nothing here."""
 
 
+_ATTEMPTS = 2
+"""A broker without such topics may hang up on whoever asks for them: rumqttd does."""
+
+
 class BrokerLosses:
     """Listens to the broker's own count. Nothing is heard from a broker that publishes none, or lets us not read it."""
 
@@ -16,7 +20,7 @@ class BrokerLosses:
         self._lock = Lock()
         self._said: int | None = None
         self._new = 0
-        self._feed = LiveFeed(address, DROPPED_TOPIC, self._hear, client_id=client_id)
+        self._feed = LiveFeed(address, DROPPED_TOPIC, self._hear, client_id=client_id, attempts=_ATTEMPTS)
 
     def take(self) -> int:
         """Return how many messages the broker says it dropped since the last call."""

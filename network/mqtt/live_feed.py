@@ -26,11 +26,14 @@ class LiveFeed:
         *,
         client_id: str | None = None,
         keepalive_s: int = 60,
+        attempts: int | None = None,
     ) -> None:
+        """Begin to listen. `attempts`: so often may the broker hang up before it has sent anything; then we leave it."""
         name = client_id or f"hearthline-live-{uuid4().hex[:12]}"
         self._filter = topic_filter
         self._tell = on_message
         self._closed = False
+        self._attempts = attempts
         self._log = LinkLog(address, name)
         self._client = new_client(address, name, clean_session=True)
         self._client.on_connect = self._on_connect
@@ -53,12 +56,22 @@ class LiveFeed:
         if why is not None:
             self._log.lost(why)
             return
+        if self._closed:
+            client.disconnect()
+            return
         self._log.up()
         client.subscribe(self._filter, 0)
 
     def _on_disconnect(self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _props: Any) -> None:
-        if not self._closed:
-            self._log.lost(cause(reason))
+        if self._closed:
+            return
+        if self._attempts is not None:
+            self._attempts -= 1
+            if self._attempts <= 0:  # paho connects once more, and only then can be told to leave
+                self._closed = True
+                return
+        self._log.lost(cause(reason))
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        self._attempts = None
         self._tell(topic_of(message), bytes(message.payload))

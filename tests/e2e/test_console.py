@@ -47,7 +47,9 @@ def tab(browser, system) -> Iterator:
 def open_chart(tab, address):
     tab.goto(address)
     tab.wait_for_selector(".trend-graph .main-svg", timeout=60_000)
-    tab.wait_for_selector(".trend-graph .scatterlayer path", timeout=60_000)
+    tab.wait_for_selector(
+        ".trend-graph .scatterlayer path", state="attached", timeout=60_000
+    )  # flat lines have no height
 
 
 def wait_live(tab):

@@ -6,6 +6,7 @@ import subprocess
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from network.losses import BrokerLosses
 from network.mqtt import Address, MqttInlet, MqttOutlet
@@ -28,6 +29,17 @@ def stingy(tmp_path):
     yield Address("127.0.0.1", unused_port)
     child.terminate()
     child.wait(10)
+
+
+def test_a_broker_that_hangs_up_is_left_alone(broker):
+    with capture_logs() as said:
+        losses = BrokerLosses(broker, "losses-test-rumqttd")
+        thread = losses._feed._client._thread
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+        assert losses.take() == 0
+        losses.close()
+    assert len([each for each in said if each["event"] == "link lost"]) <= 1
 
 
 def test_what_the_broker_drops_is_heard(stingy):
