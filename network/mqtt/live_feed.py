@@ -28,7 +28,7 @@ class LiveFeed:
         keepalive_s: int = 60,
         attempts: int | None = None,
     ) -> None:
-        """Begin to listen. `attempts`: so often may the broker hang up before it has sent anything; then we leave it."""
+        """Begin to listen. `attempts`: so often may the broker hang up before it said anything; then we leave it."""
         name = client_id or f"hearthline-live-{uuid4().hex[:12]}"
         self._filter = topic_filter
         self._tell = on_message
