@@ -1,0 +1,10 @@
+"""Devices that speak another grammar than ours."""
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing to change yet."""
