@@ -59,10 +59,6 @@ CHECKOUT = Path(__file__).resolve().parent
 CONFIGS = CHECKOUT / "configs"
 SETTINGS_FILE = CONFIGS / "hearthline.toml"
 LOOPBACK = "127.0.0.1"
-BROKER_REMARKS = {
-    True: "the embedded broker keeps everything in memory: a restart of it forgets what was not delivered",
-    False: "the broker at broker.url guarantees what its own configuration does: see configs/broker",
-}
 
 
 class Settings(BaseSettings):
@@ -262,7 +258,7 @@ def checks() -> "list[Check]":
         places=lambda: listeners(web(), broker=own_broker(), port_v5=settings().broker.port_v5),
         engine=partial(engine, "verb"),
         broker=lambda: (settings().broker.address.host, settings().broker.address.port),
-        broker_remark=lambda: BROKER_REMARKS[settings().broker.embedded],
+        broker_remark=lambda: settings().broker.remark,
     )
     return [guarded(check) for check in doctor.checks(patient)]
 
@@ -357,9 +353,11 @@ def ingest() -> None:
     from prometheus_client import REGISTRY
 
     from application.commands import watch_of
+    from network.foreign import foreign_of
     from network.linking import linked
     from network.losses import BrokerLosses
     from network.receive import receive
+    from support.foreigners import Foreigners, remembering
     from support.ingest import Links
     from support.ingest import ingest as spine
     from support.metrics import IngestMetrics, serve_metrics
@@ -375,9 +373,11 @@ def ingest() -> None:
     metrics = IngestMetrics(REGISTRY)
     await_turn()
     if store.await_claim(stop, beat):
-        read = partial(receive, mappings=mappings(), kept_us=told.tend.kept_us)
+        foreign = remembering(foreign_of(told.broker, mappings()), engine("foreign"))
+        read = partial(receive, mappings=foreign, kept_us=told.tend.kept_us)
         with linked(told.broker, mappings().filters) as links, closing(BrokerLosses(told.broker.address)) as losses:
-            fed = Links(*links, Replays(engine("replays")), losses.take)
+            others = Foreigners(foreign, links[0].listen, clock())
+            fed = Links(*links, Replays(engine("replays")), losses.take, others)
             spine(fed, store, watch, read, told.ingest, clock, stop, beat, metrics, event_time=events)
     store.close()
 
@@ -416,9 +416,11 @@ def serve_portal() -> None:
 def config_check() -> None:
     """Check settings, kinds, rules, city files and mappings; every problem is named."""
     from application.commands import tuned_rules
+    from network.foreign import foreign_of
     from perception.seed_files import load_catalogue
 
-    settings(), kinds(), tuned_rules(rules_file()), load_catalogue(CONFIGS / "cities"), mappings()
+    settings(), kinds(), tuned_rules(rules_file()), load_catalogue(CONFIGS / "cities")
+    foreign_of(settings().broker, mappings())
     typer.echo("settings, kinds, rules, cities and mappings are fine")
 
 

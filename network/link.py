@@ -120,6 +120,36 @@ class Reply:
     origin: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """What a foreign device said of itself. `born` None: nothing new of what it measures; `online` None: likewise.
+
+    `name` is what we would call it; `born` is made of what JSON can hold.
+    """
+
+    grammar: str
+    address: str
+    name: str
+    seen_at: int
+    born: Mapping[str, object] | None = None
+    online: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What a message of a Sparkplug node says about the order of its messages.
+
+    `seq` 0 to 255; `at` is the payload's own time in epoch milliseconds; `lacks` says in words
+    what would have to be born again for the message to be understood, "" when nothing.
+    """
+
+    node: str
+    what: str
+    seq: int | None = None
+    at: int | None = None
+    lacks: str = ""
+
+
 @dataclass(slots=True)
 class Tally:
     """How many readings of one device met which fate. received = the sum of the others."""
@@ -139,7 +169,8 @@ class Batch:
     `readings` has one entry per kind, rows in order of arrival; `rejected` counts, by device
     name ("" when no device could be told), the readings that became Rejects as a whole. `numbers`
     has, by name of a known device, the running numbers of its readings, whatever their fate, and
-    what its births said of them, in order of arrival.
+    what its births said of them, in order of arrival. `introductions` and `signals` are those of
+    foreign devices, in order of arrival.
     """
 
     deliveries: Sequence[Delivery]
@@ -150,3 +181,5 @@ class Batch:
     rejected: Mapping[str, int] = field(default_factory=dict)
     replies: Sequence[Reply] = ()
     numbers: Mapping[str, Sequence[int | Numbering]] = field(default_factory=dict)
+    introductions: Sequence[Introduction] = ()
+    signals: Sequence[Signal] = ()

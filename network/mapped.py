@@ -190,6 +190,14 @@ class Match:
         """Return the readings of a message. Raises PayloadError when nothing in it can be read."""
         return self.messages.read(self.captures, payload)
 
+    def named(self) -> str | None:
+        """Return the device that the topic alone tells, None when it takes the payload to know."""
+        return self.messages.device_of(self.captures)
+
+    def values(self, found: Found, kind: SensorKind) -> dict[str, object]:
+        """Return the values of a reading in the units of a kind."""
+        return self.messages.values(found, kind)
+
 
 class Mappings:
     """Every mapping, found by topic. Remembers the topics that it has seen matched."""

@@ -3,18 +3,33 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from network.link import Delivery
-from network.mapped import Found, Match
+from network.mapped import Found
 from network.topics import TopicError, parse
 from perception.catalogue import DeviceStatus
 from perception.payload import MOST_READINGS, PayloadError, RawReading
 from perception.readings import Readings, Reason, Reject
 from perception.roster import Member, Roster
+from perception.sensor_kind import SensorKind
 from perception.validate import Refusal, Sheet
+
+
+class Reader(Protocol):
+    """Reads one foreign message."""
+
+    def read(self, payload: bytes) -> Sequence[Found | PayloadError]:
+        """Return its readings. Raises PayloadError when nothing in it can be read."""
+
+    def named(self) -> str | None:
+        """Return the device that the topic alone tells, None when it takes the payload to know."""
+
+    def values(self, found: Found, kind: SensorKind) -> dict[str, object]:
+        """Return the values of a reading in the units of a kind. What is no number stays, to be refused by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +41,7 @@ class Outcome:
 
 
 def write_mapped(
-    match: Match, delivery: Delivery, origin: int, roster: Roster, sheet_of: Callable[[Member], Sheet]
+    match: Reader, delivery: Delivery, origin: int, roster: Roster, sheet_of: Callable[[Member], Sheet]
 ) -> Outcome:
     """Write the readings of a mapped message on the sheets of their kinds, and return what was refused."""
     refusals: list[tuple[str | None, Refusal]] = []
@@ -34,7 +49,7 @@ def write_mapped(
     refusal: Refusal | None
     for place, found in enumerate(_read(match, delivery)):
         if isinstance(found, PayloadError):
-            device, refusal = match.messages.device_of(match.captures), _refused(found)
+            device, refusal = match.named(), _refused(found)
         else:
             device, refusal = found.device, _write(match, found, place, origin, delivery, roster, sheet_of)
         if refusal is not None:
@@ -62,7 +77,7 @@ def is_foreign(delivery: Delivery) -> bool:
     return False
 
 
-def _read(match: Match, delivery: Delivery) -> Sequence[Found | PayloadError]:
+def _read(match: Reader, delivery: Delivery) -> Sequence[Found | PayloadError]:
     try:
         return match.read(delivery.payload)
     except PayloadError as err:
@@ -70,7 +85,7 @@ def _read(match: Match, delivery: Delivery) -> Sequence[Found | PayloadError]:
 
 
 def _write(
-    match: Match, found: Found, place: int, origin: int, delivery: Delivery, roster: Roster,
+    match: Reader, found: Found, place: int, origin: int, delivery: Delivery, roster: Roster,
     sheet_of: Callable[[Member], Sheet],
 ) -> Refusal | None:  # fmt: skip
     member = roster.members.get(found.device)
@@ -85,7 +100,7 @@ def _write(
         return Refusal(Reason.BAD_TIME, "a retained message needs a time: an old value must not be stored as new")
     # Readings of one message were not all taken in one instant: a microsecond each keeps them apart, in order.
     ts = delivery.received_at + place if found.ts is None else found.ts
-    raw = RawReading(ts, match.messages.values(found, member.kind))
+    raw = RawReading(ts, match.values(found, member.kind))
     return sheet_of(member).add(member, raw, delivery.received_at, origin)
 
 

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from network import self_told, topics
-from network.link import Batch, Birth, Delivery, Numbering, Reply, StateChange
+from network.foreign import Foreign, as_foreign
+from network.link import Batch, Birth, Delivery, Introduction, Numbering, Reply, Signal, StateChange
 from network.mapped import Mappings
-from network.mapped_rows import is_foreign, unstamped_mapped, write_mapped
+from network.mapped_rows import is_foreign, unstamped_mapped
 from network.topics import Channel, Topic, TopicError
 from perception import payload as codec
 from perception.catalogue import DeviceStatus
@@ -27,7 +28,7 @@ def receive(
     deliveries: Sequence[Delivery],
     roster: Roster,
     now: int,
-    mappings: Mappings | None = None,
+    mappings: Mappings | Foreign | None = None,
     *,
     kept_us: int = OLDEST_US,
 ) -> Batch:
@@ -35,9 +36,9 @@ def receive(
 
     `now` (epoch microseconds) bounds the times that are accepted, and `kept_us` (microseconds) how
     far back: what is older than readings are kept. Topics that are not ours are read by their
-    mapping, if they have one.
+    mapping, or the foreign grammar they belong to, if they have one.
     """
-    tray = _Tray(roster, now, kept_us, mappings)
+    tray = _Tray(roster, now, kept_us, as_foreign(mappings))
     for origin, delivery in enumerate(deliveries):
         tray.put(origin, delivery)
     return tray.batch(deliveries)
@@ -75,16 +76,18 @@ def _taken_apart(topic: str) -> Topic | TopicError:
 class _Tray:
     """What has been made of the deliveries so far."""
 
-    def __init__(self, roster: Roster, now: int, kept_us: int, mappings: Mappings | None) -> None:
+    def __init__(self, roster: Roster, now: int, kept_us: int, foreign: Foreign | None) -> None:
         self._roster = roster
         self._now = now
         self._kept_us = kept_us
-        self._mappings = mappings
+        self._foreign = foreign
         self._sheets: dict[str, Sheet] = {}
         self._rejects: list[Reject] = []
         self._births: list[Birth] = []
         self._states: list[StateChange] = []
         self._replies: list[Reply] = []
+        self._introductions: list[Introduction] = []
+        self._signals: list[Signal] = []
         self._numbers: defaultdict[str, list[int | Numbering]] = defaultdict(list)
         self._rejected: Counter[str] = Counter()
         self._taken_up: dict[str, tuple[int, int]] = {}
@@ -114,6 +117,8 @@ class _Tray:
             rejected=self._rejected,
             replies=self._replies,
             numbers=self._numbers,
+            introductions=self._introductions,
+            signals=self._signals,
         )
 
     def _put_readings(self, origin: int, delivery: Delivery, device: str) -> None:
@@ -129,15 +134,17 @@ class _Tray:
 
     def _put_foreign(self, origin: int, delivery: Delivery, why: TopicError) -> None:
         """Take in a message of another maker's topic, or refuse it as a whole with one Reject."""
-        match = None if self._mappings is None else self._mappings.match(delivery.topic)
-        if match is None:
-            unmapped = ", and no mapping has it" if self._mappings is not None and self._mappings.filters else ""
+        heard = None if self._foreign is None else self._foreign.hear(delivery, origin, self._roster, self._sheet)
+        if heard is None:
+            unmapped = ", and no mapping has it" if self._foreign is not None and self._foreign.filters else ""
             self._refuse(origin, delivery, Reason.BAD_TOPIC, f"{why}{unmapped}", counted="")
             return
-        outcome = write_mapped(match, delivery, origin, self._roster, self._sheet)
-        self._rejected.update(outcome.rejected)
-        if outcome.reject is not None:
-            self._rejects.append(outcome.reject)
+        self._rejected.update(heard.rejected)
+        self._rejects += heard.rejects
+        self._births += heard.births
+        self._states += heard.states
+        self._introductions += heard.introductions
+        self._signals += heard.signals
 
     def _sheet(self, member: Member) -> Sheet:
         sheet = self._sheets.get(member.kind.name)

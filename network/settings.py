@@ -15,7 +15,9 @@ class BrokerSettings(BaseModel):
     limits (configs/broker/mosquitto.conf). One that is not on this machine is spoken to only with
     TLS and a user, unless `insecure` says that the way there is safe. `most_pending` and `most_pending_mib` bound what
     ingest holds in memory before it has committed. `inlet` says who reads the socket of ingest:
-    our own session, or paho-mqtt, which is slower and there to fall back on.
+    our own session, or paho-mqtt, which is slower and there to fall back on. `sparkplug` makes ingest a
+    host application of Sparkplug B under the id `sparkplug_host`; `discovery` makes it listen to the
+    configs of Home Assistant's MQTT discovery below `discovery_prefix`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,6 +32,10 @@ class BrokerSettings(BaseModel):
     keepalive_s: int = Field(default=60, ge=5, le=3600)
     most_pending: int = Field(default=20_000, ge=1, le=60_000)
     most_pending_mib: int = Field(default=64, ge=1, le=4096)
+    sparkplug: bool = False
+    sparkplug_host: str = Field(default="hearthline", pattern=r"^[A-Za-z0-9_.-]{1,60}$")
+    discovery: bool = False
+    discovery_prefix: str = Field(default="homeassistant", pattern=r"^[A-Za-z0-9_-]{1,60}$")
 
     @field_validator("url")
     @classmethod
@@ -40,6 +46,13 @@ class BrokerSettings(BaseModel):
             except AddressError as err:
                 raise ValueError(str(err)) from err
         return value or None
+
+    @field_validator("discovery_prefix")
+    @classmethod
+    def _is_not_ours(cls, value: str) -> str:
+        if value == "hearthline":
+            raise ValueError("hearthline/ is where our own topics are: configs are published elsewhere")
+        return value
 
     @model_validator(mode="after")
     def _is_safe(self) -> Self:
@@ -59,6 +72,21 @@ class BrokerSettings(BaseModel):
         return Address("127.0.0.1", self.port) if self.url is None else Address.parse(self.url)
 
     @property
+    def foreign_filters(self) -> tuple[str, ...]:
+        """What ingest listens to beside its own topics and those of mapping files."""
+        prefix = self.discovery_prefix
+        configs = (f"{prefix}/+/+/config", f"{prefix}/+/+/+/config") if self.discovery else ()
+        # One filter for all of Sparkplug: a broker may keep a queue for each, and a birth must not come late.
+        return (*(("spBv1.0/#",) if self.sparkplug else ()), *configs)
+
+    @property
     def embedded(self) -> bool:
         """Whether the broker is ours to run."""
         return self.url is None
+
+    @property
+    def remark(self) -> str:
+        """What `doctor` says of how much the broker keeps."""
+        if self.embedded:
+            return "the embedded broker keeps everything in memory: a restart of it forgets what was not delivered"
+        return "the broker at broker.url guarantees what its own configuration does: see configs/broker"

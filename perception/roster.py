@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from perception.catalogue import DeviceStatus
 from perception.corrections import Correction, Timeline
+from perception.foreigner import Address, Foreigner
 from perception.sensor_kind import SensorKind
 
 
@@ -29,11 +30,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Every known device by name, whatever its status; `version` changes when anything in it does."""
+    """Every known device by name, whatever its status; `version` changes when anything in it does.
+
+    `foreigners` are those of them that speak another grammar, by what they call themselves.
+    """
 
     members: Mapping[str, Member]
     kinds: Mapping[str, SensorKind]
     version: int = 0
+    foreigners: Mapping[Address, Foreigner] = field(default_factory=dict)
     by_id: Mapping[int, Member] = field(init=False)
 
     def __post_init__(self) -> None:

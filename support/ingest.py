@@ -19,6 +19,7 @@ from perception.roster import Roster
 from support.ahead import Ahead
 from support.batches import portions, redelivered, tallied, with_origins
 from support.correspondence import Correspondence
+from support.foreigners import Foreigners, rows_of
 from support.metrics import IngestMetrics
 from support.outage import Heartbeat, Outage
 from support.replaying import PORTION, Replayed, known_by_delivery, replay, set_aside
@@ -41,7 +42,8 @@ _log = structlog.get_logger()
 class Links:
     """Where deliveries come from (live, belated, and kept Rejects again), and where answers and frames go.
 
-    `losses` returns how many messages the broker itself says it dropped since the last call.
+    `losses` returns how many messages the broker itself says it dropped since the last call;
+    `foreigners` speak other grammars.
     """
 
     live: Inlet
@@ -49,6 +51,7 @@ class Links:
     outlet: Outlet
     replays: Inlet | None = None
     losses: Callable[[], int] | None = None
+    foreigners: Foreigners | None = None
 
 
 def ingest(
@@ -188,6 +191,8 @@ class _Shift(Generic[State]):
         self._metrics.pending("backfill", self._links.backfill.pending())
         if self._outage.endure(self._pass_time):
             self._letters.tell_receipts()
+        if self._links.foreigners is not None:
+            self._links.foreigners.attend(self._watching.roster)
 
     def show(self) -> None:
         """Send the live frames that are due. What cannot be sent is forgotten: the tables have it."""
@@ -231,12 +236,15 @@ class _Shift(Generic[State]):
             tx.reject(self._strangers.sifted([known_by_delivery(r, deliveries) for r in rejects], roster, now))
             tx.tally(now, tallies)
             tx.meet(batch.births, batch.states)
+            tx.put(rows_of(batch.introductions))
             return {w.accepted.kind.name: w.accepted for w in written}
 
         self._watching.commit(write, now)
         self._strangers.settled()
         self._metrics.count(list(tallies.values()), rejects, time.monotonic() - began)
         self._letters.answer(rejects, roster, now)
+        if self._links.foreigners is not None:
+            self._letters.say(self._links.foreigners.said(batch, now))
 
     def _replay(self, portion: _Portion, began: float) -> None:
         """Take Rejects in anew, by a roster that is not older than whatever has mended them."""

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Brings what the tests use beside Python: Chromium, a Chinese font, mosquitto and its clients, native TimescaleDB,
-# and TimescaleDB under the Timescale licence as WebAssembly. As root on Debian it installs them; elsewhere it uses what
-# is there. What is missing is listed, and the tests that need it are skipped with that reason.
+# TimescaleDB under the Timescale licence as WebAssembly, and the clients of tests/clients. As root on Debian it
+# installs them; elsewhere it uses what is there. What is missing is listed, and the tests that need it are skipped with that reason.
 set -u
 
 CACHE=${HEARTHLINE_TEST_CACHE:-/var/cache/hearthline-test}
@@ -31,6 +31,8 @@ fi
 have_timescale || ! is_root_on_debian || bring_timescale || say "no native TimescaleDB (see $LOG)"
 bring_pglite || say "no TimescaleDB as WebAssembly (see $LOG)"
 
+PYTHON=.venv/bin/python sh tests/clients/install.sh >>"$LOG" 2>&1 || say "no clients of other ecosystems (see $LOG)"
+
 missing=""
 have_chromium || missing="$missing chromium"
 have_font || missing="$missing fonts-noto-cjk"
@@ -39,6 +41,7 @@ have mosquitto_pub || missing="$missing mosquitto-clients"
 have_timescale || missing="$missing timescaledb"
 have node || missing="$missing nodejs"
 have_pglite || missing="$missing pglite"
+for client in sparkplug discovery; do [ -f "build/clients/$client/installed" ] || missing="$missing $client-client"; done
 if [ -n "$missing" ]; then
     say "not here:$missing. The tests that need them are skipped, and listed with their reasons at the end."
 fi

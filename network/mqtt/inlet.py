@@ -49,6 +49,8 @@ class MqttInlet(KeptInlet):
             events = dict(poller.poll(0 if more else IDLE_MS))
             self._hear_bell()
             closing = self._closing.is_set()  # asked before: what is settled before close() is acknowledged
+            if self._asked < len(self._wanted.filters) and self._session > session:
+                self._subscribe()
             for mid in self._backlog.due():
                 self._client.ack(mid, 1)
             self._client.loop_write()
@@ -84,15 +86,18 @@ class MqttInlet(KeptInlet):
                 sock.send(PINGREQ)
         return time.monotonic()
 
-    def _on_connect(self, client: Client, _data: Any, flags: ConnectFlags, reason: ReasonCode, _props: Any) -> None:
+    def _on_connect(self, _client: Client, _data: Any, flags: ConnectFlags, reason: ReasonCode, _props: Any) -> None:
         why = refusal(reason)
         if why is not None:
             self._down(why)
             return
         self._welcome(session_present=flags.session_present)
-        client.subscribe([(topic_filter, 1) for topic_filter in self._wanted.filters])
+        self._subscribe()
         if flags.session_present:  # subscribed long ago, and the answer may wait behind more than we may hold
             self._up()
+
+    def _subscribe(self) -> None:
+        self._client.subscribe([(topic_filter, 1) for topic_filter in self._unasked()])
 
     def _on_subscribe(self, _client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], _props: Any) -> None:
         if any(reason.is_failure for reason in reasons):

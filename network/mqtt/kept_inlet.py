@@ -6,7 +6,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from network.address import Address
@@ -62,6 +62,7 @@ class KeptInlet(ABC):
         self._wanted = Subscription(client_id, tuple(filters), session_kept, keepalive_s)
         self._backlog = Backlog(most_pending, most_pending_bytes)
         self._session = 0
+        self._asked = 0
         self._since: int | None = None
         self._turned = threading.Condition()
         self._closing = threading.Event()
@@ -94,6 +95,14 @@ class KeptInlet(ABC):
         """Wait until the subscription is in force; False when time ran out first."""
         with self._turned:
             return self._turned.wait_for(lambda: self._since is not None, timeout_s)
+
+    def listen(self, filters: Sequence[str]) -> None:
+        """Hear these filters too, now and after every break. Those that were asked for before stay asked for."""
+        known = self._wanted.filters
+        new = tuple(dict.fromkeys(one for one in filters if one not in known))
+        if new:
+            self._wanted = replace(self._wanted, filters=known + new)
+            self._ring()
 
     def close(self) -> None:
         """Send the acknowledgements still due, then leave the broker, which keeps the session."""
@@ -135,9 +144,16 @@ class KeptInlet(ABC):
         self._bell.close()
         self._ear.close()
 
+    def _unasked(self) -> tuple[str, ...]:
+        """Return the filters that were not asked for on this connection, and count them as asked for."""
+        filters = self._wanted.filters
+        new, self._asked = filters[self._asked :], len(filters)
+        return new
+
     def _welcome(self, *, session_present: bool) -> None:
         """Count a connection that the broker has granted."""
         self._session += 1
+        self._asked = 0
         self._backlog.renew(self._session, kept=session_present)
 
     def _up(self) -> None:

@@ -20,7 +20,7 @@ from network.mqtt.incoming import MOST_PACKET_BYTES, Incoming
 from network.mqtt.kept_inlet import GREETING_TIMEOUT_S, IDLE_MS, NO_GREETING, KeptInlet, leave
 from network.mqtt.wire import Wire, dial
 
-_SUBSCRIPTION = 1  # the id of the only SUBSCRIBE of a connection
+_MOST_FILTERS = 200  # in one SUBSCRIBE
 _REFUSED = 0x80
 _GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 REFUSALS = {
@@ -45,9 +45,9 @@ class SessionInlet(KeptInlet):
         self._hello = connect(
             who.client_id, session_kept=kept, keepalive_s=who.keepalive_s, user=user, password=password
         )
-        self._request = subscribe(_SUBSCRIPTION, who.filters)
         self._topics = Topics()
         self._wire: Wire | None = None
+        self._subscribed: dict[int, tuple[str, ...]] = {}
 
     def _live(self) -> None:
         with closing(dial(self._address)) as sock:
@@ -56,7 +56,8 @@ class SessionInlet(KeptInlet):
             if greeting is None:
                 return
             self._welcome(session_present=greeting.session_present)
-            wire.send(self._request)
+            self._subscribed = {}
+            self._subscribe(wire)
             if greeting.session_present:  # subscribed long ago; the answer may wait behind more than we may hold
                 self._up()
             self._serve(wire)
@@ -91,6 +92,15 @@ class SessionInlet(KeptInlet):
             self._hear_bell()
         return events.get(wire.fileno(), 0)
 
+    def _subscribe(self, wire: Wire) -> None:
+        """Ask for the filters that were not asked for yet; those with which we began are the first SUBSCRIBE."""
+        new = self._unasked()
+        while new:
+            packet_id = len(self._subscribed) + 1
+            self._subscribed[packet_id] = part = new[:_MOST_FILTERS]
+            wire.send(subscribe(packet_id, part))
+            new = new[_MOST_FILTERS:]
+
     def _serve(self, wire: Wire) -> None:
         """Read and write until we are closing. Raises OSError or FrameError when the connection must be given up."""
         pinged = time.monotonic()
@@ -101,6 +111,8 @@ class SessionInlet(KeptInlet):
             event = self._wait(wire, reading=not full, at_once=more and not full)
             now = time.monotonic()  # before reading: what had come by then is seen before silence is judged
             ending = self._closing.is_set()  # asked before: what is settled before close() is acknowledged
+            if self._asked < len(self._wanted.filters):
+                self._subscribe(wire)
             if due := self._backlog.due():
                 wire.send(pubacks(due))
             if now - pinged >= self._wanted.keepalive_s / 2:
@@ -137,10 +149,11 @@ class SessionInlet(KeptInlet):
             case Connack():
                 raise FrameError("a second CONNACK")
             case Suback(packet_id, codes):
-                if packet_id != _SUBSCRIPTION or len(codes) != len(self._wanted.filters):
+                asked = self._subscribed.get(packet_id, ())
+                if not asked or len(codes) != len(asked):
                     raise FrameError("a SUBACK for something that we did not ask for")
                 if _REFUSED in codes:
-                    self._log.refused(self._wanted.filters)
+                    self._log.refused(asked)
                 elif self._since is None:
                     self._up()
             case Pingresp():

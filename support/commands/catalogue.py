@@ -87,7 +87,7 @@ def add(
     What came under its name before is asked for again.
     """
     with engine.begin() as on:
-        said = _add(on, kinds, wish, actor, city=city, new_station=new_station)
+        said = added(on, kinds, wish, actor, city=city, new_station=new_station)
         wanted = credentials.in_use(on) if credential is None else credential
         password = credentials.issue(on, str(wish["name"]), actor) if wanted else None
         asked = ask_waiting(on, str(wish["name"]), actor)
@@ -114,14 +114,15 @@ def let_in(
             )
         else:
             wish = {"name": name, "kind": kind, "station": station}
-            said = _add(on, kinds, wish, actor, city=city, new_station=new_station)
+            said = added(on, kinds, wish, actor, city=city, new_station=new_station)
         return said, ask_waiting(on, name, actor)
 
 
-def _add(
+def added(
     on: Connection, kinds: Mapping[str, SensorKind], wish: Mapping[str, object], actor: str, *, city: str | None,
     new_station: bool,
 ) -> str:  # fmt: skip
+    """Add a device, and its station where that is wished, in an open transaction. Raises CatalogueError."""
     device = _device(wish)
     if device.kind not in kinds:
         raise CatalogueError(f"no kind is named {device.kind!r}: there are {', '.join(kinds)}")

@@ -9,7 +9,7 @@ import typer
 
 from perception.catalogue import DeviceStatus
 from perception.sensor_kind import SensorKind
-from support.commands import accounts, correcting, fixing, recomputing, rights
+from support.commands import accounts, correcting, fixing, foreign, recomputing, rights
 from support.commands import rejects as rejecting
 from support.commands.listing import show, show_json
 from support.home import Home
@@ -52,6 +52,7 @@ def register(app: typer.Typer, devices: typer.Typer, rejects: typer.Typer, ports
     recomputing.register(app, ports.engine, ports.kinds, ports.actor)
     _about_devices(devices, ports)
     rights.register(app, devices, ports)
+    foreign.register(app, ports.engine, ports.kinds, ports.actor)
     _about_kinds(app, ports)
     _about_health(app, ports)
 

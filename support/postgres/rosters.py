@@ -8,9 +8,10 @@ from sqlalchemy import Connection, Row, select
 
 from perception.catalogue import DeviceStatus
 from perception.corrections import Correction
+from perception.foreigner import Address, Foreigner, Grammar, Taken
 from perception.roster import Member, Roster
 from perception.sensor_kind import SensorKind
-from support.tables import correction, device, district, roster_version, station
+from support.tables import correction, device, district, foreign_approval, roster_version, station
 
 _DEVICES = (
     select(
@@ -46,7 +47,7 @@ def load(on: Connection, kinds: Mapping[str, SensorKind]) -> Roster:
         for row in on.execute(_DEVICES)
         if row.kind in kinds
     }
-    return Roster(members, dict(kinds), version(on))
+    return Roster(members, dict(kinds), version(on), _foreigners(on))
 
 
 def _member(row: Row[*tuple[Any, ...]], kind: SensorKind, corrections: tuple[Correction, ...]) -> Member:
@@ -69,6 +70,18 @@ def _own_interval(manifest: object) -> float | None:
     if isinstance(stated, bool) or not isinstance(stated, int | float):
         return None
     return float(stated) if 0 < stated <= 86_400 else None
+
+
+def _foreigners(on: Connection) -> dict[Address, Foreigner]:
+    """Return the approved devices of other grammars, by what they call themselves."""
+    a = foreign_approval
+    rows = on.execute(select(a.c.grammar, a.c.address, a.c.taken, device.c.name).join_from(a, device))
+    return {
+        (row.grammar, row.address): Foreigner(
+            Grammar(row.grammar), row.address, row.name, tuple(Taken(**one) for one in row.taken)
+        )
+        for row in rows
+    }
 
 
 def _corrections(on: Connection) -> dict[int, tuple[Correction, ...]]:

@@ -1,6 +1,7 @@
 """Tables: one SQLAlchemy MetaData for everything fixed. Readings and rollups follow from the kinds (columns.py)."""
 
 from support.tables.alarms import alarm, alarm_event, watch_state
+from support.tables.foreign import foreign_approval, foreign_device
 from support.tables.house import audit, ingest_epoch, outbox, roster_version
 from support.tables.intake import (
     device_seq,
@@ -43,6 +44,8 @@ __all__ = [
     "device",
     "device_seq",
     "district",
+    "foreign_approval",
+    "foreign_device",
     "heat_source",
     "ingest_epoch",
     "ledger",

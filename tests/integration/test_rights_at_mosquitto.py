@@ -253,6 +253,30 @@ def test_a_device_reads_what_is_said_to_it_and_nothing_else(broker, passwords, p
         assert {payload for _, payload in alpha.heard} == {b"yours"}
 
 
+def test_a_sparkplug_node_is_its_user_and_the_platform_its_host(broker, passwords, platform):
+    own = [f"{what}/alpha-1" for what in ("NBIRTH", "NDATA", "NDEATH")]
+    own += [f"{what}/alpha-1/d" for what in ("DBIRTH", "DDATA", "DDEATH")]
+    forbidden = ("NBIRTH/beta-2", "DDATA/beta-2/d", "NCMD/alpha-1", "DCMD/alpha-1/d", "DDATA/alpha-1/d/e")
+    with connected(broker, ("alpha-1", passwords["alpha-1"])) as [alpha]:
+        assert alpha.accepted()
+        for what in own:
+            alpha.say(f"spBv1.0/g/{what}")
+        for what in forbidden:
+            alpha.client.publish(f"spBv1.0/g/{what}", b"x", qos=0)
+        alpha.client.publish("spBv1.0/STATE/hearthline", b"forged", qos=0)
+        alpha.say("hearthline/v1/alpha-1/readings", b"marker")
+        platform.wait(lambda: ("hearthline/v1/alpha-1/readings", b"marker") in platform.heard)
+        said = {topic for topic, _ in platform.heard if topic.startswith("spBv1.0")}
+        assert said == {f"spBv1.0/g/{what}" for what in own}
+    with connected(broker, ("alpha-1", passwords["alpha-1"])) as [alpha]:
+        alpha.subscribe("spBv1.0/#", "spBv1.0/g/NCMD/alpha-1", "spBv1.0/STATE/+")
+        for topic in ("spBv1.0/g/NCMD/beta-2", "spBv1.0/STATE/hearthline", "spBv1.0/g/NCMD/alpha-1"):
+            platform.say(topic, b"said")
+        alpha.wait(lambda: ("spBv1.0/g/NCMD/alpha-1", b"said") in alpha.heard)
+        heard = {topic for topic, payload in alpha.heard if payload == b"said"}
+        assert heard == {"spBv1.0/STATE/hearthline", "spBv1.0/g/NCMD/alpha-1"}
+
+
 def test_what_is_retained_for_another_is_not_read(broker, passwords, platform):
     platform.say("hearthline/v1/beta-2/command", b"secret", retain=True)
     with connected(broker, ("alpha-1", passwords["alpha-1"])) as [alpha]:

@@ -1,5 +1,9 @@
 """Devices that speak another grammar than ours."""
 
+from pathlib import Path
+
+from alembic import op
+
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
@@ -7,4 +11,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Nothing to change yet."""
+    """Apply the SQL that stands beside this file."""
+    op.execute(Path(__file__).with_suffix(".sql").read_text("utf-8"))

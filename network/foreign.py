@@ -1,0 +1,87 @@
+"""Foreign: one door for every message whose topic is not ours: Sparkplug, Home Assistant, then the mapping files."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from network.discovery.hearing import Discovery
+from network.heard import Heard, Names, SheetOf
+from network.link import Delivery, Signal
+from network.mapped import Mappings
+from network.mapped_rows import write_mapped
+from network.mapping import overlap
+from network.mapping_files import MappingError
+from network.settings import BrokerSettings
+from network.sparkplug.hearing import Sparkplug
+from network.sparkplug.host import state
+from network.sparkplug.order import Order
+from network.sparkplug.topics import What
+from perception.foreigner import Grammar
+from perception.roster import Roster
+
+Kept = tuple[str, str, str, Mapping[str, Any]]
+"""Grammar, address, name, and what was born: as it was kept."""
+
+
+class Foreign:
+    """Everything that is foreign and understood. May be used by two threads."""
+
+    def __init__(
+        self, mappings: Mappings, sparkplug: Sparkplug | None = None, discovery: Discovery | None = None,
+        names: Names | None = None, host: str = "",
+    ) -> None:  # fmt: skip
+        self.filters = mappings.filters
+        self._mappings, self._sparkplug, self._discovery = mappings, sparkplug, discovery
+        self._names, self._host, self._order = names or Names(), host, Order()
+
+    def hear(self, delivery: Delivery, origin: int, roster: Roster, sheet_of: SheetOf) -> Heard | None:
+        """Return what a message came to, None when nobody understands its topic. Never raises for what is in it."""
+        if self._sparkplug is not None and self._sparkplug.speaks(delivery.topic):
+            return self._sparkplug.hear(delivery, origin, roster, sheet_of)
+        heard = None if self._discovery is None else self._discovery.hear(delivery, origin, roster, sheet_of)
+        if heard is not None:
+            return heard
+        match = self._mappings.match(delivery.topic)
+        if match is None:
+            return None
+        outcome = write_mapped(match, delivery, origin, roster, sheet_of)
+        return Heard(outcome.rejected, [] if outcome.reject is None else [outcome.reject])
+
+    def remember(self, kept: Iterable[Kept]) -> None:
+        """Know what was born before this process began."""
+        for grammar, address, name, born in kept:
+            self._names.remember(grammar, address, name)
+            if grammar == Grammar.SPARKPLUG and self._sparkplug is not None:
+                self._sparkplug.remember(address, born)
+            elif grammar == Grammar.HOME_ASSISTANT and self._discovery is not None:
+                self._discovery.remember(address, born)
+
+    def topics(self, roster: Roster) -> Sequence[str]:
+        """Return the topics that approved devices use beside those that are always heard."""
+        return () if self._discovery is None else self._discovery.topics(roster)
+
+    def replies(self, signals: Sequence[Signal], began_at: int, now: int) -> Sequence[tuple[str, bytes, bool]]:
+        """Return (topic, payload, retain) of what a host has to say to these signals. Times: epoch microseconds."""
+        asked = [(topic, payload, False) for topic, payload in self._order.heed(signals, now)]
+        if any(signal.what == What.STATE for signal in signals):
+            asked.append((*state(self._host, began_at // 1000, online=True), True))
+        return asked
+
+
+def foreign_of(settings: BrokerSettings, mappings: Mappings) -> Foreign:
+    """Return what the settings ask to be understood. Raises MappingError when two would hear the same topics."""
+    names = Names()
+    sparkplug = Sparkplug(settings.sparkplug_host, names) if settings.sparkplug else None
+    discovery = Discovery(settings.discovery_prefix, names) if settings.discovery else None
+    for heard in settings.foreign_filters:
+        for mapped in mappings.filters:
+            if overlap(heard, mapped):
+                raise MappingError(
+                    f"the mapping of {mapped} overlaps {heard}, which broker.sparkplug or broker.discovery listens to: "
+                    "take the mapping away, or switch that off"
+                )
+    return Foreign(mappings, sparkplug, discovery, names, settings.sparkplug_host)
+
+
+def as_foreign(understood: "Mappings | Foreign | None") -> Foreign | None:
+    """Return what mappings alone understand in the same shape."""
+    return Foreign(understood) if isinstance(understood, Mappings) else understood

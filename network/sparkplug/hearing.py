@@ -1,0 +1,211 @@
+"""Hearing Sparkplug: one message of a node into readings of approved devices, births that wait, and states.
+
+What is remembered between messages is what the last births said (network.sparkplug.births). A message
+that is heard twice comes to the same: which birth holds for it is told by its own time.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from network.heard import Heard, Names, SheetOf, awaited, member_of
+from network.link import Birth, Delivery, Introduction, Signal, StateChange
+from network.mapped import Found
+from network.mapped_rows import write_mapped
+from network.mapping import MappedPoint
+from network.sparkplug.births import BD_SEQ, Born, Past, born_of, in_force, past_of, succeeded, told_of
+from network.sparkplug.payload import DataType, decode, number_of, text_of, value_of
+from network.sparkplug.topics import BIRTHS, COMMANDS, ROOT, SparkplugTopic, What, parse
+from network.taking import TakenMessage, Taking, Takings
+from perception.foreigner import Foreigner, Grammar
+from perception.payload import PayloadError
+from perception.readings import Reason
+from perception.roster import Roster
+
+_GRAMMAR = Grammar.SPARKPLUG
+_SESSIONS = 256
+""""bdSeq" counts to 255 and begins anew."""
+
+
+class Sparkplug:
+    """Everything that a host knows of nodes and devices. `host` is our own id."""
+
+    def __init__(self, host: str, names: Names) -> None:
+        self._host = host
+        self._names = names
+        self._past: dict[str, Past] = {}
+        self._devices: defaultdict[str, set[str]] = defaultdict(set)
+        self._takings = Takings()
+        self._turn = threading.Lock()
+
+    def remember(self, address: str, told: Mapping[str, Any]) -> None:
+        """Know what was kept of an address."""
+        self._past[address] = past_of(told)
+        self._note(address)
+
+    def speaks(self, topic: str) -> bool:
+        """Return whether a topic is of this grammar."""
+        return topic.startswith(f"{ROOT}/")
+
+    def hear(self, delivery: Delivery, origin: int, roster: Roster, sheet_of: SheetOf) -> Heard:
+        """Return what a message came to. Never raises for anything in it."""
+        heard = Heard()
+        try:
+            topic = parse(delivery.topic)
+            if topic.what in COMMANDS:  # hosts say that, and we may be the one
+                return heard
+            if topic.what is What.STATE:
+                heard.signals += self._state(topic.node, delivery.payload)
+                return heard
+            told = decode(delivery.payload)
+            with self._turn:
+                self._interpret(topic, told, delivery, origin, roster, sheet_of, heard)
+        except PayloadError as err:
+            return heard.refuse(delivery, origin, err)
+        return heard
+
+    def _interpret(
+        self, topic: SparkplugTopic, told: Any, delivery: Delivery, origin: int, roster: Roster, sheet_of: SheetOf,
+        heard: Heard,
+    ) -> None:  # fmt: skip
+        seq, at = number_of(told, "seq"), number_of(told, "timestamp")
+        if topic.what is What.NDEATH:
+            self._die(topic, told, delivery, roster, heard)
+            return
+        lacks = "" if seq is None or seq < _SESSIONS else f"seq is {seq}: expected 0 to 255"
+        if topic.what is What.DDEATH:
+            self._state_of([topic.address], delivery, roster, heard, online=False)
+        elif topic.what in BIRTHS:
+            self._be_born(topic, told, delivery, roster, heard)
+            self._take(topic, told, delivery, origin, roster, sheet_of, heard)
+        else:
+            lacks = self._take(topic, told, delivery, origin, roster, sheet_of, heard) or lacks
+        heard.signals.append(Signal(topic.node, topic.what, None if lacks else seq, at, lacks))
+
+    def _be_born(self, topic: SparkplugTopic, told: Any, delivery: Delivery, roster: Roster, heard: Heard) -> None:
+        address = topic.address
+        past = succeeded(self._past.get(address, ()), born_of(told, delivery.received_at // 1000))
+        if not self._names.knows(_GRAMMAR, address) and self._names.full():
+            raise PayloadError(
+                Reason.BAD_BIRTH, "too many foreign devices wait already: hearthline foreign list, then foreign forget"
+            )
+        self._past[address] = past
+        self._note(address)
+        if topic.what is What.NBIRTH:  # its devices are born again too, or they are gone
+            self._state_of(sorted(self._devices[topic.node]), delivery, roster, heard, online=False)
+        name, seen_at = self._name(topic, roster), delivery.received_at
+        heard.introductions.append(Introduction(_GRAMMAR, address, name, seen_at, told_of(past), online=True))
+        member = member_of(roster.foreigners.get((_GRAMMAR, address)), roster)
+        if member is not None:
+            manifest = msgspec.json.encode({"grammar": _GRAMMAR, "address": address})
+            heard.births.append(Birth(member.name, member.kind.name, None, seen_at, manifest))
+            heard.states.append(StateChange(member.name, online=True, seen_at=seen_at))
+
+    def _die(self, topic: SparkplugTopic, told: Any, delivery: Delivery, roster: Roster, heard: Heard) -> None:
+        """Believe a death unless it is that of a session before the one that was born last: a will may come late."""
+        past = self._past.get(topic.address, ())
+        bd_seq = next((value_of(m, DataType.INT64) for m in told.metrics if text_of(m, "name") == BD_SEQ), None)
+        if not isinstance(bd_seq, int):
+            raise PayloadError(Reason.BAD_STATE, 'a death of a node needs the metric "bdSeq", a whole number')
+        born = past[0].bd_seq if past else None
+        if born is not None and (bd_seq - born) % _SESSIONS >= _SESSIONS // 2:
+            return
+        gone = [topic.node, *sorted(self._devices[topic.node])]
+        self._state_of(gone, delivery, roster, heard, online=False)
+        heard.signals.append(Signal(topic.node, topic.what))
+
+    def _state_of(
+        self, addresses: Iterable[str], delivery: Delivery, roster: Roster, heard: Heard, *, online: bool
+    ) -> None:
+        for address in addresses:
+            if address not in self._past:
+                continue
+            name = self._names.of(_GRAMMAR, address, address.split("/"), roster)
+            heard.introductions.append(
+                Introduction(_GRAMMAR, address, name, delivery.received_at, online=online)
+            )  # fmt: skip
+            member = member_of(roster.foreigners.get((_GRAMMAR, address)), roster)
+            if member is not None:
+                heard.states.append(StateChange(member.name, online, delivery.received_at))
+
+    def _take(
+        self, topic: SparkplugTopic, told: Any, delivery: Delivery, origin: int, roster: Roster, sheet_of: SheetOf,
+        heard: Heard,
+    ) -> str:  # fmt: skip
+        """Take the values of a message; return what would have to be born again to understand all of it."""
+        address, at = topic.address, number_of(told, "timestamp")
+        past = self._past.get(address, ())
+        born = in_force(past, at)
+        foreigner = roster.foreigners.get((_GRAMMAR, address))
+        lacks = "" if born is not None else f"no birth of {address} is known that this relies on"
+        if foreigner is None:
+            if topic.what not in BIRTHS:
+                name = self._name(topic, roster)
+                heard.refuse(delivery, origin, awaited(name, f"{_GRAMMAR} {address}"), name)
+            return lacks
+        taking = self._takings.of(foreigner)
+        found, unknown = _found(told, born, taking, foreigner, at)
+        outcome = write_mapped(TakenMessage(taking, found), delivery, origin, roster, sheet_of)
+        heard.rejected.update(outcome.rejected)
+        if outcome.reject is not None:
+            heard.rejects.append(outcome.reject)
+        return lacks or unknown
+
+    def _state(self, host: str, payload: bytes) -> list[Signal]:
+        """Return a signal when somebody says that we are offline: the will of a connection that is over."""
+        if host != self._host:
+            return []
+        try:
+            told = msgspec.json.decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            told = None
+        offline = not isinstance(told, dict) or told.get("online") is not True
+        return [Signal("", What.STATE, lacks="our own state")] if offline else []
+
+    def _name(self, topic: SparkplugTopic, roster: Roster) -> str:
+        return self._names.of(_GRAMMAR, topic.address, topic.address.split("/"), roster)
+
+    def _note(self, address: str) -> None:
+        group_node = "/".join(address.split("/")[:2])
+        if group_node != address:
+            self._devices[group_node].add(address)
+
+
+def _found(
+    told: Any, born: Born | None, taking: Taking, foreigner: Foreigner, at: int | None
+) -> tuple[list[Found | PayloadError], str]:
+    """Return the readings of a message, one for each time in it, and what is lacking to understand the rest."""
+    done: list[Found | PayloadError] = []
+    open_: dict[int | None, tuple[Found, set[str]]] = {}
+    lacks = ""
+    for metric in told.metrics:
+        name, alias = text_of(metric, "name"), number_of(metric, "alias")
+        facts = (
+            None if born is None else born.names.get(name) if name else born.aliases.get(-1 if alias is None else alias)
+        )
+        point: MappedPoint | None = None
+        if name or facts is not None:
+            point = taking.points.get(name or (facts.name if facts is not None else ""))
+            if point is None:
+                continue
+        else:
+            lacks = f"alias {alias} of {foreigner.address} is in no birth that is known"
+        ts = number_of(metric, "timestamp") or at or None
+        into = open_.get(ts)
+        if into is None or (point is not None and point.name in into[1]):
+            into = open_[ts] = Found(foreigner.device, None if ts is None else ts * 1000), set()
+            done.append(into[0])
+        if point is None:
+            into[0].strange.append(f"alias {alias}")
+            continue
+        datatype = number_of(metric, "datatype") or (None if facts is None else facts.datatype)
+        into[0].values.append((point, value_of(metric, datatype)))
+        into[1].add(point.name)
+    return [one for one in done if not _says_nothing(one)], lacks
+
+
+def _says_nothing(found: Found | PayloadError) -> bool:
+    return isinstance(found, Found) and not found.strange and all(value is None for _, value in found.values)

@@ -1,0 +1,52 @@
+"""Foreigners: what ingest does for devices of other grammars beside storing their readings.
+
+What they said of themselves goes into the transaction of the batch; what a host has to say to them,
+and the topics that it has to hear because somebody approved a device, come after its commit.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Engine
+
+from network.foreign import Foreign
+from network.link import Batch, Introduction
+from perception.roster import Roster
+from support.foreign_store import kept
+from support.store import Row
+
+
+def remembering(foreign: Foreign, engine: Engine) -> Foreign:
+    """Return the same, knowing what was born before this process began."""
+    with engine.connect() as on:
+        foreign.remember(kept(on))
+    return foreign
+
+
+class Foreigners:
+    """All of it, for one ingest. `listen` makes the live inlet hear more topics; `began_at` is epoch microseconds."""
+
+    def __init__(self, foreign: Foreign, listen: Callable[[Sequence[str]], None], began_at: int) -> None:
+        self._foreign, self._listen, self._began_at = foreign, listen, began_at
+        self._roster: Roster | None = None
+
+    def attend(self, roster: Roster) -> None:
+        """Hear what the devices of this roster need; cheap while it is the same."""
+        if roster is not self._roster:
+            self._roster = roster
+            self._listen(self._foreign.topics(roster))
+
+    def said(self, batch: Batch, now: int) -> Sequence[tuple[str, bytes, bool]]:
+        """Return (topic, payload, retain) of what is to be said to what was committed."""
+        return self._foreign.replies(batch.signals, self._began_at, now) if batch.signals else ()
+
+
+def rows_of(introductions: Sequence[Introduction]) -> list[Row]:
+    """Return the rows of what foreign devices said of themselves. Without a birth, only those known are changed."""
+    return [Row("foreign_device", _values(one)) for one in introductions]
+
+
+def _values(one: Introduction) -> dict[str, object]:
+    values: dict[str, object] = {"grammar": one.grammar, "address": one.address, "seen_at": one.seen_at}
+    if one.online is not None:
+        values["online"] = one.online
+    return values if one.born is None else {**values, "name": one.name, "born": one.born}
