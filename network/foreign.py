@@ -59,6 +59,12 @@ class Foreign:
         """Return the topics that approved devices use beside those that are always heard."""
         return () if self._discovery is None else self._discovery.topics(roster)
 
+    def newcomers(self, before: Roster, roster: Roster, now: int) -> Sequence[tuple[str, bytes, bool]]:
+        """Return the requests to those that were approved since: they report what changes, so ask for all of it."""
+        new = [f for key, f in roster.foreigners.items() if before.foreigners.get(key) != f]
+        nodes = {"/".join(f.address.split("/")[:2]) for f in new if f.grammar == Grammar.SPARKPLUG}
+        return [(topic, payload, False) for topic, payload in self._order.ask(sorted(nodes), "it was approved", now)]
+
     def replies(self, signals: Sequence[Signal], began_at: int, now: int) -> Sequence[tuple[str, bytes, bool]]:
         """Return (topic, payload, retain) of what a host has to say to these signals. Times: epoch microseconds."""
         asked = [(topic, payload, False) for topic, payload in self._order.heed(signals, now)]

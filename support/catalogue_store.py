@@ -105,6 +105,7 @@ def set_status(conn: Connection, name: str, status: DeviceStatus, actor: str, st
     """
     row = conn.execute(select(tables.device).where(tables.device.c.name == name).with_for_update()).one_or_none()
     if row is None:
+        refuse_foreign(conn, name)
         raise CatalogueError(f"no device is named {name}: see `hearthline devices list`")
     if station is not None:
         _known_station(conn, station)
@@ -117,6 +118,16 @@ def set_status(conn: Connection, name: str, status: DeviceStatus, actor: str, st
     )
     detail: Values = {"from": row.status, "to": status.value, "station": station or row.station}
     _audit(conn, actor, f"device {status.value}", f"device:{name}", detail)
+
+
+def refuse_foreign(conn: Connection, name: str) -> None:
+    """Raise CatalogueError, saying what to do, when a foreign device of this name waits for approval."""
+    f = tables.foreign_device
+    if conn.execute(select(f.c.address).where(f.c.name == name).limit(1)).one_or_none() is not None:
+        raise CatalogueError(
+            f"{name} is a foreign device: hearthline foreign show {name}, then "
+            f"hearthline foreign approve {name} --kind K --station S --map VALUE=POINT"
+        )
 
 
 def list_devices(conn: Connection, status: DeviceStatus | None = None) -> list[DeviceRecord]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import Connection, Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from network.foreign import Kept
@@ -91,6 +91,9 @@ def approve(conn: Connection, record: ForeignRecord, device: str, taken: Sequenc
     conn.execute(statement.on_conflict_do_update(index_elements=["grammar", "address"], set_=renewed))
     detail = {"address": record.address, "taken": {one.value: one.point for one in taken}}
     _audit(conn, actor, "foreign device approved", device, detail)
+    told = {"online": record.online, "state_at": record.seen_at}
+    if record.online is not None:
+        conn.execute(update(tables.device).where(tables.device.c.device_id == device_id).values(told))
 
 
 def forget(conn: Connection, record: ForeignRecord, actor: str) -> None:
@@ -124,10 +127,13 @@ def wished(record: ForeignRecord, kind: SensorKind, wishes: Sequence[str]) -> tu
 
 
 def guessed_kind(record: ForeignRecord, kinds: Mapping[str, SensorKind]) -> str:
-    """Return the kind that has most of the points that a device seems to offer. Raises CatalogueError."""
-    score = {name: len(_guessed(record, kind)) for name, kind in kinds.items()}
+    """Return the kind that has most of the points that a device seems to offer, of equals the one of fewer points.
+
+    Raises CatalogueError.
+    """
+    score = {name: (len(_guessed(record, kind)), -len(kind.points)) for name, kind in kinds.items()}
     best = max(score, key=lambda name: score[name], default="")
-    if not best or not score[best]:
+    if not best or not score[best][0]:
         raise CatalogueError(f"say of which kind {record.name} is: --kind {'|'.join(kinds)}")
     return best
 

@@ -29,11 +29,13 @@ class Foreigners:
         self._foreign, self._listen, self._began_at = foreign, listen, began_at
         self._roster: Roster | None = None
 
-    def attend(self, roster: Roster) -> None:
-        """Hear what the devices of this roster need; cheap while it is the same."""
-        if roster is not self._roster:
-            self._roster = roster
-            self._listen(self._foreign.topics(roster))
+    def attend(self, roster: Roster, now: int) -> Sequence[tuple[str, bytes, bool]]:
+        """Hear what the devices of this roster need; return what is to be said to those that are new in it."""
+        before, self._roster = self._roster, roster
+        if roster is before:
+            return ()
+        self._listen(self._foreign.topics(roster))
+        return () if before is None else self._foreign.newcomers(before, roster, now)
 
     def said(self, batch: Batch, now: int) -> Sequence[tuple[str, bytes, bool]]:
         """Return (topic, payload, retain) of what is to be said to what was committed."""

@@ -192,7 +192,7 @@ class _Shift(Generic[State]):
         if self._outage.endure(self._pass_time):
             self._letters.tell_receipts()
         if self._links.foreigners is not None:
-            self._links.foreigners.attend(self._watching.roster)
+            self._letters.say(self._links.foreigners.attend(self._watching.roster, self._clock()))
 
     def show(self) -> None:
         """Send the live frames that are due. What cannot be sent is forgotten: the tables have it."""
@@ -236,7 +236,8 @@ class _Shift(Generic[State]):
             tx.reject(self._strangers.sifted([known_by_delivery(r, deliveries) for r in rejects], roster, now))
             tx.tally(now, tallies)
             tx.meet(batch.births, batch.states)
-            tx.put(rows_of(batch.introductions))
+            if batch.introductions:
+                tx.put(rows_of(batch.introductions))
             return {w.accepted.kind.name: w.accepted for w in written}
 
         self._watching.commit(write, now)

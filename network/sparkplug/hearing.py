@@ -15,8 +15,7 @@ from network.heard import Heard, Names, SheetOf, awaited, member_of
 from network.link import Birth, Delivery, Introduction, Signal, StateChange
 from network.mapped import Found
 from network.mapped_rows import write_mapped
-from network.mapping import MappedPoint
-from network.sparkplug.births import BD_SEQ, Born, Past, born_of, in_force, past_of, succeeded, told_of
+from network.sparkplug.births import BD_SEQ, Born, Named, Past, born_of, in_force, past_of, succeeded, told_of
 from network.sparkplug.payload import DataType, decode, number_of, text_of, value_of
 from network.sparkplug.topics import BIRTHS, COMMANDS, ROOT, SparkplugTopic, What, parse
 from network.taking import TakenMessage, Taking, Takings
@@ -178,34 +177,40 @@ def _found(
     told: Any, born: Born | None, taking: Taking, foreigner: Foreigner, at: int | None
 ) -> tuple[list[Found | PayloadError], str]:
     """Return the readings of a message, one for each time in it, and what is lacking to understand the rest."""
-    done: list[Found | PayloadError] = []
-    open_: dict[int | None, tuple[Found, set[str]]] = {}
-    lacks = ""
+    done: list[Found] = []
+    open_: dict[int, tuple[Found, set[str]]] = {}
+    lacks, points = "", taking.points
     for metric in told.metrics:
-        name, alias = text_of(metric, "name"), number_of(metric, "alias")
-        facts = (
-            None if born is None else born.names.get(name) if name else born.aliases.get(-1 if alias is None else alias)
-        )
-        point: MappedPoint | None = None
-        if name or facts is not None:
-            point = taking.points.get(name or (facts.name if facts is not None else ""))
-            if point is None:
-                continue
-        else:
-            lacks = f"alias {alias} of {foreigner.address} is in no birth that is known"
-        ts = number_of(metric, "timestamp") or at or None
+        facts = _facts(metric, born)
+        if facts is None:
+            lacks = f"alias {metric.alias} of {foreigner.address} is in no birth that is known"
+            point = None
+        elif (point := points.get(facts.name)) is None:
+            continue
+        ts = metric.timestamp or at or 0
         into = open_.get(ts)
         if into is None or (point is not None and point.name in into[1]):
-            into = open_[ts] = Found(foreigner.device, None if ts is None else ts * 1000), set()
+            into = open_[ts] = Found(foreigner.device, ts * 1000 or None), set()
             done.append(into[0])
-        if point is None:
-            into[0].strange.append(f"alias {alias}")
-            continue
-        datatype = number_of(metric, "datatype") or (None if facts is None else facts.datatype)
-        into[0].values.append((point, value_of(metric, datatype)))
-        into[1].add(point.name)
-    return [one for one in done if not _says_nothing(one)], lacks
+        if point is None or facts is None:
+            into[0].strange.append(f"alias {metric.alias}")
+        else:
+            into[0].values.append((point, value_of(metric, metric.datatype or facts.datatype)))
+            into[1].add(point.name)
+    return [one for one in done if _says_something(one)], lacks
 
 
-def _says_nothing(found: Found | PayloadError) -> bool:
-    return isinstance(found, Found) and not found.strange and all(value is None for _, value in found.values)
+def _facts(metric: Any, born: Born | None) -> Named | None:
+    """Return what is known of a metric: by its name, even where no birth told it, else by its alias."""
+    try:
+        name = metric.name
+    except UnicodeDecodeError as err:
+        raise PayloadError(Reason.MALFORMED, "name is no UTF-8") from err
+    if name:
+        known = None if born is None else born.names.get(name)
+        return Named(name, None, None) if known is None else known
+    return born.aliases.get(metric.alias) if born is not None and metric.HasField("alias") else None
+
+
+def _says_something(found: Found) -> bool:
+    return bool(found.strange) or any(value is not None for _, value in found.values)

@@ -49,13 +49,23 @@ class Order:
                 wanted[signal.node] = why
         return [rebirth(node, now // 1000) for node, why in wanted.items() if self._may_ask(node, why, now)]
 
-    def _see(self, signal: Signal) -> str:
-        """Note a message; return why its node has to be born again, "" when it has not."""
-        node = self._nodes.get(signal.node)
+    def ask(self, nodes: Sequence[str], why: str, now: int) -> Sequence[tuple[str, bytes]]:
+        """Return (topic, payload) of the requests to these nodes that may go out at `now`."""
+        for node in nodes:
+            self._node(node)
+        return [rebirth(node, now // 1000) for node in nodes if self._may_ask(node, why, now)]
+
+    def _node(self, name: str) -> _Node:
+        node = self._nodes.get(name)
         if node is None:
             if len(self._nodes) >= MOST_NODES:
                 self._nodes.pop(next(iter(self._nodes)))
-            node = self._nodes[signal.node] = _Node()
+            node = self._nodes[name] = _Node()
+        return node
+
+    def _see(self, signal: Signal) -> str:
+        """Note a message; return why its node has to be born again, "" when it has not."""
+        node = self._node(signal.node)
         if signal.what == What.NDEATH:
             node.alive = False
             return ""
@@ -73,7 +83,7 @@ class Order:
         return why
 
     def _may_ask(self, node: str, why: str, now: int) -> bool:
-        known = self._nodes[node]
+        known = self._node(node)
         if now - self._room_at >= 1_000_000:
             self._room, self._room_at = MOST_PER_S, now
         if not 0 <= now - known.asked_at < EVERY_US and self._room > 0:

@@ -12,7 +12,15 @@ from perception.catalogue import Branch, Building, Catalogue, Community, Device,
 from perception.point import Title
 from perception.sensor_kind import SensorKind
 from support import credentials, tables
-from support.catalogue_store import CatalogueError, add_device, list_devices, load_catalogue, save_catalogue, set_status
+from support.catalogue_store import (
+    CatalogueError,
+    add_device,
+    list_devices,
+    load_catalogue,
+    refuse_foreign,
+    save_catalogue,
+    set_status,
+)
 from support.commands.listing import Rows
 from support.commands.rights import shown
 from support.quarantine import ask_waiting
@@ -109,10 +117,12 @@ def let_in(
             set_status(on, name, DeviceStatus.ACTIVE, actor, station)
             said = f"device {name} ({known}) is now {DeviceStatus.ACTIVE}"
         elif kind is None or station is None:
+            refuse_foreign(on, name)
             raise CatalogueError(
                 f"device {name} has not announced itself: say --kind ({'|'.join(kinds)}) and --station"
             )
         else:
+            refuse_foreign(on, name)
             wish = {"name": name, "kind": kind, "station": station}
             said = added(on, kinds, wish, actor, city=city, new_station=new_station)
         return said, ask_waiting(on, name, actor)

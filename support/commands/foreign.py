@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Name = Annotated[str, typer.Argument(help="Its name or address: see `hearthline foreign list`.")]
 NOTHING = "no foreign device has announced itself: see broker.sparkplug and broker.discovery in docs/operations.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a foreign device stands and what it is: as `devices add` asks it. `rename`: what to call our device."""
+
+    station: str | None = None
+    kind: str | None = None
+    rename: str | None = None
+    interval_s: float | None = None
+    city: str | None = None
+    new_station: bool = False
 
 
 def register(
@@ -54,12 +67,13 @@ def register(
             list[str] | None, typer.Option("--map", help="VALUE=POINT[*SCALE][+OFFSET][@UNIT]; guessed if left out.")
         ] = None,
         rename: Annotated[str | None, typer.Option("--name", help="What to call our device.")] = None,
+        interval_s: Annotated[float | None, typer.Option(help="Seconds between readings, if not the kind's.")] = None,
         new_station: Annotated[bool, typer.Option("--new-station", help="Make the station as well.")] = False,
         city: Annotated[str | None, typer.Option(help="City of the new station.")] = None,
     ) -> None:
         """Let a foreign device in: of which kind it is, where it stands, which value is which point."""
-        place = {"station": station, "kind": kind, "rename": rename, "city": city}
-        typer.echo(let_in(engine(), kinds(), name, wishes or (), actor(), new_station=new_station, **place))
+        place = Place(station, kind, rename, interval_s, city, new_station=new_station)
+        typer.echo(let_in(engine(), kinds(), name, wishes or (), actor(), place))
 
     @group.command("forget")
     def foreign_forget(name: Name) -> None:
@@ -113,9 +127,8 @@ def value_rows(engine: Engine, name: str) -> Rows:
 
 
 def let_in(
-    engine: Engine, kinds: Mapping[str, SensorKind], name: str, wishes: Sequence[str], actor: str, *,
-    station: str | None, kind: str | None, rename: str | None, city: str | None, new_station: bool,
-) -> str:  # fmt: skip
+    engine: Engine, kinds: Mapping[str, SensorKind], name: str, wishes: Sequence[str], actor: str, place: Place
+) -> str:
     """Approve a foreign device, or change what is taken of one; return what was done. Raises CatalogueError.
 
     Device, station, what is taken, and the asking for what waited are one transaction.
@@ -127,19 +140,19 @@ def let_in(
 
     with engine.begin() as on:
         record = store.found(on, name)
-        own = _own_kind(on, record) or kind or store.guessed_kind(record, kinds)
+        own = _own_kind(on, record) or place.kind or store.guessed_kind(record, kinds)
         if own not in kinds:
             raise CatalogueError(f"no kind is named {own!r}: there are {', '.join(kinds)}")
-        if kind is not None and kind != own:
+        if place.kind not in {None, own}:
             raise CatalogueError(f"device {record.device} is a {own}, and stays one: add another for another kind")
         taken = store.wished(record, kinds[own], wishes)
         device, said = record.device, f"device {record.device} ({own}) is taken anew"
         if device is None:
-            device = rename or record.name
-            if station is None:
+            device = place.rename or record.name
+            if place.station is None:
                 raise CatalogueError(f"say where {device} stands: --station, perhaps with --new-station")
-            wish = {"name": device, "kind": own, "station": station}
-            said = added(on, kinds, wish, actor, city=city, new_station=new_station)
+            wish = {"name": device, "kind": own, "station": place.station, "interval_s": place.interval_s}
+            said = added(on, kinds, wish, actor, city=place.city, new_station=place.new_station)
         store.approve(on, record, device, taken, actor)
         asked = {*ask_waiting(on, record.name, actor), *ask_waiting(on, device, actor)}
     points = ", ".join(f"{one.value} = {_taken_as(one)}" for one in taken)

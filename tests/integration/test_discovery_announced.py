@@ -25,8 +25,8 @@ def stage(database, request):
 
 
 def approve(engine, *wishes):
-    place = {"station": "nis-l4", "kind": "weather_station", "rename": "roof", "city": None}
-    return verbs.let_in(engine, KINDS, "roof-hub", wishes, "test", new_station=False, **place)
+    place = verbs.Place("nis-l4", "weather_station", rename="roof")
+    return verbs.let_in(engine, KINDS, "roof-hub", wishes, "test", place)
 
 
 def test_announced_sensors_are_seen_approved_and_heard(stage):
