@@ -37,19 +37,16 @@ class Foreign:
         """Return what a message came to, None when nobody understands its topic. Never raises for what is in it."""
         if self._sparkplug is not None and self._sparkplug.speaks(delivery.topic):
             return self._sparkplug.hear(delivery, origin, roster, sheet_of)
-        heard = None if self._discovery is None else self._discovery.hear(delivery, origin, roster, sheet_of)
-        if heard is not None:
-            return heard
-        match = self._mappings.match(delivery.topic)
+        match = self._mappings.match(delivery.topic)  # before states: an announcement must not take what is mapped
         if match is None:
-            return None
+            return None if self._discovery is None else self._discovery.hear(delivery, origin, roster, sheet_of)
         outcome = write_mapped(match, delivery, origin, roster, sheet_of)
         return Heard(outcome.rejected, [] if outcome.reject is None else [outcome.reject])
 
     def remember(self, kept: Iterable[Kept]) -> None:
         """Know what was born before this process began."""
         for grammar, address, name, born in kept:
-            self._names.remember(grammar, address, name)
+            self._names.remember((grammar, address), name, born)
             if grammar == Grammar.SPARKPLUG and self._sparkplug is not None:
                 self._sparkplug.remember(address, born)
             elif grammar == Grammar.HOME_ASSISTANT and self._discovery is not None:

@@ -3,12 +3,15 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
 
 from network.link import Birth, Delivery, Introduction, Signal, StateChange
 from network.topics import NAME
-from perception.foreigner import Foreigner
+from perception.foreigner import Address, Foreigner
 from perception.payload import PayloadError
 from perception.readings import Reason, Reject
 from perception.roster import Member, Roster
@@ -16,7 +19,9 @@ from perception.validate import Sheet
 
 SheetOf = Callable[[Member], Sheet]
 MOST_INTRODUCED = 2_000
-"""Foreign devices that are remembered, approved or not. A flood of made-up names ends there."""
+MOST_BYTES = 32 * 2**20
+"""Foreign devices that are remembered, and bytes of what they said of themselves, as JSON. A flood of made-up names
+ends there; those that are approved are always remembered."""
 
 _UNFIT = re.compile(r"[^a-z0-9]+")
 _LONGEST = 63
@@ -59,34 +64,44 @@ class Names:
     """What foreign devices are called: plainly where that is free, else with a mark made of their address."""
 
     def __init__(self) -> None:
-        self._given: dict[tuple[str, str], str] = {}
+        self._given: dict[Address, str] = {}
         self._taken: set[str] = set()
+        self._sizes: dict[Address, int] = {}
+        self._size = 0
 
-    def remember(self, grammar: str, address: str, name: str) -> None:
-        """Know a name that was given before."""
-        self._given[grammar, address] = name
+    def remember(self, address: Address, name: str, born: Mapping[str, Any]) -> None:
+        """Know a device, its name and what it said of itself."""
+        self._given[address] = name
         self._taken.add(name)
+        size = len(msgspec.json.encode(born))
+        self._size += size - self._sizes.get(address, 0)
+        self._sizes[address] = size
 
-    def of(self, grammar: str, address: str, spoken: Sequence[str], roster: Roster) -> str:
+    def of(self, address: Address, spoken: Sequence[str], roster: Roster) -> str:
         """Return the name of a device. `spoken` are the words it is to be made of when it has none yet."""
-        approved = roster.foreigners.get((grammar, address))
+        approved = roster.foreigners.get(address)
         if approved is not None:
             return approved.device
-        name = self._given.get((grammar, address))
+        name = self._given.get(address)
         if name is None:
             name = spelled(spoken)
             if _NAME.fullmatch(name) is None or name in self._taken or name in roster.members:
-                name = marked(spoken, f"{grammar} {address}")
-            self.remember(grammar, address, name)
+                name = marked(spoken, " ".join(address))
         return name
 
-    def knows(self, grammar: str, address: str) -> bool:
-        """Return whether a device has a name already."""
-        return (grammar, address) in self._given
-
-    def full(self) -> bool:
-        """Return whether no more devices can be remembered."""
-        return len(self._given) >= MOST_INTRODUCED
+    def meet(self, address: Address, spoken: Sequence[str], born: Mapping[str, Any], roster: Roster) -> str:
+        """Remember what a device says of itself, and return its name. Raises PayloadError when there is no room."""
+        if address not in roster.foreigners:
+            size = self._size - self._sizes.get(address, 0) + len(msgspec.json.encode(born))
+            if (address not in self._given and len(self._given) >= MOST_INTRODUCED) or size > MOST_BYTES:
+                raise PayloadError(
+                    Reason.BAD_BIRTH,
+                    f"{len(self._given)} foreign devices are remembered, and that is enough: "
+                    "hearthline foreign list, then foreign forget, and start ingest again",
+                )
+        name = self.of(address, spoken, roster)
+        self.remember(address, name, born)
+        return name
 
 
 def spelled(words: Sequence[str]) -> str:

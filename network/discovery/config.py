@@ -74,10 +74,9 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What one message says: of which device (`address`, `words` for its name), and its entities."""
+    """What one message says: of which device, and its entities."""
 
     address: str
-    words: tuple[str, ...]
     title: str
     entities: tuple[Entity, ...]
 
@@ -97,7 +96,7 @@ def config_of(component: str, own_id: str, payload: bytes) -> Config:
         raise PayloadError(
             Reason.BAD_BIRTH, f"{len(entities)} entities; at most {MOST_ENTITIES} of one device are kept"
         )
-    return Config(address, (title,), title, entities)
+    return Config(address, title, entities)
 
 
 def _entities(component: str, own_id: str, spelled: Mapping[str, Any]) -> Iterator[Entity]:

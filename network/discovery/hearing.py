@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from network import pointer
-from network.discovery.config import MOST_ENTITIES, Config, Entity, config_of
+from network.discovery.config import MOST_ENTITIES, Entity, config_of
 from network.discovery.template import stepped
 from network.heard import Heard, Names, SheetOf, member_of
 from network.link import Delivery, Introduction, StateChange
@@ -90,17 +90,12 @@ class Discovery:
             self._withdraw(f"{component}/{own_id}", delivery, roster, heard)
             return
         config = config_of(component, own_id, delivery.payload)
-        if config.address not in self._known and self._names.full():
-            raise PayloadError(
-                Reason.BAD_BIRTH, "too many foreign devices wait already: hearthline foreign list, then foreign forget"
-            )
         before = self._known.get(config.address, {})
         merged = {**before, **{one.key: _lasting(one, before.get(one.key)) for one in config.entities}}
         if len(merged) > MOST_ENTITIES:
             raise PayloadError(Reason.BAD_BIRTH, f"more than {MOST_ENTITIES} entities of {config.address!r:.60}")
         if merged != before or self._titles.get(config.address) != config.title:
-            self._titles[config.address] = config.title
-            self._adopt(config.address, merged, config, delivery, roster, heard)
+            self._adopt(config.address, config.title, merged, delivery, roster, heard)
 
     def _withdraw(self, key: str, delivery: Delivery, roster: Roster, heard: Heard) -> None:
         """Note that a config was taken back. What was approved goes on: a person approved it, a person retires it."""
@@ -109,18 +104,15 @@ class Discovery:
             known = self._known[address]
             merged = {k: _gone(one) if k in parts else one for k, one in known.items()}
             if merged != known:
-                self._adopt(address, merged, None, delivery, roster, heard)
+                self._adopt(address, self._titles[address], merged, delivery, roster, heard)
 
     def _adopt(
-        self, address: str, entities: dict[str, Entity], config: Config | None, delivery: Delivery, roster: Roster,
-        heard: Heard,
-    ) -> None:  # fmt: skip
-        title = self._titles.get(address, address)
-        words = config.words if config is not None else (title,)
-        name = self._names.of(_GRAMMAR, address, words, roster)
-        self._known[address] = entities
-        self._owner.update(dict.fromkeys(entities, address))
+        self, address: str, title: str, entities: dict[str, Entity], delivery: Delivery, roster: Roster, heard: Heard
+    ) -> None:
         born = {"title": title, "entities": [one.told() for one in entities.values()]}
+        name = self._names.meet((_GRAMMAR, address), (title,), born, roster)
+        self._known[address], self._titles[address] = entities, title
+        self._owner.update(dict.fromkeys(entities, address))
         heard.introductions.append(Introduction(_GRAMMAR, address, name, delivery.received_at, born))
 
     def _hear_state(

@@ -87,16 +87,14 @@ class Sparkplug:
     def _be_born(self, topic: SparkplugTopic, told: Any, delivery: Delivery, roster: Roster, heard: Heard) -> None:
         address = topic.address
         past = succeeded(self._past.get(address, ()), born_of(told, delivery.received_at // 1000))
-        if not self._names.knows(_GRAMMAR, address) and self._names.full():
-            raise PayloadError(
-                Reason.BAD_BIRTH, "too many foreign devices wait already: hearthline foreign list, then foreign forget"
-            )
+        told_of_it = told_of(past)
+        name = self._names.meet((_GRAMMAR, address), address.split("/"), told_of_it, roster)
         self._past[address] = past
         self._note(address)
         if topic.what is What.NBIRTH:  # its devices are born again too, or they are gone
             self._state_of(sorted(self._devices[topic.node]), delivery, roster, heard, online=False)
-        name, seen_at = self._name(topic, roster), delivery.received_at
-        heard.introductions.append(Introduction(_GRAMMAR, address, name, seen_at, told_of(past), online=True))
+        seen_at = delivery.received_at
+        heard.introductions.append(Introduction(_GRAMMAR, address, name, seen_at, told_of_it, online=True))
         member = member_of(roster.foreigners.get((_GRAMMAR, address)), roster)
         if member is not None:
             manifest = msgspec.json.encode({"grammar": _GRAMMAR, "address": address})
@@ -122,7 +120,7 @@ class Sparkplug:
         for address in addresses:
             if address not in self._past:
                 continue
-            name = self._names.of(_GRAMMAR, address, address.split("/"), roster)
+            name = self._names.of((_GRAMMAR, address), address.split("/"), roster)
             heard.introductions.append(
                 Introduction(_GRAMMAR, address, name, delivery.received_at, online=online)
             )  # fmt: skip
@@ -165,7 +163,7 @@ class Sparkplug:
         return [Signal("", What.STATE, lacks="our own state")] if offline else []
 
     def _name(self, topic: SparkplugTopic, roster: Roster) -> str:
-        return self._names.of(_GRAMMAR, topic.address, topic.address.split("/"), roster)
+        return self._names.of((_GRAMMAR, topic.address), topic.address.split("/"), roster)
 
     def _note(self, address: str) -> None:
         group_node = "/".join(address.split("/")[:2])

@@ -12,6 +12,7 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
+from network.broker import EmbeddedBroker
 from network.linking import INLETS
 from network.mqtt import Address, MqttOutlet, SessionInlet
 from network.mqtt.frames import length_bytes
@@ -334,6 +335,39 @@ def test_a_refused_connection_says_why(code, words, pretend, opened):
         link = opened(SessionInlet, pretend(act, behave(b"1")).address)
         assert len(link.take(1, WITHIN_S)) == 1
     assert words in logs[0]["why"]
+
+
+def test_filters_that_are_added_are_heard_at_once_and_after_a_broker_that_forgot(make, opened):
+    more = [f"more/{i}" for i in range(450)]
+    broker = EmbeddedBroker().start()
+    try:
+        inlet = opened(make, broker.address)
+        assert inlet.wait_connected(WITHIN_S)
+        inlet.listen(["more/0"])
+        inlet.listen([FILTER, *more])
+        outlet = MqttOutlet(broker.address, "adds-filters")
+        assert _heard(inlet, outlet, "more/0", "more/449") >= {"more/0", "more/449"}
+        outlet.close()
+        broker.stop()
+        broker.start()
+        outlet = MqttOutlet(broker.address, "adds-filters-2")
+        assert _heard(inlet, outlet, TOPIC, "more/200") >= {TOPIC, "more/200"}
+        outlet.close()
+    finally:
+        broker.stop()
+
+
+def _heard(inlet, outlet, *topics):
+    """Publish until all of it is heard."""
+    found, until = set(), time.monotonic() + WITHIN_S
+    while not found >= set(topics):
+        assert time.monotonic() < until, found
+        for topic in topics:
+            outlet.publish(topic, b"1")
+        deliveries = inlet.take(1000, 0.1)
+        found |= {d.topic for d in deliveries}
+        inlet.ack(deliveries)
+    return found
 
 
 def test_what_the_broker_has_forgotten_is_kept_and_what_it_remembers_is_forgotten(make, pretend, opened):

@@ -202,6 +202,21 @@ def test_names_that_would_be_alike_get_a_mark_and_a_flood_ends():
     assert {r.reason for r in batch.rejects} == {Reason.BAD_BIRTH}
 
 
+def test_large_births_of_strangers_end_and_those_of_approved_devices_do_not(monkeypatch):
+    monkeypatch.setattr("network.heard.MOST_BYTES", 10_000)
+    foreign = host()
+    metrics = [(f"metric {i}", i, 9, "float_value", 1.0) for i in range(40)]
+    large = [delivery(f"spBv1.0/g/NBIRTH/n{i}", payload(*metrics)) for i in range(5)]
+    batch = receive(large, ROSTER, NOW, foreign)
+    assert 1 <= len(batch.introductions) < 5
+    assert {r.reason for r in batch.rejects} == {Reason.BAD_BIRTH}
+    approved = receive([birth(), delivery("spBv1.0/G/DBIRTH/N/D", payload(*metrics))], ROSTER, NOW, foreign)
+    assert not approved.rejects
+    silent = [delivery(f"spBv1.0/made/NDATA/up{i}", payload()) for i in range(3000)]
+    receive(silent, ROSTER, NOW, foreign)
+    assert len(foreign._names._given) < 10  # what only sends data leaves nothing behind
+
+
 HOSTILE = st.one_of(
     st.binary(max_size=200),
     st.builds(lambda body, cut: body[:cut], st.just(birth().payload), st.integers(0, 80)),
