@@ -376,7 +376,7 @@ def ingest() -> None:
         foreign = remembering(foreign_of(told.broker, mappings()), engine("foreign"))
         read = partial(receive, mappings=foreign, kept_us=told.tend.kept_us)
         with linked(told.broker, mappings().filters) as links, closing(BrokerLosses(told.broker.address)) as losses:
-            others = Foreigners(foreign, links[0].listen, clock())
+            others = Foreigners(foreign, links[0].listen, links[2].greet)
             fed = Links(*links, Replays(engine("replays")), losses.take, others)
             spine(fed, store, watch, read, told.ingest, clock, stop, beat, metrics, event_time=events)
     store.close()

@@ -12,9 +12,7 @@ from network.mapping import overlap
 from network.mapping_files import MappingError
 from network.settings import BrokerSettings
 from network.sparkplug.hearing import Sparkplug
-from network.sparkplug.host import state
 from network.sparkplug.order import Order
-from network.sparkplug.topics import What
 from perception.foreigner import Grammar
 from perception.roster import Roster
 
@@ -27,11 +25,11 @@ class Foreign:
 
     def __init__(
         self, mappings: Mappings, sparkplug: Sparkplug | None = None, discovery: Discovery | None = None,
-        names: Names | None = None, host: str = "",
+        names: Names | None = None,
     ) -> None:  # fmt: skip
         self.filters = mappings.filters
         self._mappings, self._sparkplug, self._discovery = mappings, sparkplug, discovery
-        self._names, self._host, self._order = names or Names(), host, Order()
+        self._names, self._order = names or Names(), Order()
 
     def hear(self, delivery: Delivery, origin: int, roster: Roster, sheet_of: SheetOf) -> Heard | None:
         """Return what a message came to, None when nobody understands its topic. Never raises for what is in it."""
@@ -56,18 +54,15 @@ class Foreign:
         """Return the topics that approved devices use beside those that are always heard."""
         return () if self._discovery is None else self._discovery.topics(roster)
 
-    def newcomers(self, before: Roster, roster: Roster, now: int) -> Sequence[tuple[str, bytes, bool]]:
+    def newcomers(self, before: Roster, roster: Roster, now: int) -> Sequence[tuple[str, bytes]]:
         """Return the requests to those that were approved since: they report what changes, so ask for all of it."""
         new = [f for key, f in roster.foreigners.items() if before.foreigners.get(key) != f]
         nodes = {"/".join(f.address.split("/")[:2]) for f in new if f.grammar == Grammar.SPARKPLUG}
-        return [(topic, payload, False) for topic, payload in self._order.ask(sorted(nodes), "it was approved", now)]
+        return self._order.ask(sorted(nodes), "it was approved", now)
 
-    def replies(self, signals: Sequence[Signal], began_at: int, now: int) -> Sequence[tuple[str, bytes, bool]]:
-        """Return (topic, payload, retain) of what a host has to say to these signals. Times: epoch microseconds."""
-        asked = [(topic, payload, False) for topic, payload in self._order.heed(signals, now)]
-        if any(signal.what == What.STATE for signal in signals):
-            asked.append((*state(self._host, began_at // 1000, online=True), True))
-        return asked
+    def replies(self, signals: Sequence[Signal], now: int) -> Sequence[tuple[str, bytes]]:
+        """Return (topic, payload) of what a host has to say to these signals at `now` (epoch microseconds)."""
+        return self._order.heed(signals, now)
 
 
 def foreign_of(settings: BrokerSettings, mappings: Mappings) -> Foreign:
@@ -82,7 +77,7 @@ def foreign_of(settings: BrokerSettings, mappings: Mappings) -> Foreign:
                     f"the mapping of {mapped} overlaps {heard}, which broker.sparkplug or broker.discovery listens to: "
                     "take the mapping away, or switch that off"
                 )
-    return Foreign(mappings, sparkplug, discovery, names, settings.sparkplug_host)
+    return Foreign(mappings, sparkplug, discovery, names)
 
 
 def as_foreign(understood: "Mappings | Foreign | None") -> Foreign | None:

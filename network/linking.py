@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
-from network.link import LinkDownError, Outlet
+from network.link import LinkDownError
 from network.mqtt import KeptInlet, MqttInlet, MqttOutlet, SessionInlet
 from network.settings import BrokerSettings
 from network.sparkplug.host import state
@@ -20,7 +20,7 @@ _MIB = 2**20
 
 
 @contextmanager
-def linked(settings: BrokerSettings, foreign: Sequence[str] = ()) -> Iterator[tuple[KeptInlet, KeptInlet, Outlet]]:
+def linked(settings: BrokerSettings, foreign: Sequence[str] = ()) -> Iterator[tuple[KeptInlet, KeptInlet, MqttOutlet]]:
     """Yield the inlet of live deliveries, that of belated ones in a session of its own, and the outlet.
 
     Client ids are fixed, so that the broker keeps what comes while ingest is away. `foreign` are

@@ -69,17 +69,12 @@ class Correspondence:
         self._outbox.pass_on(store)
         self._metrics.under_way(self._outbox.waiting())
 
-    def say(self, letters: Sequence[tuple[str, bytes, bool]]) -> None:
-        """Say what devices of other grammars have to hear: (topic, payload, retain)."""
-        for topic, payload, retain in letters:
-            self.tell(topic, payload, retain=retain)
-
-    def tell(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+    def tell(self, topic: str, payload: bytes) -> None:
         """Say something that nobody needs to keep: it is dropped while the link is down."""
         if not self._up():
             return
         try:
-            self._outlet.publish(topic, payload, qos=0, retain=retain)
+            self._outlet.publish(topic, payload, qos=0)
         except LinkDownError as err:
             _log.debug("not_told", topic=topic, cause=str(err))
 

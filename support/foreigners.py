@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from network.foreign import Foreign
 from network.link import Batch, Introduction
+from network.sparkplug.topics import What
 from perception.roster import Roster
 from support.foreign_store import kept
 from support.store import Row
@@ -23,13 +24,13 @@ def remembering(foreign: Foreign, engine: Engine) -> Foreign:
 
 
 class Foreigners:
-    """All of it, for one ingest. `listen` makes the live inlet hear more topics; `began_at` is epoch microseconds."""
+    """All of it for one ingest. `listen` makes the live inlet hear more topics, `greet` says anew that we are here."""
 
-    def __init__(self, foreign: Foreign, listen: Callable[[Sequence[str]], None], began_at: int) -> None:
-        self._foreign, self._listen, self._began_at = foreign, listen, began_at
+    def __init__(self, foreign: Foreign, listen: Callable[[Sequence[str]], None], greet: Callable[[], None]) -> None:
+        self._foreign, self._listen, self._greet = foreign, listen, greet
         self._roster: Roster | None = None
 
-    def attend(self, roster: Roster, now: int) -> Sequence[tuple[str, bytes, bool]]:
+    def attend(self, roster: Roster, now: int) -> Sequence[tuple[str, bytes]]:
         """Hear what the devices of this roster need; return what is to be said to those that are new in it."""
         before, self._roster = self._roster, roster
         if roster is before:
@@ -37,9 +38,11 @@ class Foreigners:
         self._listen(self._foreign.topics(roster))
         return () if before is None else self._foreign.newcomers(before, roster, now)
 
-    def said(self, batch: Batch, now: int) -> Sequence[tuple[str, bytes, bool]]:
-        """Return (topic, payload, retain) of what is to be said to what was committed."""
-        return self._foreign.replies(batch.signals, self._began_at, now) if batch.signals else ()
+    def said(self, batch: Batch, now: int) -> Sequence[tuple[str, bytes]]:
+        """Return (topic, payload) of what is to be said to what was committed."""
+        if any(signal.what == What.STATE for signal in batch.signals):  # the will of a connection that is over
+            self._greet()
+        return self._foreign.replies(batch.signals, now) if batch.signals else ()
 
 
 def rows_of(introductions: Sequence[Introduction]) -> list[Row]:

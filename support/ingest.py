@@ -5,7 +5,7 @@ duplicate, so nothing is stored twice.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from threading import Event
@@ -192,11 +192,14 @@ class _Shift(Generic[State]):
         if self._outage.endure(self._pass_time):
             self._letters.tell_receipts()
         if self._links.foreigners is not None:
-            self._letters.say(self._links.foreigners.attend(self._watching.roster, self._clock()))
+            self._say(self._links.foreigners.attend(self._watching.roster, self._clock()))
 
     def show(self) -> None:
         """Send the live frames that are due. What cannot be sent is forgotten: the tables have it."""
-        for topic, payload in self._watching.frames.due(self._clock()):
+        self._say(self._watching.frames.due(self._clock()))
+
+    def _say(self, letters: Iterable[tuple[str, bytes]]) -> None:
+        for topic, payload in letters:
             self._letters.tell(topic, payload)
 
     def _look_for_losses(self) -> None:
@@ -245,7 +248,7 @@ class _Shift(Generic[State]):
         self._metrics.count(list(tallies.values()), rejects, time.monotonic() - began)
         self._letters.answer(rejects, roster, now)
         if self._links.foreigners is not None:
-            self._letters.say(self._links.foreigners.said(batch, now))
+            self._say(self._links.foreigners.said(batch, now))
 
     def _replay(self, portion: _Portion, began: float) -> None:
         """Take Rejects in anew, by a roster that is not older than whatever has mended them."""

@@ -90,6 +90,11 @@ class MqttOutlet:
                     if self._ready.is_set():
                         return self._send(topic, payload, retain=retain)
 
+    def greet(self) -> None:
+        """Publish the greetings again: somebody has spoken against them since the last connect."""
+        for topic, payload in self._greetings():
+            self.publish(topic, payload, retain=True)
+
     def flush(self, timeout_s: float) -> bool:
         """Wait until every message with QoS 1 is acknowledged; False when time ran out first."""
         deadline = time.monotonic() + timeout_s

@@ -51,9 +51,11 @@ class Sparkplug:
 
     def hear(self, delivery: Delivery, origin: int, roster: Roster, sheet_of: SheetOf) -> Heard:
         """Return what a message came to. Never raises for anything in it."""
-        heard = Heard()
+        heard, device = Heard(), None
         try:
             topic = parse(delivery.topic)
+            foreigner = roster.foreigners.get((_GRAMMAR, topic.address))
+            device = None if foreigner is None else foreigner.device
             if topic.what in COMMANDS:  # hosts say that, and we may be the one
                 return heard
             if topic.what is What.STATE:
@@ -63,7 +65,7 @@ class Sparkplug:
             with self._turn:
                 self._interpret(topic, told, delivery, origin, roster, sheet_of, heard)
         except PayloadError as err:
-            return heard.refuse(delivery, origin, err)
+            return heard.refuse(delivery, origin, err, device, counted=device or "")
         return heard
 
     def _interpret(

@@ -1,6 +1,7 @@
 """An edge node of another maker's library (pysparkplug) on a real broker: pending, approved, stored, gone, back."""
 
 import json
+import threading
 import time
 
 import psycopg
@@ -8,7 +9,7 @@ import pytest
 from foreigners import KINDS, Client, await_rows, broker_settings, ingesting, seeded
 
 from network.broker import EmbeddedBroker
-from network.mqtt import LiveFeed
+from network.mqtt import LiveFeed, MqttOutlet
 from perception.catalogue import DeviceStatus
 from support.catalogue_store import CatalogueError
 from support.commands import foreign as verbs
@@ -133,20 +134,26 @@ def test_deaths_are_states_and_a_new_birth_brings_it_back(stage):
 
 
 def test_the_host_says_that_it_is_there_and_when_it_leaves(database, broker):
-    heard = []
-    settings = broker_settings(broker, sparkplug_host="host-9")
-    feed = LiveFeed(broker, "spBv1.0/STATE/host-9", lambda _topic, payload: heard.append(json.loads(payload)))
-    until = time.monotonic() + 10
-    with ingesting(database, settings):
-        while not heard:
-            assert time.monotonic() < until
-            time.sleep(0.01)
-    while len(heard) < 2:
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    heard, changed = [], threading.Condition()
+
+    def hear(_topic, payload):
+        with changed:
+            heard.append(json.loads(payload))
+            changed.notify_all()
+
+    def said():
+        return [one["online"] for one in heard]
+
+    feed, other = LiveFeed(broker, "spBv1.0/STATE/host-9", hear), MqttOutlet(broker, "an-old-will")
+    with changed:
+        with ingesting(database, broker_settings(broker, sparkplug_host="host-9")):
+            assert changed.wait_for(lambda: said() == [True], 10), heard
+            other.publish("spBv1.0/STATE/host-9", b'{"online":false,"timestamp":1}', retain=True)
+            assert changed.wait_for(lambda: said() == [True, False, True], 10), heard
+        assert changed.wait_for(lambda: said() == [True, False, True, False], 10), heard
+    assert heard[0]["timestamp"] == heard[2]["timestamp"] <= heard[3]["timestamp"]
     feed.close()
-    assert [one["online"] for one in heard] == [True, False]
-    assert heard[0]["timestamp"] <= heard[1]["timestamp"]
+    other.close()
 
 
 def test_what_cannot_be_approved_is_said_at_once(stage):

@@ -121,7 +121,7 @@ def test_an_alias_of_no_birth_is_kept_and_asks_for_one():
     batch = receive([data(9, "float_value", 1.0)], ROSTER, NOW, host())
     assert [(r.reason, r.device) for r in batch.rejects] == [(Reason.BAD_POINT, "hx")]
     assert "no birth" in batch.signals[0].lacks
-    assert [topic for topic, _, _ in host().replies(batch.signals, 0, NOW)] == ["spBv1.0/G/NCMD/N"]
+    assert [topic for topic, _ in host().replies(batch.signals, NOW)] == ["spBv1.0/G/NCMD/N"]
 
 
 def test_what_no_point_can_hold_is_refused_by_name():

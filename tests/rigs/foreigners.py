@@ -60,7 +60,7 @@ def ingesting(database, settings):
     store, stop, engine = PostgresStore(database, KINDS), threading.Event(), make_engine(database, "test")
     foreign = remembering(foreign_of(settings, Mappings([])), engine)
     with linked(settings) as links:
-        others = Foreigners(foreign, links[0].listen, wall())
+        others = Foreigners(foreign, links[0].listen, links[2].greet)
 
         def work():
             ingest(
