@@ -44,7 +44,7 @@ class Scaled:
 class Parameters(BaseModel):
     """Base of the parameters of a kind. Units are in the names."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 Hours = Annotated[float, Field(ge=0, le=24 * 365)]

@@ -133,8 +133,17 @@ def _made(
     parameters: Mapping[str, Any],
     area: str | None,
 ) -> Fault:
-    points = plan.kinds.get(device.kind)
-    return made(kind, device, points, begins=begins, ends=ends, severity=severity, parameters=parameters, area=area)
+    return made(
+        kind,
+        device.name,
+        plan.kinds.get(device.kind),
+        station=device.station,
+        begins=begins,
+        ends=ends,
+        severity=severity,
+        parameters=parameters,
+        area=area,
+    )
 
 
 def _draw(plan: _Plan, rng: np.random.Generator) -> None:

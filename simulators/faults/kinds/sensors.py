@@ -45,8 +45,8 @@ class Step(Offset):
 def _offset_shown(p: Offset, shown: Shown) -> None:
     k = shown.bits[p.point]
     full = p.span_share * shown.span[k] if p.offset is None else p.offset
-    over = max(p.grows_over_days * 86_400, 1e-6)
-    shown.values[:, k] += full * np.clip(shown.age_s / over, 0, 1)
+    over = p.grows_over_days * 86_400
+    shown.values[:, k] += full * (np.clip(shown.age_s / over, 0, 1) if over > 0 else 1.0)
 
 
 def _offset_followed(p: Offset, on: Plant) -> None:
