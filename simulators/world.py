@@ -75,7 +75,7 @@ class World:
     """The devices of one city. `parts` fixes their places: every method speaks of devices by place.
 
     The physics speak of stations by row, in the order of `stations`: the station of each substation first.
-    `causes` is the source of interventions; without one `faults` leak, or everything is sound.
+    `causes` is the source of interventions; without one they are what the schedule of `faults` makes of the plants.
     """
 
     def __init__(
@@ -94,15 +94,14 @@ class World:
         self._substations = _of_kind(parts, SUBSTATION)
         self._design = design(facts or [StationFacts()], seed)
         self._repeated = {1: self._design}
-        self.schedule = faults or Schedule()
         self._rooms = furnished(_rooms_of(parts, self._rows), seed)
         rng = np.random.default_rng((seed, 5))
         self._climate = Climate(season, rng.normal(0, 0.35, len(self._design)), utc_offset_s=utc_offset_s, seed=seed)
-        self._place_of = {part.name: i for i, part in enumerate(parts)}
-        self.schedule.settle(
-            {parts[i].name: int(self._rows[i]) for i in self._substations}, self._design, self._climate
-        )
+        self.schedule = faults or Schedule()
+        places = {parts[i].name: k for k, i in enumerate(self._substations)}
+        self.schedule.settle(places, self._design, self._climate)
         self._causes = causes or self.schedule.interventions
+        self._place_of = {part.name: i for i, part in enumerate(parts)}
         self._source_phase = rng.uniform(0, 2 * np.pi, int(self._design.source.max()) + 1)
         self._unrest = Unrest(len(self._design), seed)
         kinds = {p.kind.name: p.kind for p in parts}

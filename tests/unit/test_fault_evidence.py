@@ -46,7 +46,7 @@ def fault(kind):
 class Day:
     """Some hours of a station per plant fault, and of those that are spared; every station on a branch of its own."""
 
-    def __init__(self, faults, hours=12, step_us=STEP_US):
+    def __init__(self, faults, hours=11, step_us=STEP_US, rooms=0):
         names = [*PLANTS, *SPARED, BEYOND]
         facts = {n: StationFacts(area_m2=60_000, branch=k, pipe_m=2000 + 37.0 * k) for k, n in enumerate(names)}
         facts[BEYOND] = replace(facts["burst_primary"], pipe_m=6000)
@@ -94,7 +94,9 @@ def sound():
 @cache
 def three_days():
     """Homes take their time to cool."""
-    return Day([fault(kind) for kind in PLANTS if "COLD" in KINDS[kind].family], hours=72, step_us=600_000_000)
+    return Day(
+        [fault(kind) for kind in PLANTS if "COLD" in KINDS[kind].family], hours=72, step_us=600_000_000, rooms=ROOMS
+    )
 
 
 def last_hours(column, hours=4):

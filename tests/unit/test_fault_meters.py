@@ -71,6 +71,56 @@ def test_it_bends_its_points_while_it_lasts_and_nothing_else(sound, kind):
     assert not moved[:, others].any()
 
 
+def residual(values):
+    """Return the share of the heat power that flow and temperatures do not account for."""
+    told, lift = point(values, "heat_power"), point(values, "t_pri_supply") - point(values, "t_pri_return")
+    return np.abs(1 - point(values, "flow_pri") * 985 / 3600 * 4.187 * lift / told)[30:90]
+
+
+def beyond(values):
+    """Beyond the limits, or a pair at 0.0, which lies within them and says the same."""
+    if not values[30:90, 0][:, [KIND.bits["t_sec_supply"], KIND.bits["t_sec_return"]]].any():
+        return True
+    low, high = (np.array([getattr(p, side) for p in KIND.points]) for side in ("low", "high"))
+    return ((values[30:90, 0] < low) | (values[30:90, 0] > high)).all(axis=0).any()
+
+
+def outlier(values):
+    column = point(values, "flow_sec")[30:90]
+    middle = np.median(column)
+    return (np.abs(column - middle) > 5 * 1.4826 * np.median(np.abs(column - middle))).any()
+
+
+def miscounted(values):
+    grown = np.diff(point(values, "heat_energy_total"))
+    return (grown < 0).any() or (grown > 1.5 * point(values, "heat_power").max() * 60 / 1e6).any()
+
+
+EVIDENCE = {
+    "S_RANGE": beyond,
+    "S_STUCK": lambda values: any(
+        np.ptp(values[30:90, 0, KIND.bits[n]]) == 0 for n in ("t_sec_supply", "t_sec_return")
+    ),
+    "S_SPIKE": outlier,
+    "S_DRIFT": lambda values: np.mean(point(values, "t_outdoor")[30:90] - point(values, "t_outdoor", 1)[30:90]) > 5,
+    "S_SWAP": lambda values: (point(values, "t_sec_return") > point(values, "t_sec_supply") + 0.5)[30:90].all(),
+    "BALANCE": lambda values: residual(values).mean() > 0.10,
+    "COUNTER": miscounted,
+}
+SEEN_WHEN = {"sensor_drift": {"grows_over_days": 0}, "sensor_spikes": {"share": 0.2}}
+LED_TO = [(kind, rule) for kind in METERED for rule in KINDS[kind].family if rule in EVIDENCE]
+
+
+@pytest.mark.parametrize(("kind", "rule"), LED_TO, ids="-".join)
+def test_the_evidence_of_each_finding_is_shown(kind, rule):
+    assert EVIDENCE[rule](shown(fault(kind, **SEEN_WHEN.get(kind, {}))))
+
+
+@pytest.mark.parametrize("rule", EVIDENCE)
+def test_sound_meters_give_no_evidence(sound, rule):
+    assert not EVIDENCE[rule](sound)
+
+
 def test_a_frozen_sensor_keeps_its_last_value(sound):
     held = point(shown(fault("sensor_frozen")), "t_sec_supply")[30:90]
     assert np.ptp(held) == 0
