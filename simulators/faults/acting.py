@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from perception.sensor_kind import SensorKind
 from simulators.faults.fault import Fault, Plant, Shown, Sky
 from simulators.heat.design import Design
-from simulators.heat.interventions import Interventions, sound
+from simulators.heat.interventions import PUMPS, Interventions, sound
 
 Floats = NDArray[np.float64]
 Instants = NDArray[np.int64]
@@ -23,11 +23,27 @@ class Seats:
     places: Mapping[str, int]
     design: Design
     sky: Sky
+    plain: Floats
+    """[rows, n]: the interventions of sound plants, one under the other, so that a copy is one move of memory."""
+
+
+def seated(places: Mapping[str, int], design: Design, sky: Sky) -> Seats:
+    """Return the seats for these plants."""
+    nothing = sound(len(design))
+    return Seats(places, design, sky, np.vstack([getattr(nothing, name) for name in Interventions.__slots__]))
+
+
+def _fresh(plain: Floats) -> Interventions:
+    """Return interventions of sound plants that may be written to: views of one copy."""
+    rows, columns = iter(plain.copy()), {}
+    for name in Interventions.__slots__:
+        columns[name] = np.stack([next(rows) for _ in range(PUMPS)]) if name == "pump_stopped" else next(rows)
+    return Interventions(**columns)
 
 
 def interventions(faults: Iterable[Fault], seats: Seats, at: int) -> Interventions:
     """Return what these faults do to the plants at that time. Faults of devices without a seat do nothing."""
-    orders = sound(len(seats.design))
+    orders = _fresh(seats.plain)
     hour, sun = seats.sky.hour(at), seats.sky.irradiance(at)
     for fault in faults:
         place = seats.places.get(fault.device)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.sensor_kind import SensorKind
-from simulators.faults.acting import Seats, bend, interventions
+from simulators.faults.acting import Seats, bend, interventions, seated
 from simulators.faults.fate import SOUND_LINK, LinkFate, joined
 from simulators.faults.fault import Fault, FaultError, Sky
 from simulators.heat.design import Design
@@ -37,7 +37,7 @@ class Schedule:
 
     def settle(self, places: Mapping[str, int], design: Design, sky: Sky) -> None:
         """Say on what the faults act: the place of each substation in the design, the sky above. A World does so."""
-        self._seats = Seats(places, design, sky)
+        self._seats = seated(places, design, sky)
 
     @property
     def faults(self) -> Sequence[Fault]:
@@ -86,7 +86,9 @@ class Schedule:
         Times are epoch microseconds, in order. A fault that holds on to what was shown when it began, and was not
         seen to begin (`hold`), holds on to the first of these values that it finds.
         """
-        mine = [f for f in self._metered.get(device, ()) if f.begins <= at[-1] and (f.ends is None or f.ends > at[0])]
+        if device not in self._metered:
+            return False
+        mine = [f for f in self._metered[device] if f.begins <= at[-1] and (f.ends is None or f.ends > at[0])]
         for fault in mine:
             first = int(np.searchsorted(at, fault.begins))
             if first < len(at):
