@@ -1,6 +1,6 @@
 """Acting: what the faults that are on make of the plants' interventions and of what meters show."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -72,8 +72,8 @@ def bend(
             held=held.get(fault.number, values[on][0]),
             bits=kind.bits,
             span=_spans(kind),
-            sun=np.array([sky.irradiance(t) for t in times.tolist()]),
-            dice=_dice(fault.number, times),
+            sun=partial(_sun, sky, times),
+            dice=partial(_thrown, fault.number, times),
         )
         fault.kind.meters(fault.parameters, shown)
         values[on] = shown.values
@@ -84,8 +84,8 @@ def _spans(kind: SensorKind) -> Floats:
     return np.array([high - low for low, high in ranges])
 
 
-def _dice(number: int, at: Instants) -> Callable[[int], Floats]:
-    return partial(_thrown, number, at)
+def _sun(sky: Sky, at: Instants) -> Floats:
+    return np.array([sky.irradiance(t) for t in at.tolist()])
 
 
 def _thrown(number: int, at: Instants, salt: int) -> Floats:

@@ -88,6 +88,8 @@ def _devices(grounds: Grounds, told: Planned, kind: FaultKind, rng: np.random.Ge
     if sort == "device":
         return _one_device(grounds, told, name, rng)
     stations = _stations(grounds, told, sort, name, rng)
+    if kind.one_of_area and told.stations is None:
+        stations = _some(stations, 1, rng)
     return [d for s in stations for d in _hit(grounds, kind, s)]
 
 

@@ -99,6 +99,7 @@ def test_an_area_is_one_fault_at_many_devices(city):
     branch, stations = next(iter(city.areas["branch"].items()))
     lost = laid(f'[[faults]]\nkind="gateway_loss"\nbranch="{branch}"', city)
     assert {f.device for f in lost} == {d.name for s in stations for d in city.at(s)}
+    assert len(laid(f'[[faults]]\nkind="burst_primary"\nbranch="{branch}"', city)) == 1
     everywhere = laid('[[faults]]\nkind="power_cut"\nstation="random"\nstations=50', city)
     assert len(everywhere) == len(city.stations)
 

@@ -72,7 +72,7 @@ def _outdoor(p: Sun) -> tuple[str, ...]:
 
 
 def _sun_shown(p: Sun, shown: Shown) -> None:
-    shown.values[:, shown.bits[_OUTDOOR]] += p.excess_k * shown.sun / 500
+    shown.values[:, shown.bits[_OUTDOOR]] += p.excess_k * shown.sun() / 500
 
 
 def _sun_followed(p: Sun, on: Plant) -> None:
