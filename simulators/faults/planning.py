@@ -13,7 +13,7 @@ from simulators.faults.fault import Fault, FaultError, FaultKind
 from simulators.faults.grounds import Grounds
 from simulators.faults.kinds import KINDS, kind_named
 from simulators.faults.making import made
-from simulators.faults.scenario import RANDOM, Planned, Rate, Scenario, ScenarioError
+from simulators.faults.scenario import MOST_DRAWN, RANDOM, Planned, Rate, Scenario, ScenarioError
 
 _YEAR_S = 365.25 * 86_400
 _THROWS = 200
@@ -58,7 +58,7 @@ def planned(
             _lay(plan, number, told, np.random.default_rng((scenario.seed, 102, number)))
         _draw(plan, rng)
     if plan.problems:
-        raise ScenarioError("\n".join(f"{where}: {p}" if where else p for p in plan.problems))
+        raise ScenarioError("\n".join(f"{where}: {p}" if where else p for p in dict.fromkeys(plan.problems)))
     return tuple(plan.faults)
 
 
@@ -74,8 +74,7 @@ def _lay(plan: _Plan, number: int, told: Planned, rng: np.random.Generator) -> N
     begins = told.begins.from_start(plan.start, plan.zone)
     ends = None if told.until is None else told.until.from_start(plan.start, plan.zone)
     ends = ends if told.lasts_s is None else begins + round(told.lasts_s * 1e6)
-    many = len({d.station for d in devices}) > 1
-    area = f"{told.kind}-{number}" if many else None
+    area = f"{plan.grounds.city}-{told.kind}-{number}" if len(devices) > 1 else None
     try:
         plan.put([_made(plan, told.kind, d, begins, ends, told.severity, told.parameters, area) for d in devices])
     except FaultError as err:
@@ -176,6 +175,11 @@ def _events(plan: _Plan, rng: np.random.Generator) -> Iterator[tuple[str, Rate]]
     years = plan.scenario.draw.span_s / _YEAR_S
     expected = np.array([rate.per_year * years * _subjects(plan.grounds, KINDS[name]) for name, rate in rates])
     count = plan.scenario.draw.count
+    if count is None and expected.sum() > MOST_DRAWN:
+        plan.problems.append(
+            f"[rates] would be {expected.sum():.0f} faults; {MOST_DRAWN} at most: lower them, or [draw] span"
+        )
+        return
     times = rng.poisson(expected) if count is None else rng.multinomial(count, expected / expected.sum())
     for (name, rate), number in zip(rates, times.tolist(), strict=True):
         for _ in range(number):
@@ -195,8 +199,8 @@ def _thrown(plan: _Plan, name: str, rate: Rate, begin: int, event: int, rng: np.
     ends = begins + round(float(np.exp(rng.uniform(low, high))) * 3600) * 1_000_000
     severity = round(float(rng.uniform(*rate.severity)), 3)
     stations = _inside(plan.grounds, kind.area, place)
-    area = f"{name}-drawn-{event + 1}" if len(stations) > 1 else None
     devices = [d for s in stations for d in _hit(plan.grounds, kind, s)]
+    area = f"{plan.grounds.city}-{name}-drawn-{event + 1}" if len(devices) > 1 else None
     try:
         return [_made(plan, name, d, begins, ends, severity, rate.parameters, area) for d in devices]
     except FaultError as err:

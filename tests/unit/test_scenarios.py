@@ -96,7 +96,7 @@ def test_a_fault_has_its_device_its_times_and_its_tuning(city):
 def test_an_area_is_one_fault_at_many_devices(city):
     cut = laid('[[faults]]\nkind="power_cut"\ndistrict="xc-laocheng"\nstations=5', city)
     assert len({f.device for f in cut}) == 5
-    assert {f.area for f in cut} == {"power_cut-1"}
+    assert {f.area for f in cut} == {"xuecheng-power_cut-1"}
     assert {f.station for f in cut} <= set(city.areas["district"]["xc-laocheng"])
     branch, stations = next(iter(city.areas["branch"].items()))
     lost = laid(f'[[faults]]\nkind="gateway_loss"\nbranch="{branch}"', city)
@@ -186,6 +186,12 @@ def test_what_does_not_fit_the_device_is_refused(city):
     ):
         (problem,) = problems_of(f"[[faults]]\n{text}", city)
         assert expected in problem
+
+
+def test_rates_that_are_a_slip_of_the_pen_are_refused(five_hundred):
+    (problem,) = problems_of("[draw]\nspan='3000d'\n[rates]\nleak=900", five_hundred)
+    assert "[rates] would be" in problem
+    assert "100000 at most" in problem
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path):
