@@ -53,9 +53,9 @@ def planned(
     """
     plan = _Plan(scenario, grounds, kinds, start, zone, where)
     rng = np.random.default_rng((scenario.seed, 101))
+    for number, told in enumerate(scenario.faults, start=1):
+        _lay(plan, number, told, np.random.default_rng((scenario.seed, 102, number)))
     if grounds.stations:
-        for number, told in enumerate(scenario.faults, start=1):
-            _lay(plan, number, told, np.random.default_rng((scenario.seed, 102, number)))
         _draw(plan, rng)
     if plan.problems:
         raise ScenarioError("\n".join(f"{where}: {p}" if where else p for p in dict.fromkeys(plan.problems)))
@@ -95,11 +95,13 @@ def _devices(grounds: Grounds, told: Planned, kind: FaultKind, rng: np.random.Ge
 def _one_device(grounds: Grounds, told: Planned, name: str, rng: np.random.Generator) -> list[Device]:
     if name in grounds.devices:
         return [grounds.devices[name]]
-    drawn = name == RANDOM or told.or_random
+    drawn = (name == RANDOM or told.or_random) and len(grounds.stations) > 0
     return [grounds.substation(grounds.drawn("station", rng))] if drawn else []
 
 
 def _stations(grounds: Grounds, told: Planned, sort: str, name: str, rng: np.random.Generator) -> list[str]:
+    if not grounds.stations:
+        return []
     if sort == "station" and name == RANDOM:
         inside = list(grounds.stations)
         return _some(inside, told.stations or 1, rng)

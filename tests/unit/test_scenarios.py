@@ -117,6 +117,13 @@ def test_a_place_that_is_not_played_is_left_out_or_replaced(city):
     assert "some.toml: [[faults]] number 1, key station: there is no station 'no-such-place'" in problem
 
 
+def test_a_device_can_fail_where_no_substation_is_played():
+    some = grounds_of(load_catalogue(CONFIGS / "cities"), "xuecheng", {"xc-laocheng-weather"})
+    text = '[[faults]]\nkind="silence"\ndevice="xc-laocheng-weather"\n[[faults]]\nkind="leak"\nstation="random"\n'
+    text += '[[faults]]\nkind="leak"\ndevice="xc-beian-05"\nor_random=true\n[[faults]]\nkind="leak"\nbranch="random"\n'
+    assert [f.device for f in laid(text + "[rates]\nleak=9", some)] == ["xc-laocheng-weather"]
+
+
 def test_every_problem_is_told_at_once_with_file_table_and_key():
     problems = problems_of("""
 sead = 1
