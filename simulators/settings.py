@@ -1,5 +1,7 @@
 """Settings of the pretend world: section `simulate`."""
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -14,3 +16,4 @@ class SimulateSettings(BaseModel):
     faults: bool = True
     scenario: str = "configs/scenarios/demo.toml"
     recordings: bool = True
+    weather: Path | None = None

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from perception.catalogue import Catalogue, City
 from perception.sensor_kind import SensorKind
+from simulators.air import Record
 from simulators.cast import cast_of
 from simulators.climate import SEASONS, Season
 from simulators.faults import Schedule, grounds_of, load_scenario, planned
@@ -14,6 +15,7 @@ from simulators.fleet import LIVE_BEFORE_US
 from simulators.player import Player, WorldPlayer
 from simulators.recorded import load_recordings
 from simulators.settings import SimulateSettings
+from simulators.weather_file import read_weather
 from simulators.world import World
 
 _USUAL = "cold-night"
@@ -63,7 +65,12 @@ def _worlds(
             played = [p.name for p in parts]
             faults = schedule_of(catalogue, kinds, city, scenario if settings.faults else None, now, played)
             offset = _utc_offset_s(city, now)
-            yield World(parts, season_of(city), utc_offset_s=offset, seed=settings.seed, faults=faults)
+            yield World(parts, weather_of(city, settings), utc_offset_s=offset, seed=settings.seed, faults=faults)
+
+
+def weather_of(city: City, settings: SimulateSettings) -> Season | Record:
+    """Return the recorded weather of the settings, or the season of the city. Raises WeatherError."""
+    return read_weather(settings.weather) if settings.weather else season_of(city)
 
 
 def schedule_of(
