@@ -33,6 +33,7 @@ from network.settings import BrokerSettings
 from perception.kinds import load_kinds
 from perception.sensor_kind import SensorKind
 from presentation.settings import ConsoleSettings, PortalSettings
+from simulators import scenario_commands
 from simulators.settings import SimulateSettings
 from support.commands.asking import asker
 from support.commands.last_words import last_words
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parent
 CONFIGS = CHECKOUT / "configs"
 SETTINGS_FILE = CONFIGS / "hearthline.toml"
-LOOPBACK = "127.0.0.1"
 
 
 class Settings(BaseSettings):
@@ -272,7 +272,7 @@ def web() -> dict[str, tuple[str, int]]:
 def own_broker() -> str | None:
     """Return where our own broker listens, if there is one."""
     told = settings().broker
-    return f"{LOOPBACK}:{told.port}" if told.embedded else None
+    return f"127.0.0.1:{told.port}" if told.embedded else None
 
 
 app = typer.Typer(
@@ -322,6 +322,7 @@ simulators.commands.register(
         address=lambda: settings().broker.address,
         kinds=kinds,
         recordings=CONFIGS / "recordings",
+        scenario=lambda: CHECKOUT / settings().simulate.scenario,
         clock=clock,
         stop=stop_event,
         heartbeat=partial(heartbeat, "simulate"),
@@ -332,6 +333,7 @@ simulators.commands.register(
         show=show,
     ),
 )
+scenario_commands.register(app, scenario_commands.Ports(cities, kinds, CONFIGS / "scenarios", clock, show))
 
 
 @app.command()
@@ -414,14 +416,15 @@ def serve_portal() -> None:
 
 @config.command("check")
 def config_check() -> None:
-    """Check settings, kinds, rules, city files and mappings; every problem is named."""
+    """Check settings, kinds, rules, city files, mappings and scenario; every problem is named."""
     from application.commands import tuned_rules
     from network.foreign import foreign_of
     from perception.seed_files import load_catalogue
 
     settings(), kinds(), tuned_rules(rules_file()), load_catalogue(CONFIGS / "cities")
     foreign_of(settings().broker, mappings())
-    typer.echo("settings, kinds, rules, cities and mappings are fine")
+    scenario_commands.read(CHECKOUT / settings().simulate.scenario)
+    typer.echo("settings, kinds, rules, cities, mappings and scenario are fine")
 
 
 @config.command("show")
