@@ -9,7 +9,7 @@ import getpass
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import cache, partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import typer
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import SettingsConfigDict
 
 import application.commands
 import application.metering.commands
@@ -38,7 +38,7 @@ from support.commands.asking import asker
 from support.commands.last_words import last_words
 from support.commands.listing import show
 from support.commands.verbs import AsJson
-from support.configuration import load, rows, without_password
+from support.configuration import FileSettings, load, rows, without_password
 from support.home import Home, default_home, open_home
 from support.settings import DatabaseSettings, IngestSettings, TendSettings
 from support.spans import span_of
@@ -47,6 +47,7 @@ from support.stopping import SUPERVISOR_PID, await_turn, die_with_supervisor, st
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from application.views import Views
     from network.link import Tally
     from network.mapped import Mappings
     from perception.catalogue import Catalogue
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from support.commands.catalogue import Cast
     from support.commands.doctor import Check
     from support.heartbeat import Stop
+    from support.maintain import Pass
 
 CHECKOUT = Path(__file__).resolve().parent
 CONFIGS = CHECKOUT / "configs"
@@ -65,12 +67,10 @@ BROKER_REMARKS = {
 }
 
 
-class Settings(BaseSettings):
+class Settings(FileSettings):
     """Every setting: configs/hearthline.toml, overruled by HEARTHLINE_<SECTION>__<KEY>."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="HEARTHLINE_", env_nested_delimiter="__", extra="forbid", frozen=True, toml_file=SETTINGS_FILE
-    )
+    model_config = SettingsConfigDict(toml_file=SETTINGS_FILE)
 
     broker: BrokerSettings = BrokerSettings()
     database: DatabaseSettings = DatabaseSettings()
@@ -80,19 +80,6 @@ class Settings(BaseSettings):
     portal: PortalSettings = PortalSettings()
     simulate: SimulateSettings = SimulateSettings()
     tend: TendSettings = TendSettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then the file."""
-        del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
 @cache
@@ -267,6 +254,22 @@ def checks() -> "list[Check]":
     return [guarded(check) for check in doctor.checks(patient)]
 
 
+def views(name: str) -> "Views":
+    """Return the read models, on the engine of that name."""
+    from application.rules import load_rules
+    from application.views import Views
+    from support.postgres.reader import PostgresReader
+
+    return Views(engine(name), PostgresReader(), kinds(), load_rules())
+
+
+def more_passes(on: "Engine") -> "Sequence[Pass]":
+    """Return what tend does for application."""
+    from application.tending import passes
+
+    return passes(on)
+
+
 def web() -> dict[str, tuple[str, int]]:
     """Return where the web applications listen."""
     told = settings()
@@ -307,7 +310,7 @@ support.commands.exports.register(app, support.commands.exports.Ports(_VERB, kin
 support.commands.tending.register(
     app,
     support.commands.tending.Ports(
-        database_url, kinds, lambda: settings().tend, clock, stop_event, partial(heartbeat, "tend")
+        database_url, kinds, lambda: settings().tend, clock, stop_event, partial(heartbeat, "tend"), more_passes
     ),
 )
 network.commands.register(
@@ -317,7 +320,9 @@ network.conformance.commands.register(
     devices,
     network.conformance.commands.Ports(lambda: settings().broker.address, roster, asker(_VERB, actor), tally, show),
 )
-application.commands.register(app, application.commands.Ports(rules_file, _VERB, kinds, live, show))
+application.commands.register(
+    app, application.commands.Ports(rules_file, _VERB, kinds, live, show, partial(views, "verb"), clock, actor)
+)
 application.metering.commands.register(app, application.metering.commands.Ports(_VERB, kinds, SPAN, show))
 simulators.commands.register(
     app,
@@ -385,16 +390,12 @@ def ingest() -> None:
 @serve.command("console")
 def serve_console() -> None:
     """Serve the operators' console."""
-    from application.rules import load_rules
-    from application.views import Views
     from network.live_frames import live_frames
     from presentation.app import create_console
     from presentation.serving import serve as spine
-    from support.postgres.reader import PostgresReader
 
     told, _ = settings(), heartbeat("console")
-    views = Views(engine("console"), PostgresReader(), kinds(), load_rules())
-    console = create_console(views, told.console, live_frames(told.broker.address), kinds())
+    console = create_console(views("console"), told.console, live_frames(told.broker.address), kinds())
     await_turn()
     spine(console, told.console.host, told.console.port)
 

@@ -1,4 +1,4 @@
-"""Verbs of the command line that speak for application: the rules, and where a device's readings are now."""
+"""Verbs of the command line that speak for application: alarms, rules, and where a device's readings are now."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from application import alarm_commands
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from application.rule import Parameters, Rule
+    from application.views import Views
     from application.watch import Watch
     from perception.sensor_kind import SensorKind
     from support.store import ReadingReader
@@ -32,10 +35,14 @@ class Ports:
     kinds: Callable[[], Mapping[str, SensorKind]]
     live: Callable[[str, int, float], int | None]
     show: Callable[[Rows, bool], None]
+    views: Callable[[], Views]
+    clock: Callable[[], int]
+    actor: Callable[[], str]
 
 
 def register(app: typer.Typer, ports: Ports) -> None:
     """Put the verbs on the command line."""
+    alarm_commands.register(app, alarm_commands.Ports(ports.engine, ports.views, ports.clock, ports.actor, ports.show))
 
     @app.command()
     def rules(as_json: AsJson = False) -> None:

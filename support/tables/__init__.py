@@ -1,6 +1,6 @@
 """Tables: one SQLAlchemy MetaData for everything fixed. Readings and rollups follow from the kinds (columns.py)."""
 
-from support.tables.alarms import alarm, alarm_event, watch_state
+from support.tables.alarms import alarm, alarm_event, out_of_service, shelving, watch_state
 from support.tables.house import audit, ingest_epoch, outbox, roster_version
 from support.tables.intake import (
     device_seq,
@@ -49,6 +49,7 @@ __all__ = [
     "ledger_entry",
     "ledger_hour",
     "metadata",
+    "out_of_service",
     "outbox",
     "point",
     "quality_span",
@@ -59,6 +60,7 @@ __all__ = [
     "rollup_touch",
     "roster_version",
     "seq_gap",
+    "shelving",
     "station",
     "watch_state",
 ]
