@@ -9,7 +9,7 @@ import getpass
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from functools import cache, partial
 from pathlib import Path
@@ -47,7 +47,6 @@ from support.stopping import SUPERVISOR_PID, await_turn, die_with_supervisor, st
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from application.views import Views
     from network.link import Tally
     from network.mapped import Mappings
     from perception.catalogue import Catalogue
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
     from support.commands.catalogue import Cast
     from support.commands.doctor import Check
     from support.heartbeat import Stop
-    from support.maintain import Pass
+    from support.store import ReadingReader
 
 CHECKOUT = Path(__file__).resolve().parent
 CONFIGS = CHECKOUT / "configs"
@@ -227,7 +226,7 @@ def await_audience(stop: "Stop") -> None:
 
 def checks() -> "list[Check]":
     """Return what `doctor` looks at."""
-    from application.commands import tuned_rules
+    from application.rules_file import read_rules
     from support.commands import doctor
     from support.commands.running import listeners
 
@@ -244,7 +243,7 @@ def checks() -> "list[Check]":
         settings=lambda: settings() and SETTINGS_FILE,
         home=home,
         kinds=lambda: ", ".join(kinds()),
-        rules=lambda: f"{len(tuned_rules(rules_file()))} rules",
+        rules=lambda: f"{len(read_rules(rules_file()))} rules",
         cities=lambda: f"{len(cities().stations)} stations",
         places=lambda: listeners(web(), broker=own_broker(), port_v5=settings().broker.port_v5),
         engine=partial(engine, "verb"),
@@ -254,20 +253,11 @@ def checks() -> "list[Check]":
     return [guarded(check) for check in doctor.checks(patient)]
 
 
-def views(name: str) -> "Views":
-    """Return the read models, on the engine of that name."""
-    from application.rules import load_rules
-    from application.views import Views
+def reader() -> "ReadingReader":
+    """Return the read side of readings and rollups."""
     from support.postgres.reader import PostgresReader
 
-    return Views(engine(name), PostgresReader(), kinds(), load_rules())
-
-
-def more_passes(on: "Engine") -> "Sequence[Pass]":
-    """Return what tend does for application."""
-    from application.tending import passes
-
-    return passes(on)
+    return PostgresReader()
 
 
 def web() -> dict[str, tuple[str, int]]:
@@ -310,7 +300,13 @@ support.commands.exports.register(app, support.commands.exports.Ports(_VERB, kin
 support.commands.tending.register(
     app,
     support.commands.tending.Ports(
-        database_url, kinds, lambda: settings().tend, clock, stop_event, partial(heartbeat, "tend"), more_passes
+        database_url,
+        kinds,
+        lambda: settings().tend,
+        clock,
+        stop_event,
+        partial(heartbeat, "tend"),
+        application.commands.passes_of,
     ),
 )
 network.commands.register(
@@ -321,7 +317,8 @@ network.conformance.commands.register(
     network.conformance.commands.Ports(lambda: settings().broker.address, roster, asker(_VERB, actor), tally, show),
 )
 application.commands.register(
-    app, application.commands.Ports(rules_file, _VERB, kinds, live, show, partial(views, "verb"), clock, actor)
+    app,
+    application.commands.Ports(rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show),
 )
 application.metering.commands.register(app, application.metering.commands.Ports(_VERB, kinds, SPAN, show))
 simulators.commands.register(
@@ -369,13 +366,12 @@ def ingest() -> None:
     from support.ingest import ingest as spine
     from support.metrics import IngestMetrics, serve_metrics
     from support.postgres.quarantine import Replays
-    from support.postgres.reader import PostgresReader
     from support.postgres.writer import PostgresStore
 
     told, stop, beat = settings(), stop_event(), heartbeat("ingest")
     serve_metrics(told.ingest.metrics_port)
     events = told.watch.clock is WatchClock.EVENTS
-    watch = watch_of(rules_file(), engine("watch"), PostgresReader(), kinds(), clock, event_time=events)
+    watch = watch_of(rules_file(), engine("watch"), reader(), kinds(), clock, event_time=events)
     store = PostgresStore(database_url(), kinds())
     metrics = IngestMetrics(REGISTRY)
     await_turn()
@@ -395,7 +391,8 @@ def serve_console() -> None:
     from presentation.serving import serve as spine
 
     told, _ = settings(), heartbeat("console")
-    console = create_console(views("console"), told.console, live_frames(told.broker.address), kinds())
+    views = application.commands.views_of(engine("console"), reader(), kinds(), rules_file())
+    console = create_console(views, told.console, live_frames(told.broker.address), kinds())
     await_turn()
     spine(console, told.console.host, told.console.port)
 
@@ -416,10 +413,10 @@ def serve_portal() -> None:
 @config.command("check")
 def config_check() -> None:
     """Check settings, kinds, rules, city files and mappings; every problem is named."""
-    from application.commands import tuned_rules
+    from application.rules_file import read_rules
     from perception.seed_files import load_catalogue
 
-    settings(), kinds(), tuned_rules(rules_file()), load_catalogue(CONFIGS / "cities"), mappings()
+    settings(), kinds(), read_rules(rules_file()), load_catalogue(CONFIGS / "cities"), mappings()
     typer.echo("settings, kinds, rules, cities and mappings are fine")
 
 

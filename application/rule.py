@@ -9,8 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from application.history import Recall
 from perception.point import Title
 from perception.sensor_kind import SensorKind
+
+
+class RuleError(Exception):
+    """The rules or their parameters contradict themselves; the text lists every problem."""
 
 
 class Verdict(IntEnum):
@@ -22,14 +27,19 @@ class Verdict(IntEnum):
 
 
 class Trigger(StrEnum):
-    """What makes a rule look: a new reading of the device, or also the passing of time."""
+    """What makes a rule look: each reading, the first of each minute of the device, or also the passing of time."""
 
     READING = "reading"
+    MINUTE = "minute"
     CLOCK = "clock"
 
 
 class Parameters(BaseModel):
-    """Root of every rule's parameters. Times in seconds, units in the names."""
+    """Root of every rule's parameters. Times in seconds, units in the names.
+
+    Judges are handed an object with these fields: a number where all devices have the same, float64[n, 1]
+    where places or times differ. So a judge works with columns [n, 1] or [n, elements], never with rows [n].
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,7 +59,8 @@ class Window:
     bool[n, points]: it came with its quality bit set. raised bool[n, elements]: the rule's alarm
     is open, for deadbands. static_head_mpa and interval_s float64[n], NaN unknown.
 
-    A rule of Trigger.CLOCK that needs no points sees no values.
+    A rule of Trigger.CLOCK that needs no points sees no values. `past` and `trace` reach back for the points
+    that a rule of tempo fast declares as its `history`.
     """
 
     kind: SensorKind
@@ -63,6 +74,20 @@ class Window:
     raised: NDArray[np.bool_]
     static_head_mpa: NDArray[np.float64]
     interval_s: NDArray[np.float64]
+    recall: Recall | None = None
+
+    def past(self, point: str, minutes: int) -> NDArray[np.float64]:
+        """Return float64[n, 1]: what a point of `history` showed so many minutes ago (1..60), NaN unknown."""
+        return self._recall().past(self.kind.bits[point], minutes)
+
+    def trace(self, point: str, minutes: int) -> NDArray[np.float64]:
+        """Return float64[n, minutes]: a sample per completed minute of such a point, oldest first; NaN: none came."""
+        return self._recall().trace(self.kind.bits[point], minutes)
+
+    def _recall(self) -> Recall:
+        if self.recall is None:
+            raise RuleError("this window has no history: name the points in the rule's `history`")
+        return self.recall
 
     def value(self, point: str) -> NDArray[np.float64]:
         """Return float64[n, 1]: the last good value of a point, NaN where it has none."""
@@ -81,7 +106,8 @@ class Judgement:
 class Rule:
     """One rule: its words, its numbers and its judge.
 
-    `needs` are the points it cannot do without; a kind that lacks one is not watched by it.
+    `needs` are the points it cannot do without; a kind that lacks one is not watched by it. `history` are those
+    of them whose last hour it looks at. `kinds` restricts it to kinds of these names; empty: every kind that fits.
     `elements` names what is judged separately within a device: by default the device as a
     whole. `parameters` is the class, with defaults, that configs/rules.toml fills. `advice` says
     cause, consequence and what to do. `respond_s` is the time to respond.
@@ -96,11 +122,13 @@ class Rule:
     judge: Callable[[Window, Any], Judgement]
     evidence: Callable[[Window, Any], Mapping[str, NDArray[np.float64]]]
     needs: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
     trigger: Trigger = Trigger.READING
     elements: Callable[[SensorKind], tuple[str, ...]] = lambda _kind: ("",)
     tempo: str = "fast"
     subject: str = "station"
+    kinds: frozenset[str] = frozenset()
 
     def fits(self, kind: SensorKind) -> bool:
         """Return whether this rule can watch devices of a kind."""
-        return set(self.needs) <= set(kind.names)
+        return set(self.needs) <= set(kind.names) and (not self.kinds or kind.name in self.kinds)

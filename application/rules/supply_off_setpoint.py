@@ -35,7 +35,7 @@ def evidence(window: Window, p: SupplyOffSetpoint) -> Mapping[str, NDArray[np.fl
     """Show both temperatures, and the limit of their difference."""
     supply = window.value("t_sec_supply")
     setpoint = window.value("t_sec_supply_setpoint")
-    return {"t_sec_supply": supply, "t_sec_supply_setpoint": setpoint, "limit_k": np.full_like(supply, p.limit_k)}
+    return {"t_sec_supply": supply, "t_sec_supply_setpoint": setpoint, "limit_k": np.full_like(supply, 1) * p.limit_k}
 
 
 RULE = Rule(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,7 +24,8 @@ TOML = Path(__file__).resolve().parents[2] / "configs" / "rules.toml"
 def window(kind, rule, *, values=None, raised=False, attended=NOW - 10**12):
     """What a rule sees of two devices; the second has said nothing."""
     members = [Member(i, f"device-{i}", kind, f"station-{i}", "city", kind.interval_s) for i in (1, 2)]
-    facts, memory = Facts.of(kind, members), Memory.blank(2, len(kind.points), NOW - 10**12)
+    back = tuple(sorted(kind.bits[p] for p in rule.history))
+    facts, memory = Facts.of(kind, members), Memory.blank(2, len(kind.points), NOW - 10**12, back)
     if values is not None:
         one = np.ones(1, np.int64)
         memory.absorb(
@@ -100,8 +102,25 @@ def test_the_shipped_file_sets_every_number_of_every_rule():
 
     tables = tomllib.loads(TOML.read_text())
     assert set(tables) == set(RULES)
-    for rule, parameters in tuned(RULES, tables):
-        assert set(tables[rule.name]) == set(type(parameters).model_fields), rule.name
+    for rule, tuning in tuned(RULES, tables):
+        assert set(tables[rule.name]) - {"except"} == set(type(tuning.usual).model_fields), rule.name
+
+
+@pytest.mark.parametrize(("rule", "kind"), PAIRS, ids=lambda x: x.name)
+def test_numbers_that_differ_by_place_are_judged_like_numbers_that_do_not(rule, kind):
+    """A judge works with columns [n, 1]: what holds everywhere and what holds here is the same to it."""
+    usual = rule.parameters()
+    columns = SimpleNamespace(
+        **{k: np.full((2, 1), float(v)) if isinstance(v, int | float) else v for k, v in dict(usual).items()}
+    )
+    for values in (None, ordinary(kind)):
+        seen = window(kind, rule, values=values)
+        expected, found = rule.judge(seen, usual), rule.judge(seen, columns)
+        assert (expected.verdict == found.verdict).all()
+        assert (expected.since is None) == (found.since is None)
+        for name, column in rule.evidence(seen, usual).items():
+            other = rule.evidence(seen, columns)[name]
+            assert np.array_equal(np.reshape(column, (2, -1)), np.reshape(other, (2, -1)), equal_nan=True), name
 
 
 def test_wrong_parameters_are_all_named_at_once():
