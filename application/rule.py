@@ -102,6 +102,21 @@ class Judgement:
     since: NDArray[np.int64] | None = None
 
 
+def judged(beyond: NDArray[np.bool_], *known: NDArray[np.float64]) -> Judgement:
+    """Return raise where the condition holds, else clear, [n, elements]; cannot tell where one of `known` is NaN."""
+    unknown = np.zeros(beyond.shape, np.bool_)
+    for value in known:
+        unknown = unknown | np.isnan(value)
+    verdict = np.where(beyond, Verdict.RAISE, Verdict.CLEAR)
+    return Judgement(np.where(unknown, Verdict.CANNOT_TELL, verdict).astype(np.int8))
+
+
+def load_share(outdoor: NDArray[np.float64], room_c: float, design_outdoor_c: float) -> NDArray[np.float64]:
+    """Return the heat load that the weather asks for, as a share of the design load: (Ti - To) / (Ti - To_d)."""
+    share: NDArray[np.float64] = (room_c - outdoor) / (room_c - design_outdoor_c)
+    return share
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule: its words, its numbers and its judge.
