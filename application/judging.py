@@ -141,8 +141,8 @@ class Judging:
 
     def _apply(self, place: int, rows: Rows, window: Window) -> None:
         watched, track = self._before.watched[place], self._tracks[place]
-        seen = replace(window, raised=track.raised(rows))
-        judgement = watched.rule.judge(seen, watched.numbers.of(rows, seen.now))
+        window.raised = track.raised(rows)
+        judgement = watched.rule.judge(window, watched.numbers.of(rows, window.now))
         verdict = judgement.verdict
         if len(watched.elements) == 1:
             lively = track.busy[rows] | (verdict != track.verdict[rows])[:, 0]
@@ -151,7 +151,7 @@ class Judging:
         if lively.any():
             some = np.flatnonzero(lively)
             since = None if judgement.since is None else judgement.since[some]
-            self._advance(place, rows[some], _part(seen, some), Judgement(verdict[some], since))
+            self._advance(place, rows[some], _part(window, some), Judgement(verdict[some], since))
 
     def _advance(self, place: int, rows: Rows, window: Window, judgement: Judgement) -> None:
         watched, track = self._before.watched[place], self._owned(place)

@@ -47,7 +47,7 @@ class Parameters(BaseModel):
     off_delay_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Window:
     """The recent past of n devices of one kind at one instant each, as rules see it.
 
@@ -60,7 +60,7 @@ class Window:
     is open, for deadbands. static_head_mpa and interval_s float64[n], NaN unknown.
 
     A rule of Trigger.CLOCK that needs no points sees no values. `past` and `trace` reach back for the points
-    that a rule of tempo fast declares as its `history`.
+    that a rule of tempo fast declares as its `history`. Only the watch writes to it: `raised`, rule by rule.
     """
 
     kind: SensorKind
@@ -91,7 +91,8 @@ class Window:
 
     def value(self, point: str) -> NDArray[np.float64]:
         """Return float64[n, 1]: the last good value of a point, NaN where it has none."""
-        return self.values[:, [self.kind.bits[point]]]
+        column = self.kind.bits[point]
+        return self.values[:, column : column + 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +105,11 @@ class Judgement:
 
 def judged(beyond: NDArray[np.bool_], *known: NDArray[np.float64]) -> Judgement:
     """Return raise where the condition holds, else clear, [n, elements]; cannot tell where one of `known` is NaN."""
-    unknown = np.zeros(beyond.shape, np.bool_)
-    for value in known:
-        unknown = unknown | np.isnan(value)
-    verdict = np.where(beyond, Verdict.RAISE, Verdict.CLEAR)
-    return Judgement(np.where(unknown, Verdict.CANNOT_TELL, verdict).astype(np.int8))
+    verdict = beyond.astype(np.int8)  # Verdict.RAISE is 1, CLEAR is 0
+    unknown = np.isnan(sum(known[1:], start=known[0]))
+    if unknown.any():
+        verdict[np.broadcast_to(unknown, verdict.shape)] = Verdict.CANNOT_TELL
+    return Judgement(verdict)
 
 
 def load_share(outdoor: NDArray[np.float64], room_c: float, design_outdoor_c: float) -> NDArray[np.float64]:

@@ -45,8 +45,8 @@ class Track:
 
     def raised(self, rows: Rows) -> NDArray[np.bool_]:
         """bool[rows, elements]: the alarm is open."""
-        if not self.busy.any():
-            return np.broadcast_to(np.False_, (len(rows), self.opened.shape[1]))
+        if not self.busy[rows].any():
+            return np.zeros((len(rows), self.opened.shape[1]), np.bool_)
         open_: NDArray[np.bool_] = self.opened[rows] != NEVER
         return open_
 

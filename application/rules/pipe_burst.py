@@ -30,12 +30,13 @@ def _fallen(
     window: Window, point: str, p: PipeBurst
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
     """Return whether a pressure fell, what it is and what it was; [n, 1] each."""
-    now, column = window.value(point), [_POINTS.index(point)]
-    recent = np.fmax(window.past(point, 1), window.past(point, 2))
+    now, raised = window.value(point), window.raised[:, [_POINTS.index(point)]]
+    before = np.fmax(window.past(point, 1), window.past(point, 2))
+    if not raised.any():
+        return before - now > p.drop_mpa, now, before
     hour = np.fmax.reduce(window.trace(point, 60), axis=1)[:, None]
-    before = np.where(window.raised[:, column], np.fmax(hour, recent), recent)
-    limit = np.where(window.raised[:, column], p.drop_mpa / 2, p.drop_mpa)
-    return before - now > limit, now, before
+    before = np.where(raised, np.fmax(hour, before), before)
+    return before - now > np.where(raised, p.drop_mpa / 2, p.drop_mpa), now, before
 
 
 def judge(window: Window, p: PipeBurst) -> Judgement:

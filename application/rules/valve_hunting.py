@@ -28,6 +28,16 @@ def _reversals(window: Window, p: ValveHunting) -> NDArray[np.float64]:
     """float64[n, 1]: turns of the position by more than the amplitude, in the last hour; NaN with too few samples."""
     samples = window.trace("valve_pri_position", _HOUR_MIN)
     amplitude = np.broadcast_to(np.asarray(p.amplitude_pct, dtype=np.float64), (len(samples), 1))[:, 0]
+    turns = np.zeros(len(samples))
+    restless = np.fmax.reduce(samples, axis=1) - np.fmin.reduce(samples, axis=1) > amplitude
+    if restless.any():
+        turns[restless] = _turns(samples[restless], amplitude[restless])
+    known = (~np.isnan(samples)).sum(axis=1) >= _LEAST
+    return np.where(known, turns, np.nan)[:, None]
+
+
+def _turns(samples: NDArray[np.float64], amplitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64[n]: how often each row of samples turned round by more than its amplitude."""
     high, low = samples[:, 0].copy(), samples[:, 0].copy()
     rising, turns = np.zeros(len(samples)), np.zeros(len(samples))
     for now in samples.T:
@@ -37,8 +47,7 @@ def _reversals(window: Window, p: ValveHunting) -> NDArray[np.float64]:
         rising = np.where(up & (rising <= 0), 1.0, np.where(down & (rising >= 0), -1.0, rising))
         high = np.where((rising < 0) & ~np.isnan(now), np.fmin(high, now + amplitude), high)
         low = np.where((rising > 0) & ~np.isnan(now), np.fmax(low, now - amplitude), low)
-    known = (~np.isnan(samples)).sum(axis=1) >= _LEAST
-    return np.where(known, turns, np.nan)[:, None]
+    return turns
 
 
 def judge(window: Window, p: ValveHunting) -> Judgement:
