@@ -1,8 +1,8 @@
-"""pipe_burst: a pressure fell by a tenth of a megapascal within a minute or two, and does not come back.
+"""pipe_burst: a pressure fell by a tenth of a megapascal within minutes, and does not come back.
 
 On the secondary side make-up must be running as well, so that a pump that was switched over is no burst. A
-sample per minute is kept: the drop is measured against the highest of the last two minutes; once raised, against
-the highest of the last hour.
+sample per minute is kept: the drop is measured against the highest of the last three minutes, so that a device
+with a minute's cadence has the time of the on-delay; once raised, against the highest of the last hour.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _POINTS = ("p_sec_return", "p_pri_supply")
 
 
 class PipeBurst(Parameters):
-    """Raised when a pressure is `drop_mpa` lower than a minute ago; cleared when it is back by half of that."""
+    """Raised when a pressure is `drop_mpa` lower than minutes ago; cleared when it is back by half of that."""
 
     on_delay_s: float = Field(default=20.0, ge=0)
     off_delay_s: float = Field(default=60.0, ge=0)
@@ -31,7 +31,7 @@ def _fallen(
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
     """Return whether a pressure fell, what it is and what it was; [n, 1] each."""
     now, raised = window.value(point), window.raised[:, [_POINTS.index(point)]]
-    before = np.fmax(window.past(point, 1), window.past(point, 2))
+    before = np.fmax.reduce([window.past(point, back) for back in (1, 2, 3)])
     if not raised.any():
         return before - now > p.drop_mpa, now, before
     hour = np.fmax.reduce(window.trace(point, 60), axis=1)[:, None]
@@ -40,7 +40,7 @@ def _fallen(
 
 
 def judge(window: Window, p: PipeBurst) -> Judgement:
-    """Compare secondary return and primary supply pressure with what they were a minute ago."""
+    """Compare secondary return and primary supply pressure with what they were minutes ago."""
     fell, now, before = _fallen(window, "p_sec_return", p)
     filling = window.value("flow_makeup")
     secondary = judged(fell & (filling > p.least_makeup_m3_h), now, before, filling)

@@ -31,14 +31,20 @@ class SecondaryLeak(Parameters):
     deadband_pct: float = Field(default=0.1, ge=0)
     fall_mpa: float = Field(default=0.02, gt=0)
     loop_h: float = Field(default=0.43, gt=0)
+    least_dp_mpa: float = Field(default=0.03, ge=0)
 
 
 def _lost_pct(window: Window, p: SecondaryLeak) -> NDArray[np.float64]:
-    """float64[n, 1]: make-up less contraction, in per cent of the secondary flow, over half an hour."""
+    """float64[n, 1]: make-up less contraction, in per cent of the secondary flow, over half an hour.
+
+    NaN while hardly any water moves: a loop that stands still cools unevenly, and its flow measures nothing.
+    """
     makeup, flow = _mean(window, "flow_makeup"), _mean(window, "flow_sec")
     fell = (_loop(window, 30) - _loop(window, 1)) / (29 / 60)
     contraction = p.loop_h * flow * _EXPANSION_PER_K * fell
-    share: NDArray[np.float64] = np.where(flow > 1.0, (makeup - contraction) / np.maximum(flow, 1.0) * 100, np.nan)
+    share: NDArray[np.float64] = np.where(
+        window.value("dp_sec") > p.least_dp_mpa, (makeup - contraction) / np.maximum(flow, 1.0) * 100, np.nan
+    )
     return share
 
 
@@ -90,7 +96,7 @@ RULE = Rule(
     parameters=SecondaryLeak,
     judge=judge,
     evidence=evidence,
-    needs=("flow_makeup", "flow_sec", "t_sec_supply", "t_sec_return", "p_sec_return"),
+    needs=("flow_makeup", "flow_sec", "t_sec_supply", "t_sec_return", "p_sec_return", "dp_sec"),
     history=("flow_makeup", "flow_sec", "t_sec_supply", "t_sec_return", "p_sec_return"),
     trigger=Trigger.MINUTE,
 )
