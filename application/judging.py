@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from application.calm import Calm
 from application.instants import MINUTE
 from application.journal import CLEARED, RAISED, Condition, Transition, state_row
 from application.memory import DEAF, NEVER, Facts, Memory, Rows
@@ -43,12 +44,17 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class KindState:
-    """The devices of one kind: what is known, remembered and judged of them. tracks[i] belongs to watched[i]."""
+    """The devices of one kind: what is known, remembered and judged of them. tracks[i] belongs to watched[i].
+
+    uneasy bool[n]: not every rule that can be spared said clear of this device, with nothing pending or open.
+    """
 
     facts: Facts
     watched: tuple[Watched, ...]
     memory: Memory
     tracks: tuple[Track, ...]
+    calm: Calm
+    uneasy: NDArray[np.bool_]
 
     def condition(self, place: int, row: int, element: int) -> Condition:
         """Name what watched[place] judges of a device's element."""
@@ -68,6 +74,7 @@ class Judging:
         self._attended = DEAF if attended is None else attended
         self._memory = before.memory
         self._tracks = list(before.tracks)
+        self._uneasy = before.uneasy
         self._touched: list[list[Rows]] = [[] for _ in before.tracks]
         self.transitions: list[Transition] = []
 
@@ -97,7 +104,7 @@ class Judging:
     def result(self) -> tuple[KindState, list[Row]]:
         """Return the state after the step, and the rows of watch_state that changed."""
         rows = [row for place in range(len(self._tracks)) for row in self._changes(place)]
-        return replace(self._before, memory=self._memory, tracks=tuple(self._tracks)), rows
+        return replace(self._before, memory=self._memory, tracks=tuple(self._tracks), uneasy=self._uneasy), rows
 
     def _round(self, readings: Readings, rows: Rows, heard: NDArray[np.int64]) -> None:
         mark = self._memory.watermark[rows]
@@ -116,12 +123,33 @@ class Judging:
 
     def _judge(self, rows: Rows, window: Window, opening: Rows) -> None:
         """Let the rules judge. `opening`: places in the window whose reading is the first of its minute."""
+        calm = self._before.calm
+        doubtful = np.flatnonzero(self._uneasy[rows] | ~calm.within(rows, window.values))
         first = _part(window, opening) if len(opening) else None
+        some = _part(window, doubtful) if len(doubtful) else None
         for place, watched in enumerate(self._before.watched):
-            if watched.rule.trigger is not Trigger.MINUTE:
+            if watched.rule.trigger is Trigger.MINUTE:
+                if first is not None:
+                    self._apply(place, rows[opening], first)
+            elif place not in calm.places:
                 self._apply(place, rows, window)
-            elif first is not None:
-                self._apply(place, rows[opening], first)
+            elif some is not None:
+                self._apply(place, rows[doubtful], some)
+        if some is not None:
+            self._look_for_ease(rows[doubtful])
+
+    def _look_for_ease(self, rows: Rows) -> None:
+        """See which devices have become easy, or are not any more."""
+        tracks = [self._tracks[place] for place in self._before.calm.places]
+        uneasy = np.zeros(len(rows), np.bool_)
+        for track in tracks:
+            verdict = track.verdict[rows]
+            # of many elements a track only follows what raises
+            lively = verdict != Verdict.CLEAR if verdict.shape[1] == 1 else verdict == Verdict.RAISE
+            uneasy |= track.busy[rows] | lively.any(axis=1)
+        if (uneasy != self._uneasy[rows]).any():
+            self._uneasy = self._uneasy.copy()
+            self._uneasy[rows] = uneasy
 
     def _forget_waiting(self, rows: Rows) -> None:
         """Begin delays anew on devices that were silent beyond their limit: nobody saw what was meanwhile."""

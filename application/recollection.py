@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from application.calm import Calm
 from application.journal import CLEARED, Condition, Transition
 from application.judging import Judging, KindState, Watched
 from application.rule import Verdict
@@ -76,10 +77,10 @@ class Recollector:
     def _fill(self, name: str, readings: Readings) -> None:
         kind = self._kinds[name]
         heard = readings.ts if self._event_time else readings.received_at
-        filling = Judging(replace(kind, watched=(), tracks=()), None)
+        filling = Judging(replace(kind, watched=(), tracks=(), calm=Calm.of_rules((), kind.facts)), None)
         filling.take_in(readings, heard)
         filled, _ = filling.result()
-        self._kinds[name] = replace(filled, watched=kind.watched, tracks=kind.tracks)
+        self._kinds[name] = replace(kind, memory=filled.memory)
 
     def _remind(self, name: str, samples: Minutes) -> None:
         kind = self._kinds[name]

@@ -118,12 +118,20 @@ def load_share(outdoor: NDArray[np.float64], room_c: float, design_outdoor_c: fl
     return share
 
 
+Bounds = Mapping[tuple[str, str | None], tuple[Any, Any]]
+"""(low, high) of a point, or of a point less another: numbers or float64[n, 1]. Infinite: it only has to be there."""
+
+ANY = (-np.inf, np.inf)
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule: its words, its numbers and its judge.
 
     `needs` are the points it cannot do without; a kind that lacks one is not watched by it. `history` are those
     of them whose last hour it looks at. `kinds` restricts it to kinds of these names; empty: every kind that fits.
+    `calm(static_head_mpa [n, 1], parameters)` returns the bounds within which it says clear beyond doubt, its alarm
+    open or not (see calm.py).
     `elements` names what is judged separately within a device: by default the device as a
     whole. `parameters` is the class, with defaults, that configs/rules.toml fills. `advice` says
     cause, consequence and what to do. `respond_s` is the time to respond.
@@ -144,6 +152,7 @@ class Rule:
     tempo: str = "fast"
     subject: str = "station"
     kinds: frozenset[str] = frozenset()
+    calm: Callable[[NDArray[np.float64], Any], Bounds] | None = None
 
     def fits(self, kind: SensorKind) -> bool:
         """Return whether this rule can watch devices of a kind."""

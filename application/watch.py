@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from application.calm import Calm
 from application.instants import SECOND
 from application.journal import Condition, written
 from application.judging import Judging, KindState, fitting, looked_back_at
@@ -134,7 +135,8 @@ class Watch:
         tracks = tuple(Track.blank(len(members), len(w.elements)) for w in watched)
         back = tuple(facts.kind.bits[point] for point in looked_back_at(self._rules, facts.kind))
         memory = Memory.blank(len(members), len(facts.kind.points), joined, back)
-        return KindState(facts, watched, memory, tracks)
+        calm = Calm.of_rules([(w.rule, w.numbers) for w in watched], facts)
+        return KindState(facts, watched, memory, tracks, calm, np.ones(len(members), np.bool_))
 
 
 def _apart(rule: Rule, roster: Roster) -> frozenset[int]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Window, judged
+from application.rule import ANY, Bounds, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 
@@ -25,6 +25,11 @@ def judge(window: Window, p: CirculationStopped) -> Judgement:
     dp, outdoor = window.value("dp_sec"), window.value("t_outdoor")
     limit = p.least_dp_mpa + np.where(window.raised, p.deadband_mpa, 0.0)
     return judged((dp < limit) & (outdoor < p.heating_below_c), dp, outdoor)
+
+
+def calm(_: NDArray[np.float64], p: CirculationStopped) -> Bounds:
+    """Return where it is clear beyond doubt."""
+    return {("dp_sec", None): (p.least_dp_mpa + p.deadband_mpa, np.inf), ("t_outdoor", None): ANY}
 
 
 def evidence(window: Window, p: CirculationStopped) -> Mapping[str, NDArray[np.float64]]:
@@ -49,5 +54,6 @@ RULE = Rule(
     parameters=CirculationStopped,
     judge=judge,
     evidence=evidence,
+    calm=calm,
     needs=("dp_sec", "t_outdoor"),
 )

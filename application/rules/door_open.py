@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Window, judged
+from application.rule import Bounds, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 
@@ -21,6 +21,11 @@ def judge(window: Window, _: DoorOpen) -> Judgement:
     """Look at the contact."""
     contact = window.value("door_open")
     return judged(contact > 0.5, contact)
+
+
+def calm(_: NDArray[np.float64], __: DoorOpen) -> Bounds:
+    """Return where it is clear beyond doubt."""
+    return {("door_open", None): (-np.inf, 0.5)}
 
 
 def evidence(window: Window, _: DoorOpen) -> Mapping[str, NDArray[np.float64]]:
@@ -43,5 +48,6 @@ RULE = Rule(
     parameters=DoorOpen,
     judge=judge,
     evidence=evidence,
+    calm=calm,
     needs=("door_open",),
 )

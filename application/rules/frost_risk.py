@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Window, judged
+from application.rule import ANY, Bounds, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 
@@ -32,6 +32,16 @@ def judge(window: Window, p: FrostRisk) -> Judgement:
     return judged(still | cold, np.where(still | cold, 0.0, back + outdoor + dp + room))
 
 
+def calm(_: NDArray[np.float64], p: FrostRisk) -> Bounds:
+    """Return where it is clear beyond doubt."""
+    return {
+        ("t_station_room", None): (p.room_c + p.deadband_k, np.inf),
+        ("dp_sec", None): (p.least_dp_mpa, np.inf),
+        ("t_sec_return", None): ANY,
+        ("t_outdoor", None): ANY,
+    }
+
+
 def evidence(window: Window, p: FrostRisk) -> Mapping[str, NDArray[np.float64]]:
     """Show the temperatures of return, station room and outdoor air."""
     del p
@@ -53,5 +63,6 @@ RULE = Rule(
     parameters=FrostRisk,
     judge=judge,
     evidence=evidence,
+    calm=calm,
     needs=("t_sec_return", "t_outdoor", "dp_sec", "t_station_room"),
 )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Window, judged
+from application.rule import Bounds, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 
@@ -26,6 +26,14 @@ def judge(window: Window, p: PowerCut) -> Judgement:
     limit = p.nominal_v * (p.share + np.where(window.raised, p.deadband, 0.0))
     out = (voltage < limit) | (battery > 0.5)
     return judged(out, np.where(out, 0.0, voltage + battery))
+
+
+def calm(_: NDArray[np.float64], p: PowerCut) -> Bounds:
+    """Return where it is clear beyond doubt."""
+    return {
+        ("voltage_mains", None): (p.nominal_v * (p.share + p.deadband), np.inf),
+        ("ups_on_battery", None): (-np.inf, 0.5),
+    }
 
 
 def evidence(window: Window, p: PowerCut) -> Mapping[str, NDArray[np.float64]]:
@@ -54,5 +62,6 @@ RULE = Rule(
     parameters=PowerCut,
     judge=judge,
     evidence=evidence,
+    calm=calm,
     needs=("voltage_mains", "ups_on_battery"),
 )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Window, judged
+from application.rule import Bounds, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 
@@ -28,6 +28,14 @@ def judge(window: Window, p: PrimaryReturnHigh) -> Judgement:
     back, low = window.value("t_pri_return"), np.where(window.raised, p.deadband_k, 0.0)
     over = back - window.value("t_sec_return")
     return judged((over > p.over_k - low) | (back > p.limit_c - low), over)
+
+
+def calm(_: NDArray[np.float64], p: PrimaryReturnHigh) -> Bounds:
+    """Return where it is clear beyond doubt."""
+    return {
+        ("t_pri_return", "t_sec_return"): (-np.inf, p.over_k - p.deadband_k),
+        ("t_pri_return", None): (-np.inf, p.limit_c - p.deadband_k),
+    }
 
 
 def evidence(window: Window, p: PrimaryReturnHigh) -> Mapping[str, NDArray[np.float64]]:
@@ -56,5 +64,6 @@ RULE = Rule(
     parameters=PrimaryReturnHigh,
     judge=judge,
     evidence=evidence,
+    calm=calm,
     needs=("t_pri_return", "t_sec_return"),
 )

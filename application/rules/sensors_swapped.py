@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Window, judged
+from application.rule import ANY, Bounds, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 _PAIRS = (("t_pri_supply", "t_pri_return", "flow_pri"), ("t_sec_supply", "t_sec_return", "flow_sec"))
@@ -36,6 +36,14 @@ def judge(window: Window, p: SensorsSwapped) -> Judgement:
     return judged((over > limit) & (flow > p.least_flow_m3_h), over, flow)
 
 
+def calm(_: NDArray[np.float64], __: SensorsSwapped) -> Bounds:
+    """Return where it is clear beyond doubt."""
+    found: dict[tuple[str, str | None], tuple[float, float]] = {}
+    for out, back, flow in _PAIRS:
+        found |= {(back, out): (-np.inf, 0.0), (flow, None): ANY}
+    return found
+
+
 def evidence(window: Window, p: SensorsSwapped) -> Mapping[str, NDArray[np.float64]]:
     """Show by how much the return is warmer."""
     over = _over(window)
@@ -57,6 +65,7 @@ RULE = Rule(
     parameters=SensorsSwapped,
     judge=judge,
     evidence=evidence,
+    calm=calm,
     needs=tuple(point for pair in _PAIRS for point in pair),
     elements=lambda _kind: tuple(back for _, back, _ in _PAIRS),
     subject="device",

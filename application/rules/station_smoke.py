@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Window, judged
+from application.rule import Bounds, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 
@@ -21,6 +21,11 @@ def judge(window: Window, _: StationSmoke) -> Judgement:
     """Look at the contact."""
     contact = window.value("smoke_contact")
     return judged(contact > 0.5, contact)
+
+
+def calm(_: NDArray[np.float64], __: StationSmoke) -> Bounds:
+    """Return where it is clear beyond doubt."""
+    return {("smoke_contact", None): (-np.inf, 0.5)}
 
 
 def evidence(window: Window, _: StationSmoke) -> Mapping[str, NDArray[np.float64]]:
@@ -43,5 +48,6 @@ RULE = Rule(
     parameters=StationSmoke,
     judge=judge,
     evidence=evidence,
+    calm=calm,
     needs=("smoke_contact",),
 )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Window, judged
+from application.rule import Bounds, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 _POINTS = ("dp_strainer_pri", "dp_strainer_sec")
@@ -34,6 +34,11 @@ def judge(window: Window, p: StrainerClogged) -> Judgement:
     return judged(drop > p.limit_kpa - np.where(window.raised, p.deadband_kpa, 0.0), drop)
 
 
+def calm(_: NDArray[np.float64], p: StrainerClogged) -> Bounds:
+    """Return where it is clear beyond doubt."""
+    return {(point, None): (-np.inf, p.limit_kpa - p.deadband_kpa) for point in _POINTS}
+
+
 def evidence(window: Window, p: StrainerClogged) -> Mapping[str, NDArray[np.float64]]:
     """Show the pressure drop and its limit."""
     drop = _drops(window)
@@ -55,6 +60,7 @@ RULE = Rule(
     parameters=StrainerClogged,
     judge=judge,
     evidence=evidence,
+    calm=calm,
     needs=_POINTS,
     elements=lambda _kind: _POINTS,
 )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Verdict, Window
+from application.rule import Bounds, Judgement, Parameters, Rule, Verdict, Window
 from perception.point import Title
 
 
@@ -29,6 +29,11 @@ def judge(window: Window, p: SupplyOffSetpoint) -> Judgement:
     limit = np.where(window.raised, p.limit_k - p.deadband_k, p.limit_k)
     verdict = np.where(error > limit, Verdict.RAISE, Verdict.CLEAR)
     return Judgement(np.where(np.isnan(error), Verdict.CANNOT_TELL, verdict).astype(np.int8))
+
+
+def calm(_: NDArray[np.float64], p: SupplyOffSetpoint) -> Bounds:
+    """Return where it is clear beyond doubt."""
+    return {("t_sec_supply", "t_sec_supply_setpoint"): (p.deadband_k - p.limit_k, p.limit_k - p.deadband_k)}
 
 
 def evidence(window: Window, p: SupplyOffSetpoint) -> Mapping[str, NDArray[np.float64]]:
@@ -53,5 +58,6 @@ RULE = Rule(
     parameters=SupplyOffSetpoint,
     judge=judge,
     evidence=evidence,
+    calm=calm,
     needs=("t_sec_supply", "t_sec_supply_setpoint"),
 )

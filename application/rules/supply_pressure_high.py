@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Window, judged
+from application.rule import Bounds, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 
@@ -28,6 +28,11 @@ def judge(window: Window, p: SupplyPressureHigh) -> Judgement:
     pressure = window.value("p_sec_supply")
     limit = p.share * p.relief_mpa - np.where(window.raised, p.deadband_mpa, 0.0)
     return judged(pressure > limit, pressure)
+
+
+def calm(_: NDArray[np.float64], p: SupplyPressureHigh) -> Bounds:
+    """Return where it is clear beyond doubt."""
+    return {("p_sec_supply", None): (-np.inf, p.share * p.relief_mpa - p.deadband_mpa)}
 
 
 def evidence(window: Window, p: SupplyPressureHigh) -> Mapping[str, NDArray[np.float64]]:
@@ -52,5 +57,6 @@ RULE = Rule(
     parameters=SupplyPressureHigh,
     judge=judge,
     evidence=evidence,
+    calm=calm,
     needs=("p_sec_supply",),
 )

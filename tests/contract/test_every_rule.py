@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from application.calm import Calm
 from application.memory import DEAF, Facts, Memory
 from application.rule import Trigger, Verdict
 from application.rules import RuleError, load_rules, tuned
+from application.tuning import Columns
 from perception.kinds import load_kinds
 from perception.readings import Readings
 from perception.roster import Member
@@ -130,3 +132,24 @@ def test_wrong_parameters_are_all_named_at_once():
         tuned(RULES, tables)
     for part in ("[no_such_rule]", "[device_silent] least_s", "[return_pressure_low] margin"):
         assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(("rule", "kind"), [(r, k) for r, k in PAIRS if r.calm], ids=lambda x: x.name)
+def test_within_its_bounds_a_rule_says_clear_whether_its_alarm_is_open_or_not(rule, kind):
+    dice, parameters, tried = np.random.default_rng(5), rule.parameters(), 0
+    head = np.full((2, 1), 0.3)
+    for _ in range(400):
+        values = (
+            ordinary(kind)
+            * dice.uniform(0.3, 1.7, len(kind.points))
+            * dice.choice([1, 1, 1, 0, np.nan], (1, len(kind.points)))
+        )
+        seen = replace(window(kind, rule, values=values), static_head_mpa=head[:, 0])
+        facts = Facts.of(kind, [Member(i, f"d-{i}", kind, "s", "c", 60, static_head_mpa=0.3) for i in (1, 2)])
+        if not Calm.of_rules([(rule, Columns(parameters))], facts).within(np.arange(2), seen.values)[0]:
+            continue
+        tried += 1
+        for raised in (False, True):
+            seen.raised = np.full(seen.raised.shape, raised)
+            assert (rule.judge(seen, parameters).verdict[0] == Verdict.CLEAR).all(), values
+    assert tried
