@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +22,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 Ids = Annotated[list[str], typer.Argument(help="Numbers of alarms, or how they begin: six characters or more.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, in words: it stands in the journal.")]
 Subject = Annotated[str, typer.Argument(help="station:<name> or device:<name>.")]
+Since = Annotated[str, typer.Option("--since", help="From when: 36h, 7d (so long ago), or an ISO time.")]
+Until = Annotated[str | None, typer.Option("--until", help="Until when; now where it is left out.")]
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400}
 
 
@@ -33,6 +35,7 @@ class Ports:
     views: Callable[[], Views]
     clock: Callable[[], int]
     actor: Callable[[], str]
+    span: Callable[[str, str | None], tuple[int, int]]
     show: Callable[[Rows, bool], None]
 
 
@@ -41,6 +44,7 @@ def register(app: typer.Typer, ports: Ports) -> None:
     alarms = typer.Typer(help="What is wrong, and what is done about it.", no_args_is_help=True)
     app.add_typer(alarms, name="alarms")
     _about_seeing(alarms, ports)
+    _about_numbers(alarms, ports)
     _about_answering(alarms, ports)
     _about_shelving(alarms, ports)
     _about_maintenance(alarms, ports)
@@ -68,6 +72,42 @@ def _about_seeing(alarms: typer.Typer, ports: Ports) -> None:
 
         with ports.engine().connect() as on:
             ports.show(kept(on, ports.clock()), as_json)
+
+
+def _about_numbers(alarms: typer.Typer, ports: Ports) -> None:
+    @alarms.command("kpis")
+    def alarms_kpis(
+        since: Since = "7d",
+        until: Until = None,
+        operators: Annotated[int, typer.Option(min=1, help="How many operators share the alarms.")] = 1,
+        as_json: AsJson = False,
+    ) -> None:
+        """Show what the alarms ask of their operators, beside the targets of IEC 62682 and ISA-18.2."""
+        from application.alarm_kpis import kpis, occurrences
+
+        span = ports.span(since, until)
+        with ports.engine().connect() as on:
+            rows = [asdict(kpi) for kpi in kpis(occurrences(on, span), span, operators)]
+        ports.show(rows if as_json else [_rounded(row) for row in rows], as_json)
+
+    @alarms.command("nuisance")
+    def alarms_nuisance(since: Since = "7d", until: Until = None, as_json: AsJson = False) -> None:
+        """Show the rules that ask most often, and the delays that would have spared most of their short alarms."""
+        from application.alarm_kpis import nuisances, occurrences
+
+        span = ports.span(since, until)
+        with ports.engine().connect() as on:
+            seen = [o for o in occurrences(on, span) if o.opened >= span[0]]
+        ports.show([asdict(nuisance) for nuisance in nuisances(seen)], as_json)
+
+
+def _rounded(row: Mapping[str, object]) -> Mapping[str, object]:
+    value = row["value"]
+    return {**row, "value": "" if value is None else round(float(str(value)), 2), "met": _yes_no(row["met"])}
+
+
+def _yes_no(met: object) -> str:
+    return "" if met is None else "yes" if met else "no"
 
 
 def _about_answering(alarms: typer.Typer, ports: Ports) -> None:

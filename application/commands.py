@@ -57,7 +57,9 @@ def register(app: typer.Typer, ports: Ports) -> None:
         with ports.engine().connect() as on:
             return ports.reader().span(on, kind, device_id, span)
 
-    alarm_commands.register(app, alarm_commands.Ports(ports.engine, views, ports.clock, ports.actor, ports.show))
+    alarm_commands.register(
+        app, alarm_commands.Ports(ports.engine, views, ports.clock, ports.actor, ports.span, ports.show)
+    )
     rule_commands.register(
         app, rule_commands.Ports(ports.rules_file, ports.roster, raw, ports.clock, ports.span, ports.show)
     )
