@@ -306,7 +306,7 @@ support.commands.tending.register(
         clock,
         stop_event,
         partial(heartbeat, "tend"),
-        application.commands.passes_of,
+        lambda on: application.commands.passes_of(rules_file(), on),
     ),
 )
 network.commands.register(

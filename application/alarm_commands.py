@@ -65,6 +65,19 @@ def _about_seeing(alarms: typer.Typer, ports: Ports) -> None:
         rows = [r for c in cities for r in views.alarms(c, now, closed=closed, station=station, most=most)]
         ports.show([_told(row, now) for row in rows], as_json)
 
+    @alarms.command("incidents")
+    def alarms_incidents(
+        city: Annotated[str | None, typer.Option(help="Only of this city.")] = None,
+        closed: Annotated[bool, typer.Option("--closed", help="Also those that are over.")] = False,
+        most: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
+        as_json: AsJson = False,
+    ) -> None:
+        """Show incidents: alarms of one cause, at a station or over an area, with the homes that they touch."""
+        from application.incident_store import listed
+
+        with ports.engine().connect() as on:
+            ports.show(listed(on, city, closed=closed, most=most), as_json)
+
     @alarms.command("kept")
     def alarms_kept(as_json: AsJson = False) -> None:
         """Show what is kept from the operators' lists: shelved and out of service, by whom, why and until when."""

@@ -83,11 +83,12 @@ def views_of(engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKi
     return Views(engine, reader, kinds, RulesFile(rules))
 
 
-def passes_of(engine: Engine) -> Sequence[Pass]:
+def passes_of(rules: Path, engine: Engine) -> Sequence[Pass]:
     """Return what application has to do again and again, as passes of tend."""
+    from application.rules_file import RulesFile
     from application.tending import passes
 
-    return passes(engine)
+    return passes(engine, RulesFile(rules))
 
 
 def watch_of(

@@ -34,6 +34,19 @@ class Trigger(StrEnum):
     CLOCK = "clock"
 
 
+class Family(StrEnum):
+    """What sort of trouble a rule speaks of, from cause to consequence: earlier ones explain later ones."""
+
+    POWER = "power"
+    LINK = "link"
+    PUMP = "pump"
+    PRESSURE = "pressure"
+    HEAT = "heat"
+    SENSOR = "sensor"
+    HOUSE = "house"
+    OWN = "own"
+
+
 class Parameters(BaseModel):
     """Root of every rule's parameters. Times in seconds, units in the names.
 
@@ -132,7 +145,8 @@ class Rule:
     of them whose last hour it looks at. `kinds` restricts it to kinds of these names; empty: every kind that fits.
     `calm(static_head_mpa [n, 1], parameters)` returns the bounds within which it says clear beyond doubt, its alarm
     open or not (see calm.py).
-    `elements` names what is judged separately within a device: by default the device as a
+    `family` orders cause and
+    consequence. `elements` names what is judged separately within a device: by default the device as a
     whole. `parameters` is the class, with defaults, that configs/rules.toml fills. `advice` says
     cause, consequence and what to do. `respond_s` is the time to respond.
     """
@@ -151,6 +165,7 @@ class Rule:
     elements: Callable[[SensorKind], tuple[str, ...]] = lambda _kind: ("",)
     tempo: str = "fast"
     subject: str = "station"
+    family: Family = Family.OWN
     kinds: frozenset[str] = frozenset()
     calm: Callable[[NDArray[np.float64], Any], Bounds] | None = None
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import ANY, Bounds, Judgement, Parameters, Rule, Window, judged
+from application.rule import ANY, Bounds, Family, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 
@@ -54,6 +54,7 @@ RULE = Rule(
     parameters=CirculationStopped,
     judge=judge,
     evidence=evidence,
+    family=Family.PUMP,
     calm=calm,
     needs=("dp_sec", "t_outdoor"),
 )

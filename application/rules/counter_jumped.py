@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Window, judged
+from application.rule import Family, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 _POINTS = ("heat_energy_total", "volume_pri_total", "volume_makeup_total", "elec_energy_total")
@@ -58,6 +58,7 @@ RULE = Rule(
     parameters=CounterJumped,
     judge=judge,
     evidence=evidence,
+    family=Family.SENSOR,
     needs=_POINTS,
     history=_POINTS,
     elements=lambda _kind: _POINTS,

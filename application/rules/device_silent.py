@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Trigger, Verdict, Window
+from application.rule import Family, Judgement, Parameters, Rule, Trigger, Verdict, Window
 from perception.point import Title
 
 _SECOND = 1_000_000
@@ -66,6 +66,7 @@ RULE = Rule(
     parameters=DeviceSilent,
     judge=judge,
     evidence=evidence,
+    family=Family.LINK,
     trigger=Trigger.CLOCK,
     subject="device",
 )

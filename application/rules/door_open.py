@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Bounds, Judgement, Parameters, Rule, Window, judged
+from application.rule import Bounds, Family, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 
@@ -48,6 +48,7 @@ RULE = Rule(
     parameters=DoorOpen,
     judge=judge,
     evidence=evidence,
+    family=Family.HOUSE,
     calm=calm,
     needs=("door_open",),
 )

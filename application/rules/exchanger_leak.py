@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Trigger, Window, judged
+from application.rule import Family, Judgement, Parameters, Rule, Trigger, Window, judged
 from perception.point import Title
 
 _OVER_MIN = 30
@@ -77,6 +77,7 @@ RULE = Rule(
     parameters=ExchangerLeak,
     judge=judge,
     evidence=evidence,
+    family=Family.PRESSURE,
     needs=("p_sec_return", "p_sec_supply", "p_pri_supply", "flow_makeup", "t_sec_supply", "t_sec_return"),
     history=("p_sec_return", "flow_makeup", "t_sec_supply", "t_sec_return"),
     trigger=Trigger.MINUTE,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import ANY, Bounds, Judgement, Parameters, Rule, Window, judged
+from application.rule import ANY, Bounds, Family, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 
@@ -63,6 +63,7 @@ RULE = Rule(
     parameters=FrostRisk,
     judge=judge,
     evidence=evidence,
+    family=Family.HEAT,
     calm=calm,
     needs=("t_sec_return", "t_outdoor", "dp_sec", "t_station_room"),
 )

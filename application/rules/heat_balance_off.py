@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Trigger, Window, judged, load_share
+from application.rule import Family, Judgement, Parameters, Rule, Trigger, Window, judged, load_share
 from perception.point import Title
 
 _KW_PER_M3_H_K = 4.187 * 985 / 3600
@@ -70,6 +70,7 @@ RULE = Rule(
     parameters=HeatBalanceOff,
     judge=judge,
     evidence=evidence,
+    family=Family.SENSOR,
     needs=("heat_power", "flow_pri", "t_pri_supply", "t_pri_return", "t_outdoor"),
     history=("heat_power", "flow_pri", "t_pri_supply", "t_pri_return"),
     trigger=Trigger.MINUTE,

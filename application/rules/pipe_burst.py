@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Window, judged
+from application.rule import Family, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 _POINTS = ("p_sec_return", "p_pri_supply")
@@ -71,6 +71,7 @@ RULE = Rule(
     parameters=PipeBurst,
     judge=judge,
     evidence=evidence,
+    family=Family.PRESSURE,
     needs=("p_sec_return", "p_pri_supply", "flow_makeup"),
     history=("p_sec_return", "p_pri_supply"),
     elements=lambda _kind: _POINTS,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Bounds, Judgement, Parameters, Rule, Window, judged
+from application.rule import Bounds, Family, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 
@@ -62,6 +62,7 @@ RULE = Rule(
     parameters=PowerCut,
     judge=judge,
     evidence=evidence,
+    family=Family.POWER,
     calm=calm,
     needs=("voltage_mains", "ups_on_battery"),
 )

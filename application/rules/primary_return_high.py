@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Bounds, Judgement, Parameters, Rule, Window, judged
+from application.rule import Bounds, Family, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 
@@ -64,6 +64,7 @@ RULE = Rule(
     parameters=PrimaryReturnHigh,
     judge=judge,
     evidence=evidence,
+    family=Family.HEAT,
     calm=calm,
     needs=("t_pri_return", "t_sec_return"),
 )

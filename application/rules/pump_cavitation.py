@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Trigger, Window, judged
+from application.rule import Family, Judgement, Parameters, Rule, Trigger, Window, judged
 from perception.point import Title
 
 _RECENT_MIN, _HOUR_MIN, _LEAST = 6, 60, 40
@@ -72,6 +72,7 @@ RULE = Rule(
     parameters=PumpCavitation,
     judge=judge,
     evidence=evidence,
+    family=Family.PUMP,
     needs=("dp_sec", "pump_circ_1_current"),
     history=("dp_sec", "pump_circ_1_current"),
     trigger=Trigger.MINUTE,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Window, judged
+from application.rule import Family, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 _PUMPS = (1, 2, 3)
@@ -69,6 +69,7 @@ RULE = Rule(
     parameters=PumpFailed,
     judge=judge,
     evidence=evidence,
+    family=Family.PUMP,
     needs=("dp_sec", *(f"pump_circ_{k}_{what}" for k in _PUMPS for what in ("run", "freq", "current", "fault"))),
     elements=lambda _kind: tuple(f"pump_circ_{k}_fault" for k in _PUMPS),
 )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Bounds, Judgement, Parameters, Rule, Verdict, Window
+from application.rule import Bounds, Family, Judgement, Parameters, Rule, Verdict, Window
 from perception.point import Title
 
 
@@ -60,6 +60,7 @@ RULE = Rule(
     parameters=ReturnPressureLow,
     judge=judge,
     evidence=evidence,
+    family=Family.PRESSURE,
     calm=calm,
     needs=("p_sec_return",),
 )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Trigger, Window, judged
+from application.rule import Family, Judgement, Parameters, Rule, Trigger, Window, judged
 from perception.point import Title
 
 _EXPANSION_PER_K = 4.6e-4
@@ -96,6 +96,7 @@ RULE = Rule(
     parameters=SecondaryLeak,
     judge=judge,
     evidence=evidence,
+    family=Family.PRESSURE,
     needs=("flow_makeup", "flow_sec", "t_sec_supply", "t_sec_return", "p_sec_return", "dp_sec"),
     history=("flow_makeup", "flow_sec", "t_sec_supply", "t_sec_return", "p_sec_return"),
     trigger=Trigger.MINUTE,

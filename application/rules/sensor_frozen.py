@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Trigger, Window, judged
+from application.rule import Family, Judgement, Parameters, Rule, Trigger, Window, judged
 from perception.point import Title
 
 _PARTNERS = {
@@ -72,6 +72,7 @@ RULE = Rule(
     parameters=SensorFrozen,
     judge=judge,
     evidence=evidence,
+    family=Family.SENSOR,
     needs=tuple(_PARTNERS),
     history=tuple(_PARTNERS),
     trigger=Trigger.MINUTE,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import ANY, Bounds, Judgement, Parameters, Rule, Window, judged
+from application.rule import ANY, Bounds, Family, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 _PAIRS = (("t_pri_supply", "t_pri_return", "flow_pri"), ("t_sec_supply", "t_sec_return", "flow_sec"))
@@ -65,6 +65,7 @@ RULE = Rule(
     parameters=SensorsSwapped,
     judge=judge,
     evidence=evidence,
+    family=Family.SENSOR,
     calm=calm,
     needs=tuple(point for pair in _PAIRS for point in pair),
     elements=lambda _kind: tuple(back for _, back, _ in _PAIRS),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Bounds, Judgement, Parameters, Rule, Window, judged
+from application.rule import Bounds, Family, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 _POINTS = ("dp_strainer_pri", "dp_strainer_sec")
@@ -60,6 +60,7 @@ RULE = Rule(
     parameters=StrainerClogged,
     judge=judge,
     evidence=evidence,
+    family=Family.PRESSURE,
     calm=calm,
     needs=_POINTS,
     elements=lambda _kind: _POINTS,

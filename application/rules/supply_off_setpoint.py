@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Bounds, Judgement, Parameters, Rule, Verdict, Window
+from application.rule import Bounds, Family, Judgement, Parameters, Rule, Verdict, Window
 from perception.point import Title
 
 
@@ -58,6 +58,7 @@ RULE = Rule(
     parameters=SupplyOffSetpoint,
     judge=judge,
     evidence=evidence,
+    family=Family.HEAT,
     calm=calm,
     needs=("t_sec_supply", "t_sec_supply_setpoint"),
 )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Bounds, Judgement, Parameters, Rule, Window, judged
+from application.rule import Bounds, Family, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 
@@ -57,6 +57,7 @@ RULE = Rule(
     parameters=SupplyPressureHigh,
     judge=judge,
     evidence=evidence,
+    family=Family.PRESSURE,
     calm=calm,
     needs=("p_sec_supply",),
 )

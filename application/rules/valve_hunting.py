@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Trigger, Window, judged
+from application.rule import Family, Judgement, Parameters, Rule, Trigger, Window, judged
 from perception.point import Title
 
 _HOUR_MIN, _LEAST = 60, 50
@@ -78,6 +78,7 @@ RULE = Rule(
     parameters=ValveHunting,
     judge=judge,
     evidence=evidence,
+    family=Family.HEAT,
     needs=("valve_pri_position",),
     history=("valve_pri_position",),
     trigger=Trigger.MINUTE,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Window, judged
+from application.rule import Family, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 _MINUTES = 10
@@ -73,6 +73,7 @@ RULE = Rule(
     parameters=ValveStuck,
     judge=judge,
     evidence=evidence,
+    family=Family.HEAT,
     needs=("valve_pri_command", "valve_pri_position", "flow_pri"),
     history=("valve_pri_command", "flow_pri"),
 )

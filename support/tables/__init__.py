@@ -1,6 +1,14 @@
 """Tables: one SQLAlchemy MetaData for everything fixed. Readings and rollups follow from the kinds (columns.py)."""
 
-from support.tables.alarms import alarm, alarm_event, out_of_service, shelving, watch_state
+from support.tables.alarms import (
+    alarm,
+    alarm_event,
+    incident,
+    incident_alarm,
+    out_of_service,
+    shelving,
+    watch_state,
+)
 from support.tables.house import audit, ingest_epoch, outbox, roster_version
 from support.tables.intake import (
     device_seq,
@@ -44,6 +52,8 @@ __all__ = [
     "device_seq",
     "district",
     "heat_source",
+    "incident",
+    "incident_alarm",
     "ingest_epoch",
     "ledger",
     "ledger_entry",

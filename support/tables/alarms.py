@@ -14,7 +14,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from support.tables.naming import metadata, now, when
 
@@ -114,3 +114,34 @@ out_of_service = Table(
     Index("uq_out_of_service_open", "subject", unique=True, postgresql_where=text("ended_at is null")),
 )
 """A station or a device under maintenance: its alarms are kept from the operators' lists until it is back."""
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("incident_id", Uuid, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("family", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("cause_station", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    when("opened_at"),
+    when("closed_at", nullable=True),
+    now("recorded_at"),
+    Column("stations", ARRAY(Text), nullable=False),
+    Index("uq_incident_open", "scope", "family", unique=True, postgresql_where=text("closed_at is null")),
+    Index("ix_incident_opened_at", "opened_at"),
+)
+"""Alarms of one cause: of a station, or of a branch, a district or a heat source whose stations fell together.
+
+`scope` is `station:<name>`, `branch:<name>`, `district:<name>` or `source:<name>`; `cause` is the rule that speaks
+of the cause, at `cause_station`; `family` is empty for a station's.
+"""
+
+incident_alarm = Table(
+    "incident_alarm",
+    metadata,
+    Column("incident_id", Uuid, ForeignKey("incident.incident_id"), primary_key=True),
+    Column("alarm_id", Uuid, ForeignKey("alarm.alarm_id"), primary_key=True),
+    now("joined_at"),
+    Index("ix_incident_alarm_alarm_id", "alarm_id"),
+)
