@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import typer
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import SettingsConfigDict
 
 import application.commands
 import application.metering.commands
@@ -39,7 +39,7 @@ from support.commands.asking import asker
 from support.commands.last_words import last_words
 from support.commands.listing import show
 from support.commands.verbs import AsJson
-from support.configuration import load, rows, without_password
+from support.configuration import FileSettings, load, rows, without_password
 from support.home import Home, default_home, open_home
 from support.settings import DatabaseSettings, IngestSettings, TendSettings
 from support.spans import span_of
@@ -55,18 +55,17 @@ if TYPE_CHECKING:
     from support.commands.catalogue import Cast
     from support.commands.doctor import Check
     from support.heartbeat import Stop
+    from support.store import ReadingReader
 
 CHECKOUT = Path(__file__).resolve().parent
 CONFIGS = CHECKOUT / "configs"
 SETTINGS_FILE = CONFIGS / "hearthline.toml"
 
 
-class Settings(BaseSettings):
+class Settings(FileSettings):
     """Every setting: configs/hearthline.toml, overruled by HEARTHLINE_<SECTION>__<KEY>."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="HEARTHLINE_", env_nested_delimiter="__", extra="forbid", frozen=True, toml_file=SETTINGS_FILE
-    )
+    model_config = SettingsConfigDict(toml_file=SETTINGS_FILE)
 
     broker: BrokerSettings = BrokerSettings()
     database: DatabaseSettings = DatabaseSettings()
@@ -76,19 +75,6 @@ class Settings(BaseSettings):
     portal: PortalSettings = PortalSettings()
     simulate: SimulateSettings = SimulateSettings()
     tend: TendSettings = TendSettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then the file."""
-        del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
 @cache
@@ -236,7 +222,7 @@ def await_audience(stop: "Stop") -> None:
 
 def checks() -> "list[Check]":
     """Return what `doctor` looks at."""
-    from application.commands import tuned_rules
+    from application.rules_file import read_rules
     from support.commands import doctor
     from support.commands.running import listeners
 
@@ -253,7 +239,7 @@ def checks() -> "list[Check]":
         settings=lambda: settings() and SETTINGS_FILE,
         home=home,
         kinds=lambda: ", ".join(kinds()),
-        rules=lambda: f"{len(tuned_rules(rules_file()))} rules",
+        rules=lambda: f"{len(read_rules(rules_file()))} rules",
         cities=lambda: f"{len(cities().stations)} stations",
         places=lambda: listeners(web(), broker=own_broker(), port_v5=settings().broker.port_v5),
         engine=partial(engine, "verb"),
@@ -261,6 +247,13 @@ def checks() -> "list[Check]":
         broker_remark=lambda: settings().broker.remark,
     )
     return [guarded(check) for check in doctor.checks(patient)]
+
+
+def reader() -> "ReadingReader":
+    """Return the read side of readings and rollups."""
+    from support.postgres.reader import PostgresReader
+
+    return PostgresReader()
 
 
 def web() -> dict[str, tuple[str, int]]:
@@ -303,7 +296,13 @@ support.commands.exports.register(app, support.commands.exports.Ports(_VERB, kin
 support.commands.tending.register(
     app,
     support.commands.tending.Ports(
-        database_url, kinds, lambda: settings().tend, clock, stop_event, partial(heartbeat, "tend")
+        database_url,
+        kinds,
+        lambda: settings().tend,
+        clock,
+        stop_event,
+        partial(heartbeat, "tend"),
+        lambda on: application.commands.passes_of(rules_file(), on),
     ),
 )
 network.commands.register(
@@ -313,7 +312,10 @@ network.conformance.commands.register(
     devices,
     network.conformance.commands.Ports(lambda: settings().broker.address, roster, asker(_VERB, actor), tally, show),
 )
-application.commands.register(app, application.commands.Ports(rules_file, _VERB, kinds, live, show))
+application.commands.register(
+    app,
+    application.commands.Ports(rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show),
+)
 application.metering.commands.register(app, application.metering.commands.Ports(_VERB, kinds, SPAN, show))
 simulators.commands.register(
     app,
@@ -364,13 +366,12 @@ def ingest() -> None:
     from support.ingest import ingest as spine
     from support.metrics import IngestMetrics, serve_metrics
     from support.postgres.quarantine import Replays
-    from support.postgres.reader import PostgresReader
     from support.postgres.writer import PostgresStore
 
     told, stop, beat = settings(), stop_event(), heartbeat("ingest")
     serve_metrics(told.ingest.metrics_port)
     events = told.watch.clock is WatchClock.EVENTS
-    watch = watch_of(rules_file(), engine("watch"), PostgresReader(), kinds(), clock, event_time=events)
+    watch = watch_of(rules_file(), engine("watch"), reader(), kinds(), clock, event_time=events)
     store = PostgresStore(database_url(), kinds())
     metrics = IngestMetrics(REGISTRY)
     await_turn()
@@ -387,15 +388,12 @@ def ingest() -> None:
 @serve.command("console")
 def serve_console() -> None:
     """Serve the operators' console."""
-    from application.rules import load_rules
-    from application.views import Views
     from network.live_frames import live_frames
     from presentation.app import create_console
     from presentation.serving import serve as spine
-    from support.postgres.reader import PostgresReader
 
     told, _ = settings(), heartbeat("console")
-    views = Views(engine("console"), PostgresReader(), kinds(), load_rules())
+    views = application.commands.views_of(engine("console"), reader(), kinds(), rules_file())
     console = create_console(views, told.console, live_frames(told.broker.address), kinds())
     await_turn()
     spine(console, told.console.host, told.console.port)
@@ -417,11 +415,11 @@ def serve_portal() -> None:
 @config.command("check")
 def config_check() -> None:
     """Check settings, kinds, rules, city files, mappings and scenario; every problem is named."""
-    from application.commands import tuned_rules
+    from application.rules_file import read_rules
     from network.foreign import foreign_of
     from perception.seed_files import load_catalogue
 
-    settings(), kinds(), tuned_rules(rules_file()), load_catalogue(CONFIGS / "cities")
+    settings(), kinds(), read_rules(rules_file()), load_catalogue(CONFIGS / "cities")
     foreign_of(settings().broker, mappings())
     scenario_commands.read(CHECKOUT / settings().simulate.scenario)
     typer.echo("settings, kinds, rules, cities, mappings and scenario are fine")

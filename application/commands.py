@@ -1,8 +1,7 @@
-"""Verbs of the command line that speak for application: the rules, and where a device's readings are now."""
+"""Verbs of the command line that speak for application: alarms, rules, and where a device's readings are now."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,12 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from application import alarm_commands, rule_commands
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from application.rule import Parameters, Rule
+    from application.views import Views
     from application.watch import Watch
+    from perception.readings import Readings
+    from perception.roster import Roster
     from perception.sensor_kind import SensorKind
+    from support.maintain import Pass
     from support.store import ReadingReader
 
 Rows = Sequence[Mapping[str, object]]
@@ -25,22 +29,40 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the verbs work on. `live(city, device_id, seconds)` listens for a live frame and returns its time."""
+    """What the verbs work on. `live(city, device_id, seconds)` listens for a live frame and returns its time.
+
+    `span(since, until)` reads a stretch of time as people write it; `clock` gives epoch microseconds UTC; `actor`
+    is who stands behind what is written.
+    """
 
     rules_file: Callable[[], Path]
     engine: Callable[[], Engine]
+    reader: Callable[[], ReadingReader]
     kinds: Callable[[], Mapping[str, SensorKind]]
+    roster: Callable[[], Roster]
     live: Callable[[str, int, float], int | None]
+    clock: Callable[[], int]
+    span: Callable[[str, str | None], tuple[int, int]]
+    actor: Callable[[], str]
     show: Callable[[Rows, bool], None]
 
 
 def register(app: typer.Typer, ports: Ports) -> None:
     """Put the verbs on the command line."""
 
-    @app.command()
-    def rules(as_json: AsJson = False) -> None:
-        """Show the rules with their parameters."""
-        ports.show(rule_rows(tuned_rules(ports.rules_file())), as_json)
+    def views() -> Views:
+        return views_of(ports.engine(), ports.reader(), ports.kinds(), ports.rules_file())
+
+    def raw(device_id: int, kind: SensorKind, span: tuple[int, int]) -> Readings:
+        with ports.engine().connect() as on:
+            return ports.reader().span(on, kind, device_id, span)
+
+    alarm_commands.register(
+        app, alarm_commands.Ports(ports.engine, views, ports.clock, ports.actor, ports.span, ports.show)
+    )
+    rule_commands.register(
+        app, rule_commands.Ports(ports.rules_file, ports.roster, raw, ports.clock, ports.span, ports.show)
+    )
 
     @app.command("trace")
     def trace_device(
@@ -53,14 +75,20 @@ def register(app: typer.Typer, ports: Ports) -> None:
         ports.show(steps, as_json)
 
 
-def tuned_rules(file: Path) -> tuple[tuple[Rule, Parameters], ...]:
-    """Return every rule with the parameters of the file. Raises RuleError with every problem."""
-    from application.rules import RuleError, load_rules, tuned
+def views_of(engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKind], rules: Path) -> Views:
+    """Return the read models; they follow the file of the rules."""
+    from application.rules_file import RulesFile
+    from application.views import Views
 
-    try:
-        return tuned(load_rules(), tomllib.loads(file.read_text("utf-8")))
-    except (OSError, tomllib.TOMLDecodeError) as err:
-        raise RuleError(f"{file}: {err}") from err
+    return Views(engine, reader, kinds, RulesFile(rules))
+
+
+def passes_of(rules: Path, engine: Engine) -> Sequence[Pass]:
+    """Return what application has to do again and again, as passes of tend."""
+    from application.rules_file import RulesFile
+    from application.tending import passes
+
+    return passes(engine, RulesFile(rules))
 
 
 def watch_of(
@@ -72,28 +100,14 @@ def watch_of(
     *,
     event_time: bool,
 ) -> Watch:
-    """Return the fast rules, which begin from what the tables know."""
+    """Return the fast rules, which begin from what the tables know and follow the file of their numbers."""
+    from application.rules_file import RulesFile
     from application.watch import Watch
     from application.watch_store import remembering
 
-    return Watch(tuned_rules(file), remembering(engine, reader, kinds, clock), event_time=event_time)
-
-
-def rule_rows(pairs: Sequence[tuple[Rule, Parameters]]) -> Rows:
-    """Return the rules with their words and numbers."""
-    return [
-        {
-            "name": rule.name,
-            "title": rule.title.en,
-            "title_zh": rule.title.zh,
-            "priority": rule.priority,
-            "needs": ", ".join(rule.needs),
-            "parameters": ", ".join(f"{name}={value}" for name, value in parameters),
-            "tempo": rule.tempo,
-            "subject": rule.subject,
-        }
-        for rule, parameters in pairs
-    ]
+    rules = RulesFile(file)
+    remember = remembering(engine, reader, kinds, clock, lambda: rules.pairs)
+    return Watch(rules.pairs, remember, event_time=event_time, fresh=lambda: rules.pairs if rules.changed() else None)
 
 
 def trace(

@@ -11,11 +11,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from application.calm import Calm
+from application.instants import MINUTE
 from application.journal import CLEARED, RAISED, Condition, Transition, state_row
 from application.memory import DEAF, NEVER, Facts, Memory, Rows
-from application.rule import Judgement, Parameters, Rule, Trigger, Verdict, Window
+from application.rule import Judgement, Rule, Trigger, Verdict, Window
 from application.track import Track, advance
+from application.tuning import Columns, Tuning
 from perception.readings import Readings
+from perception.sensor_kind import SensorKind
 from support.store import Row
 
 
@@ -28,7 +32,7 @@ class Watched:
     """
 
     rule: Rule
-    parameters: Parameters
+    numbers: Columns
     elements: tuple[str, ...]
     apart: frozenset[int] = frozenset()
 
@@ -40,12 +44,17 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class KindState:
-    """The devices of one kind: what is known, remembered and judged of them. tracks[i] belongs to watched[i]."""
+    """The devices of one kind: what is known, remembered and judged of them. tracks[i] belongs to watched[i].
+
+    uneasy bool[n]: not every rule that can be spared said clear of this device, with nothing pending or open.
+    """
 
     facts: Facts
     watched: tuple[Watched, ...]
     memory: Memory
     tracks: tuple[Track, ...]
+    calm: Calm
+    uneasy: NDArray[np.bool_]
 
     def condition(self, place: int, row: int, element: int) -> Condition:
         """Name what watched[place] judges of a device's element."""
@@ -65,6 +74,7 @@ class Judging:
         self._attended = DEAF if attended is None else attended
         self._memory = before.memory
         self._tracks = list(before.tracks)
+        self._uneasy = before.uneasy
         self._touched: list[list[Rows]] = [[] for _ in before.tracks]
         self.transitions: list[Transition] = []
 
@@ -94,7 +104,7 @@ class Judging:
     def result(self) -> tuple[KindState, list[Row]]:
         """Return the state after the step, and the rows of watch_state that changed."""
         rows = [row for place in range(len(self._tracks)) for row in self._changes(place)]
-        return replace(self._before, memory=self._memory, tracks=tuple(self._tracks)), rows
+        return replace(self._before, memory=self._memory, tracks=tuple(self._tracks), uneasy=self._uneasy), rows
 
     def _round(self, readings: Readings, rows: Rows, heard: NDArray[np.int64]) -> None:
         mark = self._memory.watermark[rows]
@@ -109,8 +119,37 @@ class Judging:
             self._look_at_clock(rows, np.maximum(heard, self._memory.watermark[rows]))
             self._memory.absorb(rows, readings)
             window = self._memory.window_of(self._before.facts, rows, readings, self._attended)
-            for place in range(len(self._before.watched)):
+            self._judge(rows, window, np.flatnonzero(readings.ts // MINUTE > mark[newer] // MINUTE))
+
+    def _judge(self, rows: Rows, window: Window, opening: Rows) -> None:
+        """Let the rules judge. `opening`: places in the window whose reading is the first of its minute."""
+        calm = self._before.calm
+        doubtful = np.flatnonzero(self._uneasy[rows] | ~calm.within(rows, window.values))
+        first = _part(window, opening) if len(opening) else None
+        some = _part(window, doubtful) if len(doubtful) else None
+        for place, watched in enumerate(self._before.watched):
+            if watched.rule.trigger is Trigger.MINUTE:
+                if first is not None:
+                    self._apply(place, rows[opening], first)
+            elif place not in calm.places:
                 self._apply(place, rows, window)
+            elif some is not None:
+                self._apply(place, rows[doubtful], some)
+        if some is not None:
+            self._look_for_ease(rows[doubtful])
+
+    def _look_for_ease(self, rows: Rows) -> None:
+        """See which devices have become easy, or are not any more."""
+        tracks = [self._tracks[place] for place in self._before.calm.places]
+        uneasy = np.zeros(len(rows), np.bool_)
+        for track in tracks:
+            verdict = track.verdict[rows]
+            # of many elements a track only follows what raises
+            lively = verdict != Verdict.CLEAR if verdict.shape[1] == 1 else verdict == Verdict.RAISE
+            uneasy |= track.busy[rows] | lively.any(axis=1)
+        if (uneasy != self._uneasy[rows]).any():
+            self._uneasy = self._uneasy.copy()
+            self._uneasy[rows] = uneasy
 
     def _forget_waiting(self, rows: Rows) -> None:
         """Begin delays anew on devices that were silent beyond their limit: nobody saw what was meanwhile."""
@@ -130,8 +169,8 @@ class Judging:
 
     def _apply(self, place: int, rows: Rows, window: Window) -> None:
         watched, track = self._before.watched[place], self._tracks[place]
-        seen = replace(window, raised=track.raised(rows))
-        judgement = watched.rule.judge(seen, watched.parameters)
+        window.raised = track.raised(rows)
+        judgement = watched.rule.judge(window, watched.numbers.of(rows, window.now))
         verdict = judgement.verdict
         if len(watched.elements) == 1:
             lively = track.busy[rows] | (verdict != track.verdict[rows])[:, 0]
@@ -140,13 +179,14 @@ class Judging:
         if lively.any():
             some = np.flatnonzero(lively)
             since = None if judgement.since is None else judgement.since[some]
-            self._advance(place, rows[some], _part(seen, some), Judgement(verdict[some], since))
+            self._advance(place, rows[some], _part(window, some), Judgement(verdict[some], since))
 
     def _advance(self, place: int, rows: Rows, window: Window, judgement: Judgement) -> None:
         watched, track = self._before.watched[place], self._owned(place)
-        step = advance(track.pending[rows], track.opened[rows], judgement, window.now, watched.parameters)
+        numbers = watched.numbers.of(rows, window.now)
+        step = advance(track.pending[rows], track.opened[rows], judgement, window.now, numbers)
         if step.raises.any() or step.clears.any():
-            evidence = watched.rule.evidence(window, watched.parameters)
+            evidence = watched.rule.evidence(window, numbers)
             opened = np.where(step.clears, track.opened[rows], step.opened)
             for i, e in zip(*np.nonzero(step.raises | step.clears), strict=True):
                 at = int(step.opened[i, e]) if step.raises[i, e] else max(int(window.now[i]), int(opened[i, e]))
@@ -207,9 +247,10 @@ def _part(window: Window, rows: Rows) -> Window:
     if len(rows) == len(window.now):
         return window
     columns: Mapping[str, NDArray[np.int64]] = {
-        name: getattr(window, name)[rows] for name in Window.__dataclass_fields__ if name != "kind"
+        name: getattr(window, name)[rows] for name in Window.__dataclass_fields__ if name not in {"kind", "recall"}
     }
-    return replace(window, **columns)  # type: ignore[arg-type]  # every field but the kind is an array of rows
+    recall = None if window.recall is None else window.recall.part(rows)
+    return replace(window, recall=recall, **columns)  # type: ignore[arg-type]  # the others are arrays of rows
 
 
 def _picked(evidence: Mapping[str, NDArray[np.float64]], row: int, element: int) -> Mapping[str, float | None]:
@@ -228,12 +269,18 @@ def _or_none(at: int) -> int | None:
 
 
 def fitting(
-    rules: Sequence[tuple[Rule, Parameters]], facts: Facts, apart: Mapping[str, frozenset[int]]
+    rules: Sequence[tuple[Rule, Tuning]], facts: Facts, apart: Mapping[str, frozenset[int]]
 ) -> tuple[Watched, ...]:
     """Return the fast rules that can watch devices of a kind."""
     kind = facts.kind
     return tuple(
-        Watched(rule, parameters, rule.elements(kind), apart.get(rule.name, frozenset()))
-        for rule, parameters in rules
+        Watched(rule, tuning.laid_out(facts.members), rule.elements(kind), apart.get(rule.name, frozenset()))
+        for rule, tuning in rules
         if rule.tempo == "fast" and rule.fits(kind)
     )
+
+
+def looked_back_at(rules: Sequence[tuple[Rule, Tuning]], kind: SensorKind) -> tuple[str, ...]:
+    """Return the points of a kind whose last hour its fast rules look at, in the order of their bits."""
+    points = {p for rule, _ in rules if rule.tempo == "fast" and rule.fits(kind) for p in rule.history}
+    return tuple(sorted(points, key=kind.bits.__getitem__))

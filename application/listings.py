@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select
 
 from application.instants import DAY, HOUR, milliseconds, milliseconds_or_none, moment
 from application.places import title
@@ -19,6 +19,7 @@ PAYLOAD_SHOWN = 400
 _UNKNOWN = Title(zh="规则已移除，没有说明。", en="This rule has been removed; no advice is known.")
 
 _alarm, _event, _reject = tables.alarm, tables.alarm_event, tables.reject
+_shelving, _resting = tables.shelving, tables.out_of_service
 _station, _district, _device = tables.station, tables.district, tables.device
 
 
@@ -45,13 +46,12 @@ class Listings:
         `closed`: also those cleared in the last 30 days; `attention`: without shelved and
         suppressed ones.
         """
-        query = _placed(select(_alarm, *_PLACE), city, station)
+        query = _placed(_with_disposition(now), city, station)
         opened = _alarm.c.cleared_at.is_(None)
         recent = _alarm.c.opened_at >= moment(now - JOURNAL_BACK)
         query = query.where(or_(opened, recent) if closed else opened)
         if attention:
-            shelved = _alarm.c.shelved_until
-            query = query.where(_alarm.c.suppressed_by.is_(None), or_(shelved.is_(None), shelved < moment(now)))
+            query = query.where(_alarm.c.suppressed_by.is_(None), _shelving.c.until.is_(None), ~_out_of_service(now))
         order = (opened.desc(), _alarm.c.priority, _alarm.c.opened_at.desc(), _alarm.c.alarm_id)
         return [self._alarm_row(row) for row in on.execute(query.order_by(*order).limit(most))]
 
@@ -84,6 +84,7 @@ class Listings:
             element_title=self._element_title(row),
             shelved_until=milliseconds_or_none(row.shelved_until),
             suppressed=row.suppressed_by is not None,
+            out_of_service=row.out_of_service,
         )
 
     def _journal_row(self, row: Row[*tuple[Any, ...]]) -> JournalRow:
@@ -114,6 +115,25 @@ _PLACE = (
     _station.c.title_en.label("station_en"),
     _device.c.kind.label("device_kind"),
 )
+
+
+def _with_disposition(now: int) -> Select[Any]:
+    """Return alarms with what keeps them from the lists at `now`: one shelving at most, and maintenance."""
+    same = (_shelving.c[name] == _alarm.c[name] for name in ("subject", "rule", "element"))
+    live = (_shelving.c.ended_at.is_(None), _shelving.c.until > moment(now))
+    chosen = select(
+        _alarm, *_PLACE, _shelving.c.until.label("shelved_until"), _out_of_service(now).label("out_of_service")
+    )
+    return chosen.join(_shelving, and_(*same, *live), isouter=True)
+
+
+def _out_of_service(now: int) -> ColumnElement[bool]:
+    subjects = (_alarm.c.subject, "station:" + _alarm.c.station, "device:" + _alarm.c.device)
+    return exists().where(
+        _resting.c.ended_at.is_(None),
+        or_(_resting.c.until.is_(None), _resting.c.until > moment(now)),
+        _resting.c.subject.in_(subjects),
+    )
 
 
 def _placed(query: Select[Any], city: str | None, station: str | None) -> Select[Any]:

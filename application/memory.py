@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from application.history import History, Recall
 from application.hold import hold_us
 from application.rule import Window
 from perception.readings import Readings
@@ -62,7 +63,7 @@ class Memory:
 
     watermark int64[n]: newest reading taken in; joined int64[n]: since when the device is on the
     roster. held float64[n, points] with held_ts: the last good value; odd with odd_ts: the last
-    that was not good.
+    that was not good. `history`: the last hour of the points that rules look back at.
     """
 
     watermark: NDArray[np.int64]
@@ -71,10 +72,11 @@ class Memory:
     held_ts: NDArray[np.int64]
     odd: NDArray[np.float64]
     odd_ts: NDArray[np.int64]
+    history: History
 
     @classmethod
-    def blank(cls, devices: int, points: int, joined: int) -> Self:
-        """Return the memory of devices that have said nothing yet."""
+    def blank(cls, devices: int, points: int, joined: int, history: tuple[int, ...] = ()) -> Self:
+        """Return the memory of devices that have said nothing yet; `history` are the points whose last hour is kept."""
         shape = devices, points
         return cls(
             np.full(devices, NEVER),
@@ -83,6 +85,7 @@ class Memory:
             np.full(shape, NEVER),
             np.full(shape, np.nan),
             np.full(shape, NEVER),
+            History(devices, history),
         )
 
     def own(self, *, odd: bool) -> Self:
@@ -94,16 +97,20 @@ class Memory:
             held_ts=self.held_ts.copy(),
             odd=self.odd.copy() if odd else self.odd,
             odd_ts=self.odd_ts.copy() if odd else self.odd_ts,
+            history=self.history.own(),
         )
 
     def carry(self, old: "Memory", here: Rows, there: Rows) -> None:
         """Copy rows `there` of an older memory to the rows `here` of this one."""
         for field in fields(self):
-            getattr(self, field.name)[here] = getattr(old, field.name)[there]
+            if field.name != "history":
+                getattr(self, field.name)[here] = getattr(old, field.name)[there]
+        self.history.carried(old.history, here, there)
 
     def absorb(self, rows: Rows, readings: Readings) -> None:
         """Take in one reading per row, not older than what is remembered of it. Writes to this memory."""
         self.watermark[rows] = np.maximum(self.watermark[rows], readings.ts)
+        self.history.absorb(rows, readings)
         partial = ~_complete(readings)
         whole = rows[~partial]
         self.held[whole] = readings.values[~partial]
@@ -177,6 +184,7 @@ class Memory:
             raised=np.zeros((len(rows), 1), np.bool_),
             static_head_mpa=facts.static_head_mpa[rows],
             interval_s=facts.interval_s[rows],
+            recall=Recall(self.history, rows, at, facts.holds[rows]),
         )
 
 

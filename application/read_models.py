@@ -22,8 +22,8 @@ class CityCard:
 class AlarmRow:
     """An alarm in a list: active while `cleared_at` is None; `acknowledged` is the other half of its state.
 
-    `element_title` is the title of the point where the element names one. `shelved_until` and
-    `suppressed` say why it is kept from the lists of what needs attention.
+    `element_title` is the title of the point where the element names one. `shelved_until`,
+    `suppressed` and `out_of_service` say why it is kept from the lists of what needs attention.
     """
 
     alarm_id: str
@@ -42,6 +42,7 @@ class AlarmRow:
     element_title: Title | None = None
     shelved_until: int | None = None
     suppressed: bool = False
+    out_of_service: bool = False
 
 
 @dataclass(frozen=True, slots=True)

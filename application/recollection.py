@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from application.calm import Calm
 from application.journal import CLEARED, Condition, Transition
 from application.judging import Judging, KindState, Watched
 from application.rule import Verdict
 from perception.readings import Readings
+from support.store import Minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,15 @@ class StateRow:
 
 @dataclass(frozen=True, slots=True)
 class Recollection:
-    """What is stored: open alarms, states of conditions, and recent readings by kind in the order of their receipt."""
+    """What is stored: open alarms, states of conditions, and recent readings by kind in the order of their receipt.
+
+    `minutes` is by kind what the rules look back at, its points in the order of their bits.
+    """
 
     alarms: Sequence[OpenAlarm] = ()
     states: Sequence[StateRow] = ()
     recent: Mapping[str, Readings] = field(default_factory=dict)
+    minutes: Mapping[str, Minutes] = field(default_factory=dict)
 
 
 class Recollector:
@@ -60,6 +66,9 @@ class Recollector:
         for name, readings in told.recent.items():
             if name in self._kinds:
                 self._fill(name, readings)
+        for name, samples in told.minutes.items():
+            if name in self._kinds:
+                self._remind(name, samples)
         for row in told.states:
             self._put_state(row)
         orphans = tuple(alarm for alarm in told.alarms if not self._put_alarm(alarm))
@@ -68,10 +77,16 @@ class Recollector:
     def _fill(self, name: str, readings: Readings) -> None:
         kind = self._kinds[name]
         heard = readings.ts if self._event_time else readings.received_at
-        filling = Judging(replace(kind, watched=(), tracks=()), None)
+        filling = Judging(replace(kind, watched=(), tracks=(), calm=Calm.of_rules((), kind.facts)), None)
         filling.take_in(readings, heard)
         filled, _ = filling.result()
-        self._kinds[name] = replace(filled, watched=kind.watched, tracks=kind.tracks)
+        self._kinds[name] = replace(kind, memory=filled.memory)
+
+    def _remind(self, name: str, samples: Minutes) -> None:
+        kind = self._kinds[name]
+        rows = kind.facts.find(samples.device_id)
+        known = rows >= 0
+        kind.memory.history.fill(rows[known], samples.minute[known], samples.values[known])
 
     def _put_state(self, row: StateRow) -> None:
         home = self._find(row.subject, row.rule, row.element)

@@ -9,8 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from application.history import Recall
 from perception.point import Title
 from perception.sensor_kind import SensorKind
+
+
+class RuleError(Exception):
+    """The rules or their parameters contradict themselves; the text lists every problem."""
 
 
 class Verdict(IntEnum):
@@ -22,14 +27,32 @@ class Verdict(IntEnum):
 
 
 class Trigger(StrEnum):
-    """What makes a rule look: a new reading of the device, or also the passing of time."""
+    """What makes a rule look: each reading, the first of each minute of the device, or also the passing of time."""
 
     READING = "reading"
+    MINUTE = "minute"
     CLOCK = "clock"
 
 
+class Family(StrEnum):
+    """What sort of trouble a rule speaks of, from cause to consequence: earlier ones explain later ones."""
+
+    POWER = "power"
+    LINK = "link"
+    PUMP = "pump"
+    PRESSURE = "pressure"
+    HEAT = "heat"
+    SENSOR = "sensor"
+    HOUSE = "house"
+    OWN = "own"
+
+
 class Parameters(BaseModel):
-    """Root of every rule's parameters. Times in seconds, units in the names."""
+    """Root of every rule's parameters. Times in seconds, units in the names.
+
+    Judges are handed an object with these fields: a number where all devices have the same, float64[n, 1]
+    where places or times differ. So a judge works with columns [n, 1] or [n, elements], never with rows [n].
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,7 +60,7 @@ class Parameters(BaseModel):
     off_delay_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Window:
     """The recent past of n devices of one kind at one instant each, as rules see it.
 
@@ -49,7 +72,8 @@ class Window:
     bool[n, points]: it came with its quality bit set. raised bool[n, elements]: the rule's alarm
     is open, for deadbands. static_head_mpa and interval_s float64[n], NaN unknown.
 
-    A rule of Trigger.CLOCK that needs no points sees no values.
+    A rule of Trigger.CLOCK that needs no points sees no values. `past` and `trace` reach back for the points
+    that a rule of tempo fast declares as its `history`. Only the watch writes to it: `raised`, rule by rule.
     """
 
     kind: SensorKind
@@ -63,10 +87,25 @@ class Window:
     raised: NDArray[np.bool_]
     static_head_mpa: NDArray[np.float64]
     interval_s: NDArray[np.float64]
+    recall: Recall | None = None
+
+    def past(self, point: str, minutes: int) -> NDArray[np.float64]:
+        """Return float64[n, 1]: what a point of `history` showed so many minutes ago (1..60), NaN unknown."""
+        return self._recall().past(self.kind.bits[point], minutes)
+
+    def trace(self, point: str, minutes: int) -> NDArray[np.float64]:
+        """Return float64[n, minutes]: a sample per completed minute of such a point, oldest first; NaN: none came."""
+        return self._recall().trace(self.kind.bits[point], minutes)
+
+    def _recall(self) -> Recall:
+        if self.recall is None:
+            raise RuleError("this window has no history: name the points in the rule's `history`")
+        return self.recall
 
     def value(self, point: str) -> NDArray[np.float64]:
         """Return float64[n, 1]: the last good value of a point, NaN where it has none."""
-        return self.values[:, [self.kind.bits[point]]]
+        column = self.kind.bits[point]
+        return self.values[:, column : column + 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +116,37 @@ class Judgement:
     since: NDArray[np.int64] | None = None
 
 
+def judged(beyond: NDArray[np.bool_], *known: NDArray[np.float64]) -> Judgement:
+    """Return raise where the condition holds, else clear, [n, elements]; cannot tell where one of `known` is NaN."""
+    verdict = beyond.astype(np.int8)  # Verdict.RAISE is 1, CLEAR is 0
+    unknown = np.isnan(sum(known[1:], start=known[0]))
+    if unknown.any():
+        verdict[np.broadcast_to(unknown, verdict.shape)] = Verdict.CANNOT_TELL
+    return Judgement(verdict)
+
+
+def load_share(outdoor: NDArray[np.float64], room_c: float, design_outdoor_c: float) -> NDArray[np.float64]:
+    """Return the heat load that the weather asks for, as a share of the design load: (Ti - To) / (Ti - To_d)."""
+    share: NDArray[np.float64] = (room_c - outdoor) / (room_c - design_outdoor_c)
+    return share
+
+
+Bounds = Mapping[tuple[str, str | None], tuple[Any, Any]]
+"""(low, high) of a point, or of a point less another: numbers or float64[n, 1]. Infinite: it only has to be there."""
+
+ANY = (-np.inf, np.inf)
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule: its words, its numbers and its judge.
 
-    `needs` are the points it cannot do without; a kind that lacks one is not watched by it.
-    `elements` names what is judged separately within a device: by default the device as a
+    `needs` are the points it cannot do without; a kind that lacks one is not watched by it. `history` are those
+    of them whose last hour it looks at. `kinds` restricts it to kinds of these names; empty: every kind that fits.
+    `calm(static_head_mpa [n, 1], parameters)` returns the bounds within which it says clear beyond doubt, its alarm
+    open or not (see calm.py).
+    `family` orders cause and
+    consequence. `elements` names what is judged separately within a device: by default the device as a
     whole. `parameters` is the class, with defaults, that configs/rules.toml fills. `advice` says
     cause, consequence and what to do. `respond_s` is the time to respond.
     """
@@ -96,11 +160,15 @@ class Rule:
     judge: Callable[[Window, Any], Judgement]
     evidence: Callable[[Window, Any], Mapping[str, NDArray[np.float64]]]
     needs: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
     trigger: Trigger = Trigger.READING
     elements: Callable[[SensorKind], tuple[str, ...]] = lambda _kind: ("",)
     tempo: str = "fast"
     subject: str = "station"
+    family: Family = Family.OWN
+    kinds: frozenset[str] = frozenset()
+    calm: Callable[[NDArray[np.float64], Any], Bounds] | None = None
 
     def fits(self, kind: SensorKind) -> bool:
         """Return whether this rule can watch devices of a kind."""
-        return set(self.needs) <= set(kind.names)
+        return set(self.needs) <= set(kind.names) and (not self.kinds or kind.name in self.kinds)

@@ -45,8 +45,8 @@ class Track:
 
     def raised(self, rows: Rows) -> NDArray[np.bool_]:
         """bool[rows, elements]: the alarm is open."""
-        if not self.busy.any():
-            return np.broadcast_to(np.False_, (len(rows), self.opened.shape[1]))
+        if not self.busy[rows].any():
+            return np.zeros((len(rows), self.opened.shape[1]), np.bool_)
         open_: NDArray[np.bool_] = self.opened[rows] != NEVER
         return open_
 
@@ -79,9 +79,14 @@ def advance(
     told = judgement.since is not None
     began = np.where(verdict == Verdict.RAISE, judgement.since, now) if judgement.since is not None else now
     pending = np.where(asks, np.where(pending == NEVER, began, pending), NEVER)
-    on, off = round(parameters.on_delay_s * SECOND), round(parameters.off_delay_s * SECOND)
+    on, off = _microseconds(parameters.on_delay_s), _microseconds(parameters.off_delay_s)
     ripe = pending + np.where(is_open, off, on)
     due = asks & (now >= ripe)
     raises, clears = due & ~is_open, due & is_open
     opened = np.where(raises, ripe if told else now, np.where(clears, NEVER, opened))
     return Advance(np.where(due, NEVER, pending), opened, raises, clears)
+
+
+def _microseconds(seconds: float | NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return a delay as int64, alone or [n, 1]."""
+    return np.round(np.asarray(seconds) * SECOND).astype(np.int64)

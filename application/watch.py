@@ -12,13 +12,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from application.calm import Calm
 from application.instants import SECOND
 from application.journal import Condition, written
-from application.judging import Judging, KindState, fitting
+from application.judging import Judging, KindState, fitting, looked_back_at
 from application.memory import NEVER, Facts, Memory
 from application.recollection import OpenAlarm, Recollection, Recollector
-from application.rule import Parameters, Rule
+from application.rule import Rule
 from application.track import Track
+from application.tuning import Tuning
 from perception.catalogue import DeviceStatus
 from perception.readings import Readings
 from perception.roster import Roster
@@ -43,20 +45,31 @@ class Watch:
     """The fast rules with their parameters.
 
     `remember` reads what the tables know of an earlier run; it is called when enrolling from
-    nothing and is the only I/O. `event_time`: `now` is the newest event time received, not the wall
+    nothing; `fresh` says whether there are other rules or numbers than before. These two are the only
+    I/O. `event_time`: `now` is the newest event time received, not the wall
     clock.
     """
 
     def __init__(
         self,
-        rules: Sequence[tuple[Rule, Parameters]],
+        rules: Sequence[tuple[Rule, Tuning]],
         remember: Callable[[], Recollection] = Recollection,
         *,
         event_time: bool = False,
+        fresh: Callable[[], Sequence[tuple[Rule, Tuning]] | None] = lambda: None,
     ) -> None:
         self._rules = tuple(rules)
+        self._fresh = fresh
         self._remember = remember
         self._event_time = event_time
+
+    def retuned(self) -> bool:
+        """Take in other rules or numbers, where there are any; then states have to be enrolled anew."""
+        rules = self._fresh()
+        if rules is None:
+            return False
+        self._rules = tuple(rules)
+        return True
 
     def enrol(self, state: State | None, roster: Roster) -> State:
         """Return a state for a roster: from what is stored at first, later with what is known carried over.
@@ -120,7 +133,10 @@ class Watch:
         apart = {rule.name: _apart(rule, roster) for rule, _ in self._rules if rule.subject == "station"}
         watched = fitting(self._rules, facts, apart)
         tracks = tuple(Track.blank(len(members), len(w.elements)) for w in watched)
-        return KindState(facts, watched, Memory.blank(len(members), len(facts.kind.points), joined), tracks)
+        back = tuple(facts.kind.bits[point] for point in looked_back_at(self._rules, facts.kind))
+        memory = Memory.blank(len(members), len(facts.kind.points), joined, back)
+        calm = Calm.of_rules([(w.rule, w.numbers) for w in watched], facts)
+        return KindState(facts, watched, memory, tracks, calm, np.ones(len(members), np.bool_))
 
 
 def _apart(rule: Rule, roster: Roster) -> frozenset[int]:

@@ -1,46 +1,71 @@
 """Watch store: reads from the tables what a new run of the watch has to know of the last one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from application.history import LONGEST_MIN
 from application.hold import hold_us
 from application.instants import MINUTE, microseconds
 from application.journal import Condition
+from application.judging import looked_back_at
 from application.newest import last_of_each_point
 from application.recollection import OpenAlarm, Recollection, StateRow, in_order_of_receipt
-from application.rule import Verdict
+from application.rule import Rule, Verdict
+from application.tuning import Tuning
 from perception.readings import Readings
 from perception.sensor_kind import SensorKind
 from support import tables
-from support.store import ReadingReader, StoreDownError
+from support.store import ReadingReader, StoreDownError, late_after_us
 
+Rules = Sequence[tuple[Rule, Tuning]]
 RECENT = 3 * MINUTE
 """So far back every reading is read again; of older ones only those that still hold for a point."""
 
 
 def remembering(
-    engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKind], clock: Callable[[], int]
+    engine: Engine,
+    reader: ReadingReader,
+    kinds: Mapping[str, SensorKind],
+    clock: Callable[[], int],
+    rules: Callable[[], Rules] = tuple,
 ) -> Callable[[], Recollection]:
-    """Return what Watch calls to begin from the tables. It raises StoreDownError when they cannot be reached."""
+    """Return what Watch calls to begin from the tables. It raises StoreDownError when they cannot be reached.
+
+    `rules` are those that will watch: what they look back at is read as well.
+    """
 
     def remember() -> Recollection:
         try:
             with engine.connect().execution_options(postgresql_readonly=True) as on:
-                return recollection(on, reader, kinds, clock())
+                return recollection(on, reader, kinds, clock(), rules())
         except (OperationalError, InterfaceError) as err:
             raise StoreDownError(f"the database cannot be reached: {err.orig}") from err
 
     return remember
 
 
-def recollection(on: Connection, reader: ReadingReader, kinds: Mapping[str, SensorKind], now: int) -> Recollection:
-    """Read open alarms, states of conditions and what still holds at `now` (epoch microseconds)."""
+def recollection(
+    on: Connection, reader: ReadingReader, kinds: Mapping[str, SensorKind], now: int, rules: Rules = ()
+) -> Recollection:
+    """Read open alarms, states of conditions, and what still holds or is looked back at, at `now` (microseconds)."""
     intervals = _intervals(on, kinds)
     recent = {name: _holding(on, reader, kind, intervals.get(name, {}), now) for name, kind in kinds.items()}
-    return Recollection(_alarms(on), _states(on), recent)
+    points = {name: looked_back_at(rules, kind) for name, kind in kinds.items() if name in intervals}
+    minutes = {
+        name: reader.minutes(on, kinds[name], chosen, _late(intervals[name]), now - (LONGEST_MIN + 1) * MINUTE)
+        for name, chosen in points.items()
+        if chosen
+    }
+    return Recollection(_alarms(on), _states(on), recent, minutes)
+
+
+def _late(intervals: Mapping[int, float]) -> dict[int, int]:
+    """Return by device when a reading is late, in microseconds."""
+    limits = late_after_us(np.array(list(intervals.values()), np.float64))
+    return dict(zip(intervals, limits.tolist(), strict=True))
 
 
 def _intervals(on: Connection, kinds: Mapping[str, SensorKind]) -> Mapping[str, Mapping[int, float]]:

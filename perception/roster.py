@@ -22,6 +22,7 @@ class Member:
     status: DeviceStatus = DeviceStatus.ACTIVE
     static_head_mpa: float | None = None
     corrections: tuple[Correction, ...] = ()
+    district: str = ""
     timeline: Timeline = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

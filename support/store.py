@@ -189,6 +189,17 @@ class Area:
     width: str
 
 
+class Minutes(NamedTuple):
+    """The last good values of each minute: device_id int32[n], minute int64[n], values float64[n, points].
+
+    Minutes count from the epoch. NaN where a point had no good value in that minute.
+    """
+
+    device_id: NDArray[np.int32]
+    minute: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
 class ReadingReader(Protocol):
     """The read side of readings and rollups. Every read has a lower time bound."""
 
@@ -197,6 +208,18 @@ class ReadingReader(Protocol):
 
     def recent(self, on: Connection, kind: SensorKind, since: int) -> Readings:
         """Return every reading of a kind since then, ordered by device and time."""
+
+    def span(self, on: Connection, kind: SensorKind, device_id: int, span: tuple[int, int]) -> Readings:
+        """Return every reading of a device over [from, to), in the order of time."""
+
+    def minutes(
+        self, on: Connection, kind: SensorKind, points: Sequence[str], late_us: Mapping[int, int], since: int
+    ) -> Minutes:
+        """Return what the rules would remember of these points since then, of the devices in `late_us`.
+
+        Readings that were late when they were received, by their device's limit in microseconds, or not newer
+        than what was known, are left out.
+        """
 
     def series(
         self,

@@ -20,6 +20,9 @@ class Watcher(Protocol[State]):
     def enrol(self, state: State | None, roster: Roster) -> State:
         """Return a state for a changed roster."""
 
+    def retuned(self) -> bool:
+        """Return whether the rules or their numbers have changed, and take them in: then states are enrolled anew."""
+
     def attend(self, state: State, since: int | None) -> State:
         """Return a state that knows since when we listen without a break (epoch microseconds); None: we do not."""
 

@@ -112,11 +112,13 @@ class Watching(Generic[State]):
         self._adopt(_Outcome(state, accepted, transitions), now)
 
     def enrol(self) -> None:
-        """Take in the roster if it has changed."""
-        roster = self._store.roster(self.roster.version)
+        """Take in the roster, or the rules, if they have changed."""
+        changed = self._store.roster(self.roster.version)
         self._enrolled_at = time.monotonic()
-        if roster is None:
+        retuned = self._watcher.retuned()
+        if changed is None and not retuned:
             return
+        roster = changed or self.roster
         if self._state is not None:
             self._state = self._watcher.enrol(self._state, roster)
         self.roster = roster

@@ -12,11 +12,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from application.rule import Parameters, Rule
+from application.own_rules import numbers_of, own_rules
+from application.rule import Rule, RuleError
+from application.tuning import Tuning, TuningError, complaints, ordered, variant_of
 
-
-class RuleError(Exception):
-    """The rules or their parameters contradict themselves; the text lists every problem."""
+EXCEPT, OWN = "except", "own"
+__all__ = ["RuleError", "load_rules", "tuned"]
 
 
 def load_rules() -> MappingProxyType[str, Rule]:
@@ -37,21 +38,50 @@ def load_rules() -> MappingProxyType[str, Rule]:
     return MappingProxyType(dict(sorted(found.items())))
 
 
-def tuned(rules: Mapping[str, Rule], tables: Mapping[str, Any]) -> tuple[tuple[Rule, Parameters], ...]:
-    """Return each rule with its parameters: its defaults, overlaid with the table of its name.
+def tuned(rules: Mapping[str, Rule], tables: Mapping[str, Any]) -> tuple[tuple[Rule, Tuning], ...]:
+    """Return each rule with its numbers: its defaults, overlaid with the table of its name and its exceptions there.
 
-    Raises RuleError that lists all problems at once: tables that name no rule, unknown or wrong values.
+    The rules of one's own, tables under `own`, follow. Raises RuleError that lists all problems at once: tables
+    that name no rule, unknown or wrong values, exceptions that name no place.
     """
-    problems = [
-        f"[{name}]: there is no such rule: use one of {', '.join(rules)}"
-        for name in sorted(tables.keys() - rules.keys())
+    own, problems = own_rules(tables.get(OWN, {}), rules)
+    every = {**rules, **own}
+    told = {**{k: v for k, v in tables.items() if k != OWN}, **numbers_of(tables.get(OWN, {}))}
+    problems += [
+        f"[{name}]: there is no such rule: use one of {', '.join(rules)}" for name in sorted(told.keys() - every.keys())
     ]
-    pairs: list[tuple[Rule, Parameters]] = []
-    for name, rule in rules.items():
+    pairs: list[tuple[Rule, Tuning]] = []
+    for name, rule in every.items():
         try:
-            pairs.append((rule, rule.parameters.model_validate(tables.get(name, {}))))
-        except ValidationError as err:
-            problems += [f"[{name}] {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors()]
+            pairs.append((rule, _tuning(rule, told.get(name, {}))))
+        except RuleError as err:
+            problems.append(str(err))
     if problems:
         raise RuleError("; ".join(problems))
     return tuple(pairs)
+
+
+def _tuning(rule: Rule, table: object) -> Tuning:
+    """Return the numbers of one rule. Raises RuleError."""
+    if not isinstance(table, Mapping):
+        raise RuleError(f"[{rule.name}]: expected a table of numbers")
+    values = {k: v for k, v in table.items() if k != EXCEPT}
+    exceptions = table.get(EXCEPT, [])
+    if not isinstance(exceptions, list) or not all(isinstance(e, Mapping) for e in exceptions):
+        raise RuleError(f"[[{rule.name}.{EXCEPT}]]: expected tables")
+    try:
+        usual = rule.parameters.model_validate(values)
+    except ValidationError as err:
+        raise RuleError("; ".join(complaints(f"[{rule.name}]", err))) from err
+    variants, problems = [], []
+    for place, exception in enumerate(exceptions, start=1):
+        where = f"[[{rule.name}.{EXCEPT}]] number {place}:"
+        try:
+            variants.append(variant_of(exception, rule.parameters, values))
+        except TuningError as err:
+            problems.append(f"{where} {err}")
+        except ValidationError as err:
+            problems += complaints(where, err)
+    if problems:
+        raise RuleError("; ".join(problems))
+    return Tuning(usual, ordered(variants))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Trigger, Verdict, Window
+from application.rule import Family, Judgement, Parameters, Rule, Trigger, Verdict, Window
 from perception.point import Title
 
 _SECOND = 1_000_000
@@ -26,21 +26,22 @@ class DeviceSilent(Parameters):
 
 
 def _limit_us(window: Window, p: DeviceSilent) -> NDArray[np.int64]:
-    limit: NDArray[np.int64] = np.round(np.maximum(p.intervals * window.interval_s, p.least_s) * _SECOND).astype(
-        np.int64
-    )
+    """int64[n, 1]."""
+    limit_s = np.maximum(p.intervals * window.interval_s[:, None], p.least_s)
+    limit: NDArray[np.int64] = np.round(limit_s * _SECOND).astype(np.int64)
     return limit
 
 
 def judge(window: Window, p: DeviceSilent) -> Judgement:
     """Compare the newest reading with the clock; cannot tell as long as we have not listened for the limit."""
     limit = _limit_us(window, p)
-    heard = np.maximum(window.last_ts, window.attended_since)
-    silent = window.now - limit > heard
-    spoke = window.last_ts >= window.now - limit
+    now, last = window.now[:, None], window.last_ts[:, None]
+    heard = np.maximum(last, window.attended_since[:, None])
+    silent = now - limit > heard
+    spoke = last >= now - limit
     verdict = np.where(silent, Verdict.RAISE, np.where(spoke, Verdict.CLEAR, Verdict.CANNOT_TELL))
-    since = np.where(silent, np.minimum(heard, window.now) + limit, window.now)
-    return Judgement(verdict.astype(np.int8)[:, None], since[:, None])
+    since = np.where(silent, np.minimum(heard, now) + limit, now)
+    return Judgement(verdict.astype(np.int8), since)
 
 
 def evidence(window: Window, p: DeviceSilent) -> Mapping[str, NDArray[np.float64]]:
@@ -65,6 +66,7 @@ RULE = Rule(
     parameters=DeviceSilent,
     judge=judge,
     evidence=evidence,
+    family=Family.LINK,
     trigger=Trigger.CLOCK,
     subject="device",
 )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Verdict, Window
+from application.rule import Bounds, Family, Judgement, Parameters, Rule, Verdict, Window
 from perception.point import Title
 
 
@@ -35,6 +35,11 @@ def judge(window: Window, p: ReturnPressureLow) -> Judgement:
     return Judgement(np.where(np.isnan(above), Verdict.CANNOT_TELL, verdict).astype(np.int8))
 
 
+def calm(static_head_mpa: NDArray[np.float64], p: ReturnPressureLow) -> Bounds:
+    """Return where it is clear beyond doubt."""
+    return {("p_sec_return", None): (static_head_mpa + p.margin_mpa + p.deadband_mpa, np.inf)}
+
+
 def evidence(window: Window, p: ReturnPressureLow) -> Mapping[str, NDArray[np.float64]]:
     """Show the pressure and its limit."""
     return {"p_sec_return": window.value("p_sec_return"), "limit_mpa": _limit(window, p)}
@@ -55,5 +60,7 @@ RULE = Rule(
     parameters=ReturnPressureLow,
     judge=judge,
     evidence=evidence,
+    family=Family.PRESSURE,
+    calm=calm,
     needs=("p_sec_return",),
 )

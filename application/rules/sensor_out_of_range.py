@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Verdict, Window
+from application.rule import Family, Judgement, Parameters, Rule, Verdict, Window
 from perception.point import Title
 
 
@@ -50,6 +50,7 @@ RULE = Rule(
     parameters=SensorOutOfRange,
     judge=judge,
     evidence=evidence,
+    family=Family.SENSOR,
     elements=lambda kind: kind.names,
     subject="device",
 )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Judgement, Parameters, Rule, Verdict, Window
+from application.rule import Bounds, Family, Judgement, Parameters, Rule, Verdict, Window
 from perception.point import Title
 
 
@@ -31,11 +31,16 @@ def judge(window: Window, p: SupplyOffSetpoint) -> Judgement:
     return Judgement(np.where(np.isnan(error), Verdict.CANNOT_TELL, verdict).astype(np.int8))
 
 
+def calm(_: NDArray[np.float64], p: SupplyOffSetpoint) -> Bounds:
+    """Return where it is clear beyond doubt."""
+    return {("t_sec_supply", "t_sec_supply_setpoint"): (p.deadband_k - p.limit_k, p.limit_k - p.deadband_k)}
+
+
 def evidence(window: Window, p: SupplyOffSetpoint) -> Mapping[str, NDArray[np.float64]]:
     """Show both temperatures, and the limit of their difference."""
     supply = window.value("t_sec_supply")
     setpoint = window.value("t_sec_supply_setpoint")
-    return {"t_sec_supply": supply, "t_sec_supply_setpoint": setpoint, "limit_k": np.full_like(supply, p.limit_k)}
+    return {"t_sec_supply": supply, "t_sec_supply_setpoint": setpoint, "limit_k": np.full_like(supply, 1) * p.limit_k}
 
 
 RULE = Rule(
@@ -53,5 +58,7 @@ RULE = Rule(
     parameters=SupplyOffSetpoint,
     judge=judge,
     evidence=evidence,
+    family=Family.HEAT,
+    calm=calm,
     needs=("t_sec_supply", "t_sec_supply_setpoint"),
 )

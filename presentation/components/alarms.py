@@ -69,6 +69,8 @@ def _since(alarm: AlarmRow, at: int, zone: str, t: Texts) -> str:
         words.append(t.say("shelved until {time}", time=t.moment(alarm.shelved_until, zone, "MM-dd HH:mm")))
     if alarm.suppressed:
         words.append(t.say("suppressed"))
+    if alarm.out_of_service:
+        words.append(t.say("out of service"))
     return " · ".join(words)
 
 

@@ -1,14 +1,15 @@
 """Processes that are support's alone: prepare the database, tend it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from threading import Event
 
 import psycopg
 from prometheus_client import REGISTRY
+from sqlalchemy import Engine
 
 from perception.sensor_kind import SensorKind
-from support.maintain import Report, maintain, maintain_once
+from support.maintain import Pass, Report, maintain, maintain_once
 from support.metrics import TendMetrics
 from support.outage import Heartbeat
 from support.postgres.connect import make_engine
@@ -17,6 +18,8 @@ from support.postgres.schema import migrate
 from support.postgres.server import wait_ready
 from support.postgres.upkeep import TendTurn, passes
 from support.settings import TendSettings
+
+Passes = Callable[[Engine], Sequence[Pass]]
 
 
 def prepare(url: str, kinds: Mapping[str, SensorKind], portal_password: str) -> str:
@@ -34,21 +37,27 @@ def tend(
     clock: Callable[[], int],
     stop: Event,
     heartbeat: Heartbeat,
+    more: Passes = lambda _: (),
 ) -> None:
-    """Do everything scheduled until `stop`."""
+    """Do everything scheduled until `stop`; `more` are the passes of the layers above."""
     engine = make_engine(url, "tend")
     metrics = TendMetrics(REGISTRY)
     with closing(TendTurn(url)) as turn:
-        maintain(passes(engine, kinds, settings), turn, settings, clock, stop, heartbeat, metrics.count)
+        every = (*passes(engine, kinds, settings), *more(engine))
+        maintain(every, turn, settings, clock, stop, heartbeat, metrics.count)
     engine.dispose()
 
 
 def tend_once(
-    url: str, kinds: Mapping[str, SensorKind], settings: TendSettings, clock: Callable[[], int]
+    url: str,
+    kinds: Mapping[str, SensorKind],
+    settings: TendSettings,
+    clock: Callable[[], int],
+    more: Passes = lambda _: (),
 ) -> list[Report]:
     """Do everything scheduled once, and tell what each pass did. Raises TurnTakenError, StoreDownError."""
     engine = make_engine(url, "tend")
     with closing(TendTurn(url)) as turn:
-        reports = list(maintain_once(passes(engine, kinds, settings), turn, clock))
+        reports = list(maintain_once((*passes(engine, kinds, settings), *more(engine)), turn, clock))
     engine.dispose()
     return reports

@@ -13,12 +13,16 @@ from support.settings import TendSettings
 if TYPE_CHECKING:
     from threading import Event
 
+    from support.commands.processes import Passes
     from support.outage import Heartbeat
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the verb works on; each is made when it is asked for. `clock` gives epoch microseconds UTC."""
+    """What the verb works on; each is made when it is asked for. `clock` gives epoch microseconds UTC.
+
+    `more` gives the passes of the layers above.
+    """
 
     url: Callable[[], str]
     kinds: Callable[[], Mapping[str, SensorKind]]
@@ -26,6 +30,7 @@ class Ports:
     clock: Callable[[], int]
     stop: "Callable[[], Event]"
     heartbeat: "Callable[[], Heartbeat]"
+    more: "Passes"
 
 
 def register(app: typer.Typer, ports: Ports) -> None:
@@ -36,15 +41,15 @@ def register(app: typer.Typer, ports: Ports) -> None:
         once: Annotated[bool, typer.Option("--once", help="Do everything once and say what was done.")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="With --once: print JSON for programs.")] = False,
     ) -> None:
-        """Do everything scheduled: rollups, partitions ahead, retention, compression."""
+        """Do everything scheduled: rollups, partitions ahead, retention, compression, expired shelving."""
         from support.commands import processes
         from support.metrics import serve_metrics
 
         told = ports.settings()
         if once:
-            reports = processes.tend_once(ports.url(), ports.kinds(), told, ports.clock)
+            reports = processes.tend_once(ports.url(), ports.kinds(), told, ports.clock, ports.more)
             show([report._asdict() for report in reports], as_json)
             return
         stop, beat = ports.stop(), ports.heartbeat()
         serve_metrics(told.metrics_port)
-        processes.tend(ports.url(), ports.kinds(), told, ports.clock, stop, beat)
+        processes.tend(ports.url(), ports.kinds(), told, ports.clock, stop, beat, ports.more)

@@ -1,6 +1,6 @@
 """Reader: readings and rollups out of PostgreSQL. Every read has a lower time bound."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from psycopg import sql
@@ -11,10 +11,11 @@ from perception.sensor_kind import SensorKind
 from support.columns import readings_name
 from support.postgres.areas import area
 from support.postgres.copy_out import FLOAT8, INT4, INT8, TIMESTAMP, copy_out, epoch_us, matrix
+from support.postgres.minutes import minutes
 from support.postgres.rows import moment
 from support.postgres.series import series
 from support.postgres.statistics import listed, missing
-from support.store import Area, Series
+from support.store import Area, Minutes, Series
 
 
 class PostgresReader:
@@ -34,6 +35,19 @@ class PostgresReader:
             columns=_columns(kind), table=_readings(kind)
         )
         return _read(on, kind, query, [moment(since)])
+
+    def span(self, on: Connection, kind: SensorKind, device_id: int, span: tuple[int, int]) -> Readings:
+        """Return every reading of a device over [from, to), in the order of time."""
+        query = sql.SQL(
+            "select {columns} from {table} as r where r.device_id = %s and r.ts >= %s and r.ts < %s order by r.ts"
+        ).format(columns=_columns(kind), table=_readings(kind))
+        return _read(on, kind, query, [device_id, moment(span[0]), moment(span[1])])
+
+    def minutes(
+        self, on: Connection, kind: SensorKind, points: Sequence[str], late_us: Mapping[int, int], since: int
+    ) -> Minutes:
+        """Return what the rules would remember of these points since then, of the devices in `late_us`."""
+        return minutes(on, kind, points, late_us, since)
 
     def series(
         self,

@@ -24,6 +24,7 @@ _DEVICES = (
         device.c.station,
         station.c.static_head_mpa,
         district.c.city,
+        station.c.district,
     )
     .outerjoin_from(device, station, station.c.name == device.c.station)
     .outerjoin(district, district.c.name == station.c.district)
@@ -61,6 +62,7 @@ def _member(row: Row[*tuple[Any, ...]], kind: SensorKind, corrections: tuple[Cor
         status=DeviceStatus(row.status),
         static_head_mpa=row.static_head_mpa,
         corrections=corrections,
+        district=row.district or "",
     )
 
 

@@ -1,6 +1,14 @@
 """Tables: one SQLAlchemy MetaData for everything fixed. Readings and rollups follow from the kinds (columns.py)."""
 
-from support.tables.alarms import alarm, alarm_event, watch_state
+from support.tables.alarms import (
+    alarm,
+    alarm_event,
+    incident,
+    incident_alarm,
+    out_of_service,
+    shelving,
+    watch_state,
+)
 from support.tables.foreign import foreign_approval, foreign_device
 from support.tables.house import audit, ingest_epoch, outbox, roster_version
 from support.tables.intake import (
@@ -47,11 +55,14 @@ __all__ = [
     "foreign_approval",
     "foreign_device",
     "heat_source",
+    "incident",
+    "incident_alarm",
     "ingest_epoch",
     "ledger",
     "ledger_entry",
     "ledger_hour",
     "metadata",
+    "out_of_service",
     "outbox",
     "point",
     "quality_span",
@@ -62,6 +73,7 @@ __all__ = [
     "rollup_touch",
     "roster_version",
     "seq_gap",
+    "shelving",
     "station",
     "watch_state",
 ]

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     ForeignKey,
     Identity,
@@ -13,7 +14,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from support.tables.naming import metadata, now, when
 
@@ -43,7 +44,6 @@ alarm = Table(
     Column("evidence", JSONB, nullable=False, server_default="{}"),
     when("acknowledged_at", nullable=True),
     Column("acknowledged_by", Text),
-    when("shelved_until", nullable=True),
     Column("suppressed_by", Text),
     now("recorded_at"),
     UniqueConstraint("subject", "rule", "element", "opened_at"),
@@ -74,3 +74,74 @@ alarm_event = Table(
     Index("ix_alarm_event_recorded_at", "recorded_at"),
 )
 """The journal: what happened to an alarm, in event time (`at`) and in record time."""
+
+shelving = Table(
+    "shelving",
+    metadata,
+    Column("shelving_id", BigInteger, Identity(), primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("element", Text, nullable=False),
+    when("since"),
+    when("until"),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    when("ended_at", nullable=True),
+    Column("ended_by", Text),
+    CheckConstraint("until > since and until <= since + interval '24 hours'", name="a_day_at_most"),
+    Index(
+        "uq_shelving_open",
+        "subject",
+        "rule",
+        "element",
+        unique=True,
+        postgresql_where=text("ended_at is null"),
+    ),
+)
+"""A condition that is put aside for a time, with every alarm that it raises meanwhile."""
+
+out_of_service = Table(
+    "out_of_service",
+    metadata,
+    Column("out_of_service_id", BigInteger, Identity(), primary_key=True),
+    Column("subject", Text, nullable=False),
+    when("since"),
+    when("until", nullable=True),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    when("ended_at", nullable=True),
+    Column("ended_by", Text),
+    Index("uq_out_of_service_open", "subject", unique=True, postgresql_where=text("ended_at is null")),
+)
+"""A station or a device under maintenance: its alarms are kept from the operators' lists until it is back."""
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("incident_id", Uuid, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("family", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("cause_station", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    when("opened_at"),
+    when("closed_at", nullable=True),
+    now("recorded_at"),
+    Column("stations", ARRAY(Text), nullable=False),
+    Index("uq_incident_open", "scope", "family", unique=True, postgresql_where=text("closed_at is null")),
+    Index("ix_incident_opened_at", "opened_at"),
+)
+"""Alarms of one cause: of a station, or of a branch, a district or a heat source whose stations fell together.
+
+`scope` is `station:<name>`, `branch:<name>`, `district:<name>` or `source:<name>`; `cause` is the rule that speaks
+of the cause, at `cause_station`; `family` is empty for a station's.
+"""
+
+incident_alarm = Table(
+    "incident_alarm",
+    metadata,
+    Column("incident_id", Uuid, ForeignKey("incident.incident_id"), primary_key=True),
+    Column("alarm_id", Uuid, ForeignKey("alarm.alarm_id"), primary_key=True),
+    now("joined_at"),
+    Index("ix_incident_alarm_alarm_id", "alarm_id"),
+)

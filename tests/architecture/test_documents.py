@@ -7,6 +7,7 @@ import pytest
 from typer.main import get_command
 
 import hearthline
+from application.rules import load_rules
 from perception.kinds import load_kinds
 from perception.readings import Reason
 from perception.seed_files import load_catalogue
@@ -100,3 +101,9 @@ def test_the_table_of_reasons_is_the_code_s():
     table = page[page.index("| reason |") : page.index("A reject is `open`")]
     told = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
     assert sorted(told) == sorted(Reason)
+
+
+def test_every_rule_has_its_row():
+    page = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert told == sorted(load_rules())

@@ -173,7 +173,18 @@ def test_doctor_finds_a_running_system_well(system):
 
 
 @pytest.mark.parametrize(
-    "verb", ["kinds", "rules", "ledger", "devices list", "devices corrections", "rejects list", "config show"]
+    "verb",
+    [
+        "kinds",
+        "rules list",
+        "alarms list",
+        "alarms kept",
+        "ledger",
+        "devices list",
+        "devices corrections",
+        "rejects list",
+        "config show",
+    ],
 )
 def test_tables_also_speak_json(system, verb):
     assert isinstance(system.json(*verb.split()), list)

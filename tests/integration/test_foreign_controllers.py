@@ -41,6 +41,9 @@ class Idle:
     def enrol(self, state, roster):
         return state or 0
 
+    def retuned(self):
+        return False
+
     def attend(self, state, since):
         return state
 

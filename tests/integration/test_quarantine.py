@@ -52,6 +52,9 @@ class Unwatchful:
     def enrol(self, state, roster):
         return state or 0
 
+    def retuned(self):
+        return False
+
     def attend(self, state, since):
         return state
 

@@ -47,6 +47,9 @@ class Recorder:
         self.enrolled_from_store += state is None
         return state or 0
 
+    def retuned(self):
+        return False
+
     def attend(self, state, since):
         return state
 

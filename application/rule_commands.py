@@ -1,0 +1,182 @@
+"""Verbs about rules: listed, checked, explained, and tried on what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from application.rule import Rule
+    from application.rules_file import Pairs
+    from application.tuning import Tuning
+    from perception.readings import Readings
+    from perception.roster import Member, Roster
+    from perception.sensor_kind import SensorKind
+
+Rows = Sequence[Mapping[str, object]]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+_STEP_US = 6 * 3_600_000_000
+"""So much is replayed at once: a day of a device with 10 s cadence is 8,640 readings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the verbs work on. `raw(device_id, kind, span)` returns stored readings in the order of time."""
+
+    rules_file: Callable[[], Path]
+    roster: Callable[[], Roster]
+    raw: Callable[[int, SensorKind, tuple[int, int]], Readings]
+    clock: Callable[[], int]
+    span: Callable[[str, str | None], tuple[int, int]]
+    show: Callable[[Rows, bool], None]
+
+
+def register(app: typer.Typer, ports: Ports) -> None:
+    """Put the verbs on the command line."""
+    rules = typer.Typer(help="The rules that raise alarms.", no_args_is_help=True)
+    app.add_typer(rules, name="rules")
+
+    @rules.command("list")
+    def rules_list(as_json: AsJson = False) -> None:
+        """Show the rules with their numbers."""
+        ports.show(rule_rows(_pairs(ports)), as_json)
+
+    @rules.command("check")
+    def rules_check(
+        file: Annotated[Path | None, typer.Argument(help="Another file than the one in force.")] = None,
+    ) -> None:
+        """Check a file of rules: every problem is named. The running system takes up a changed file within seconds."""
+        from application.rules_file import read_rules
+
+        pairs = read_rules(file or ports.rules_file())
+        exceptions = sum(len(tuning.variants) for _, tuning in pairs)
+        typer.echo(f"{file or ports.rules_file()}: {len(pairs)} rules and {exceptions} exceptions are fine")
+
+    @rules.command("explain")
+    def rules_explain(
+        rule: Annotated[str, typer.Argument(help="Name of the rule.")],
+        device: Annotated[str | None, typer.Option(help="With the numbers that hold on this device.")] = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Say what a rule looks at, when it raises, and what is to be done: in both languages, with its numbers."""
+        found, tuning = _named(_pairs(ports), rule)
+        member = None if device is None else _member(ports.roster(), device)
+        ports.show(explained(found, tuning, member, ports.clock()), as_json)
+
+    @rules.command("try")
+    def rules_try(
+        rule: Annotated[str, typer.Argument(help="Name of the rule.")],
+        device: Annotated[str, typer.Option(help="The device whose stored readings are replayed.")],
+        since: Annotated[str, typer.Option("--from", help="From when: 36h, 7d (so long ago), or an ISO time.")] = "1d",
+        until: Annotated[str | None, typer.Option("--to", help="Until when; now where it is left out.")] = None,
+        file: Annotated[Path | None, typer.Option("--rules", help="With the numbers of another file.")] = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Replay what is stored of a device through a rule: what would it have raised? Nothing is written."""
+        from application.rules_file import read_rules
+
+        pairs = _pairs(ports) if file is None else read_rules(file)
+        rows = list(tried(ports, _named(pairs, rule), _member(ports.roster(), device), ports.span(since, until)))
+        if not rows and not as_json:
+            typer.echo(f"{rule} would have raised nothing on {device} from {since} to {until or 'now'}")
+            return
+        ports.show(rows, as_json)
+
+
+def tried(
+    ports: Ports, pair: tuple[Rule, Tuning], member: Member, span: tuple[int, int]
+) -> Iterator[Mapping[str, object]]:
+    """Yield what a rule would have raised and cleared on a device over a span, in event time. Raises RuleError."""
+    from application.instants import moment
+    from application.rule import RuleError
+    from application.watch import Watch
+    from perception.roster import Roster
+
+    rule, _ = pair
+    if not rule.fits(member.kind):
+        raise RuleError(f"{rule.name} does not fit the kind {member.kind.name}: it needs {', '.join(rule.needs)}")
+    watch = Watch([pair], event_time=True)
+    state = watch.attend(watch.enrol(None, Roster({member.name: member}, {member.kind.name: member.kind})), span[0])
+    for begin in range(span[0], span[1], _STEP_US):
+        readings = ports.raw(member.device_id, member.kind, (begin, min(begin + _STEP_US, span[1])))
+        if not len(readings):
+            continue
+        state, transitions, _ = watch.step(state, {member.kind.name: readings}, int(readings.ts[-1]))
+        for told in transitions:
+            at, opened = int(str(told["at"])), int(str(told["opened_at"]))
+            yield {
+                "what": told["what"],
+                "at": moment(at).isoformat(timespec="seconds"),
+                "element": told["element"],
+                "lasted_s": None if told["what"] == "raised" else round((at - opened) / 1e6),
+                "evidence": told["evidence"],
+            }
+
+
+def rule_rows(pairs: Pairs) -> Rows:
+    """Return the rules with their words and numbers."""
+    return [
+        {
+            "name": rule.name,
+            "title": rule.title.en,
+            "title_zh": rule.title.zh,
+            "priority": rule.priority,
+            "needs": ", ".join(rule.needs),
+            "parameters": ", ".join(f"{name}={value}" for name, value in tuning.usual),
+            "exceptions": len(tuning.variants),
+            "tempo": rule.tempo,
+            "subject": rule.subject,
+        }
+        for rule, tuning in pairs
+    ]
+
+
+def explained(rule: Rule, tuning: Tuning, member: Member | None, now: int) -> Rows:
+    """Return what there is to know of a rule, a fact per row; with the numbers of the device, where one is given."""
+    usual = dict(tuning.usual)
+    here = usual if member is None else tuning.at(member, now)
+    judge = (rule.judge.__doc__ or "").strip().splitlines()
+    facts: dict[str, object] = {
+        "title": f"{rule.title.en} / {rule.title.zh}",
+        "priority": rule.priority,
+        "time to respond": f"{rule.respond_s / 60:g} min",
+        "looks at": ", ".join(rule.needs) or "whatever the device has",
+        "judges": judge[0] if judge else "",
+        "when": {"reading": "each reading", "minute": "each minute", "clock": "each second"}[rule.trigger],
+        "alarm of": f"the {rule.subject}",
+        "advice": rule.advice.en,
+        "advice_zh": rule.advice.zh,
+        **{
+            f"number {name}": value if value == usual[name] else f"{value} (elsewhere {usual[name]})"
+            for name, value in here.items()
+        },
+        "exceptions": len(tuning.variants),
+    }
+    return [{"fact": name, "value": value} for name, value in facts.items()]
+
+
+def _pairs(ports: Ports) -> Pairs:
+    from application.rules_file import read_rules
+
+    return read_rules(ports.rules_file())
+
+
+def _named(pairs: Pairs, name: str) -> tuple[Rule, Tuning]:
+    from application.rule import RuleError
+
+    for rule, tuning in pairs:
+        if rule.name == name:
+            return rule, tuning
+    raise RuleError(f"there is no rule {name!r}: use one of {', '.join(rule.name for rule, _ in pairs)}")
+
+
+def _member(roster: Roster, device: str) -> Member:
+    from application.tracing import UnknownDeviceError
+
+    if device not in roster.members:
+        raise UnknownDeviceError(f"there is no device {device!r}: `hearthline devices list` shows them")
+    return roster.members[device]

@@ -1,0 +1,41 @@
+"""Tending: what application has to do again and again, as passes of tend."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from application.disposition import end_expired
+from application.incident_store import group
+from application.rule import Rule
+from support.maintain import Pass
+from support.store import StoreDownError
+
+_EVERY_S = 5.0
+
+
+def passes(engine: Engine, rules: Mapping[str, Rule]) -> list[Pass]:
+    """Return the passes of application. Each transaction is short; they raise StoreDownError."""
+    return [
+        Pass("shelving", _EVERY_S, _committed(engine, end_expired), "shelvings and maintenances that ended"),
+        Pass(
+            "incidents",
+            _EVERY_S,
+            _committed(engine, lambda on, now: group(on, rules, now)),
+            "incidents and suppressions that changed",
+        ),
+    ]
+
+
+def _committed(engine: Engine, work: Callable[..., int]) -> Callable[[int], Iterator[int]]:
+    """Return a run of a pass that does its work in one transaction."""
+
+    def run(now: int) -> Iterator[int]:
+        try:
+            with engine.begin() as on:
+                amount = work(on, now)
+        except (OperationalError, InterfaceError) as err:
+            raise StoreDownError(f"the database cannot be reached: {err.orig}") from err
+        yield amount
+
+    return run

@@ -1,0 +1,93 @@
+"""Incidents in the tables: opened, extended, closed, with the alarms that they explain."""
+
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import select, update
+
+from application.incident_store import group, listed
+from application.instants import MINUTE, moment
+from application.rules import load_rules
+from application.views import Views
+from perception.kinds import load_kinds
+from support import tables
+from support.catalogue_store import save_catalogue
+from support.postgres.connect import make_engine
+from support.postgres.reader import PostgresReader
+from tests.integration.conftest import COMMUNITIES, catalogue
+
+NOW = 1_795_000_000_000_000
+RULES = load_rules()
+
+
+@pytest.fixture
+def engine(database):
+    engine = make_engine(database, "test")
+    with engine.begin() as on:
+        save_catalogue(on, catalogue(), actor="test")
+    yield engine
+    engine.dispose()
+
+
+def raise_(on, station, rule, minute=0.0):
+    alarm_id = uuid4()
+    row = {
+        "subject": f"station:{station}",
+        "rule": rule,
+        "element": "",
+        "opened_at": moment(NOW + int(minute * MINUTE)),
+    }
+    values = {**row, "priority": RULES[rule].priority, "station": station, "device": "x", "evidence": {}}
+    on.execute(tables.alarm.insert().values(alarm_id=alarm_id, **values))
+    return alarm_id
+
+
+def clear(on, *alarms, minute=60.0):
+    at = moment(NOW + int(minute * MINUTE))
+    on.execute(update(tables.alarm).where(tables.alarm.c.alarm_id.in_(alarms)).values(cleared_at=at))
+
+
+def attention(engine):
+    rows = Views(engine, PostgresReader(), load_kinds(), RULES).overview("testopolis", NOW + 90 * MINUTE).alarms
+    return {(row.station, row.rule) for row in rows}
+
+
+def test_a_cause_hides_its_consequences_and_lets_them_speak_when_it_is_gone(engine):
+    with engine.begin() as on:
+        power = raise_(on, "st-warm", "power_cut")
+        pump = raise_(on, "st-warm", "circulation_stopped", 0.5)
+        group(on, RULES, NOW + MINUTE)
+    assert attention(engine) == {("st-warm", "power_cut")}
+    with engine.begin() as on:
+        assert group(on, RULES, NOW + 2 * MINUTE) == 0  # safe to repeat
+        clear(on, power)
+        group(on, RULES, NOW + 61 * MINUTE)
+    assert attention(engine) == {("st-warm", "circulation_stopped")}
+    with engine.begin() as on:
+        event = tables.alarm_event.c
+        told = on.execute(select(event.what, event.comment).where(event.alarm_id == pump).order_by(event.at)).all()
+        assert [tuple(t) for t in told] == [("suppressed", "power_cut"), ("unsuppressed", None)]
+        [incident] = listed(on, "testopolis", closed=False, most=10)
+        assert (incident["scope"], incident["cause"], incident["alarms"]) == (
+            "station:st-warm",
+            "circulation_stopped",
+            2,
+        )
+        clear(on, pump)
+        group(on, RULES, NOW + 70 * MINUTE)
+        assert listed(on, "testopolis", closed=False, most=10) == []
+        [over] = listed(on, None, closed=True, most=10)
+        assert over["closed"] == moment(NOW + 70 * MINUTE)
+
+
+def test_stations_of_a_line_that_fall_together_are_one_incident(engine):
+    with engine.begin() as on:
+        for place, name in enumerate(COMMUNITIES):
+            raise_(on, f"st-{name}", "power_cut", place * 0.1)
+            raise_(on, f"st-{name}", "circulation_stopped", place * 0.1)
+        group(on, RULES, NOW + 2 * MINUTE)
+        [incident] = listed(on, "testopolis", closed=False, most=10)
+        assert incident["stations"] == len(COMMUNITIES)
+        assert incident["alarms"] == 2 * len(COMMUNITIES)
+        assert listed(on, "elsewhere", closed=False, most=10) == []
+    assert len(attention(engine)) == 1
