@@ -333,6 +333,7 @@ simulators.commands.register(
         await_audience=await_audience,
         require_active=require_active,
         tally=tally,
+        event_time=lambda: settings().watch.clock is WatchClock.EVENTS,
         show=show,
     ),
 )
