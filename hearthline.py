@@ -33,6 +33,7 @@ from network.settings import BrokerSettings
 from perception.kinds import load_kinds
 from perception.sensor_kind import SensorKind
 from presentation.settings import ConsoleSettings, PortalSettings
+from simulators import scenario_commands
 from simulators.settings import SimulateSettings
 from support.commands.asking import asker
 from support.commands.last_words import last_words
@@ -295,10 +296,7 @@ for _name, _group in (("serve", serve), ("devices", devices), ("rejects", reject
 
 _VERB, SPAN = partial(engine, "verb"), partial(span_of, clock)
 support.commands.verbs.register(
-    app,
-    devices,
-    rejects,
-    support.commands.verbs.Ports(home, _VERB, kinds, addresses, actor, prepare, cities, checks),
+    app, devices, rejects, support.commands.verbs.Ports(home, _VERB, kinds, addresses, actor, prepare, cities, checks)
 )
 support.commands.archives.register(
     app, support.commands.archives.Ports(home, database_url, lambda: settings().database.embedded)
@@ -326,6 +324,7 @@ simulators.commands.register(
         address=lambda: settings().broker.address,
         kinds=kinds,
         recordings=CONFIGS / "recordings",
+        scenario=lambda name: CHECKOUT / (name or settings().simulate.scenario),
         clock=clock,
         stop=stop_event,
         heartbeat=partial(heartbeat, "simulate"),
@@ -337,6 +336,7 @@ simulators.commands.register(
         show=show,
     ),
 )
+scenario_commands.register(app, scenario_commands.Ports(cities, kinds, CONFIGS / "scenarios", clock, show))
 
 
 @app.command()

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from simulators.fleet import Stop
     from simulators.replay import ReplayCounts
 
-CONNECT_S, SETTLE_S, POLL_S = 10.0, 20.0, 0.1
 __all__ = ["Ports", "register"]
 
+CONNECT_S, SETTLE_S, POLL_S = 10.0, 20.0, 0.1
 FATES = ("stored", "rejected", "duplicate", "merged", "conflict")
 
 

@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from perception.payload import RawReading
 from simulators.cast import Part
+from simulators.faults import LinkFate, Schedule, joined
 from simulators.past import Parcel, Past
 from simulators.world import World
 
 _SECOND_US = 1_000_000
 _GOLDEN = 0.618034
 _LIVE_STEP_S = 10.0
+_DEAD = LinkFate(silent=True)
 _SALT = np.uint64(0x9E3779B97F4A7C15)
 _MIX = tuple(map(np.uint64, (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)))
 
@@ -66,6 +68,7 @@ class WorldPlayer:
         self._every = np.arange(len(self._interval))
         self._due = self._planned + self._late(self._every)
         self._tick = tick_s * _SECOND_US
+        self._dead: set[str] = set()
         self._now = world.begin(live_from)
         self._past = None if past_from is None else Past(world, past_from, self._now, round(step_s * 1e6))
 
@@ -73,6 +76,16 @@ class WorldPlayer:
     def parts(self) -> Sequence[Part]:
         """The devices of the world."""
         return self._world.parts
+
+    @property
+    def schedule(self) -> Schedule:
+        """What goes wrong in that world."""
+        return self._world.schedule
+
+    def fate(self, device: str, at: int) -> LinkFate:
+        """Return what becomes of what a device measured at that time: a fault of its link, or its battery is empty."""
+        fate = self.schedule.link(device, at)
+        return joined(fate, _DEAD) if device in self._dead else fate
 
     def next_due(self) -> int:
         """Return when the next reading is due."""
@@ -84,6 +97,8 @@ class WorldPlayer:
             tick = first // self._tick * self._tick
             places = np.flatnonzero(self._due < min(tick + self._tick, until + 1))
             self._now = self._world.advance(self._now, tick, _LIVE_STEP_S)
+            dead = np.flatnonzero(self._world.silent(self._now))
+            self._dead = {self.parts[place].name for place in dead.tolist()}
             due = dict(zip(places.tolist(), self._due[places].tolist(), strict=True))
             self._move_on(places, 1)
             for place, rows in self._world.record([self._now], places):

@@ -45,13 +45,15 @@ class Ports:
 
     `cast(stations)` waits for its turn; `await_audience(stop)` until somebody keeps what is said.
     `require_active` raises where a device may not report; `tally` is the ledger of a device. `event_time` says
-    whether ingest lives by the time of events, as in a trial home.
+    whether ingest lives by the time of events, as in a trial home; `scenario(name)` is a file, None: that of the
+    settings.
     """
 
     settings: Callable[[], SimulateSettings]
     address: Callable[[], Address]
     kinds: Callable[[], Mapping[str, SensorKind]]
     recordings: Path
+    scenario: Callable[[str | None], Path]
     clock: Callable[[], int]
     stop: Callable[[], Stop]
     heartbeat: Callable[[], Heartbeat]

@@ -21,8 +21,7 @@ class SimulateSettings(BaseModel):
     backfill_hours: float = Field(default=48, ge=0, le=24 * 14)
     backfill_step_s: float = Field(default=60, gt=0)
     faults: bool = True
-    leak_at: str | None = "xc-laocheng-07"
-    broken_sensor_at: str | None = "xc-beian-05"
+    scenario: str = "configs/scenarios/demo.toml"
     recordings: bool = True
     speed: str = Field(default="1", pattern=r"^(max|[0-9]+(\.[0-9]+)?)$")
     days: float = Field(default=1, gt=0, le=366)

@@ -44,7 +44,7 @@ class Scaled:
 class Parameters(BaseModel):
     """Base of the parameters of a kind. Units are in the names."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 Hours = Annotated[float, Field(ge=0, le=24 * 365)]
@@ -118,9 +118,11 @@ class Shown:
 class FaultKind:
     """One kind of fault. `family` names the findings (RULES) that it should lead to.
 
-    `area` is "station" when it befalls single stations, else the area that it usually befalls as a whole. `changes`
-    says that what it does to the plant changes with time while it lasts. `lasts_h` is how long a drawn one lasts, at
-    least and at most.
+    `plant` writes the interventions, `meters` changes what is shown, `link` is asked with the parameters, the fault's
+    age in seconds and the time (epoch microseconds). `bends` gives the points whose meters it bends. `area` is
+    "station" when it befalls single stations, else the area that it usually befalls as a whole. `changes` says that
+    what it does to the plant changes with time while it lasts. `whole_station`: every device of the station has it,
+    and not only its substation. `lasts_h` is how long a drawn one lasts, at least and at most.
     """
 
     name: str
@@ -130,16 +132,12 @@ class FaultKind:
     parameters: type[Parameters]
     plant: Callable[[Any, Plant], None] | None = None
     meters: Callable[[Any, Shown], None] | None = None
-    link: Callable[[Any, float], LinkFate] | None = None
+    link: Callable[[Any, float, int], LinkFate] | None = None
+    bends: Callable[[Any], tuple[str, ...]] | None = None
     area: str = "station"
     changes: bool = False
+    whole_station: bool = False
     lasts_h: tuple[float, float] = (4.0, 72.0)
-
-    @property
-    def points(self) -> tuple[str, ...]:
-        """Points that its parameters name by default."""
-        named = self.parameters.model_fields.get("point")
-        return (str(named.default),) if named is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +169,18 @@ def tuned(kind: FaultKind, severity: float, given: Mapping[str, Any]) -> Paramet
     """
     if not 0 <= severity <= 1:
         raise FaultError(f"severity is a number from 0 to 1, not {severity}")
-    scaled = {n: s.least + severity * (s.most - s.least) for n, s in scales(kind.parameters).items()}
+    scaled = {n: _between(kind.parameters, n, s, severity) for n, s in scales(kind.parameters).items()}
     try:
         return kind.parameters.model_validate(scaled | dict(given))
     except ValidationError as err:
         known = ", ".join(kind.parameters.model_fields) or "none"
         told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {_told(e)}" for e in err.errors())
         raise FaultError(f"parameters of {kind.name}: {told} (it takes: {known})") from err
+
+
+def _between(parameters: type[Parameters], name: str, scale: Scaled, severity: float) -> float:
+    value = scale.least + severity * (scale.most - scale.least)
+    return round(value) if parameters.model_fields[name].annotation is int else round(value, 6)
 
 
 def _told(error: Any) -> str:

@@ -4,11 +4,20 @@ Written to from one thread, the fleet's: `add` and `clear` while it runs, at a f
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from perception.sensor_kind import SensorKind
+from simulators.faults.acting import Seats, bend, interventions
 from simulators.faults.fate import SOUND_LINK, LinkFate, joined
-from simulators.faults.fault import Fault
+from simulators.faults.fault import Fault, FaultError, Sky
+from simulators.heat.design import Design
+from simulators.heat.interventions import Interventions
+
+Floats = NDArray[np.float64]
 
 
 class Schedule:
@@ -21,7 +30,14 @@ class Schedule:
         self._from = self._until = 0
         self._now: tuple[Fault, ...] = ()
         self._links: dict[str, list[Fault]] = {}
+        self._held: dict[int, Floats] = {}
+        self._seats: Seats | None = None
+        self._done: Interventions | None = None
         self._index()
+
+    def settle(self, places: Mapping[str, int], design: Design, sky: Sky) -> None:
+        """Say on what the faults act: the place of each substation in the design, the sky above. A World does so."""
+        self._seats = Seats(places, design, sky)
 
     @property
     def faults(self) -> Sequence[Fault]:
@@ -50,11 +66,43 @@ class Schedule:
             self._from = self._edges[k - 1] if k else -(2**63)
             self._until = self._edges[k] if k < len(self._edges) else 2**63
             self._now = tuple(f for f in self._faults if f.is_on(at))
+            self._done = None
             self._links = {}
             for fault in self._now:
                 if fault.kind.link is not None:
                     self._links.setdefault(fault.device, []).append(fault)
         return self._now
+
+    def interventions(self, at: int) -> Interventions:
+        """Return what acts on the plants at that time. Not to be written to: it is handed out again."""
+        acting = [f for f in self.at(at) if f.kind.plant is not None]
+        if self._done is None or any(f.kind.changes for f in acting):
+            self._done = interventions(acting, self._seated(), at)
+        return self._done
+
+    def instrument(self, device: str, kind: SensorKind, at: NDArray[np.int64], values: Floats) -> bool:
+        """Bend what the meters of a device show: values [n, points] at these times, in place. Return whether any was.
+
+        Times are epoch microseconds, in order. A fault that holds on to what was shown when it began, and was not
+        seen to begin (`hold`), holds on to the first of these values that it finds.
+        """
+        mine = [f for f in self._metered.get(device, ()) if f.begins <= at[-1] and (f.ends is None or f.ends > at[0])]
+        for fault in mine:
+            first = int(np.searchsorted(at, fault.begins))
+            if first < len(at):
+                self._held.setdefault(fault.number, values[first].copy())
+        bend(mine, kind, at, values, self._held, self._seated().sky)
+        return bool(mine)
+
+    def starting(self, after: int, until: int) -> tuple[Fault, ...]:
+        """Return the faults of meters that begin between two times (the first excluded) and hold nothing yet."""
+        if not self._waiting or until < self._waiting[0].begins:
+            return ()
+        return tuple(f for f in self._waiting if after < f.begins <= until and f.number not in self._held)
+
+    def hold(self, fault: Fault, shown: Floats) -> None:
+        """Keep what the meters showed [points] when a fault began."""
+        self._held.setdefault(fault.number, shown)
 
     def link(self, device: str, at: int) -> LinkFate:
         """Return what becomes of what this device sends at that time."""
@@ -62,12 +110,23 @@ class Schedule:
         fate = SOUND_LINK
         for fault in self._links.get(device, ()):
             if fault.kind.link is not None:
-                fate = joined(fate, fault.kind.link(fault.parameters, (at - fault.begins) / 1e6))
+                fate = joined(fate, fault.kind.link(fault.parameters, (at - fault.begins) / 1e6, at))
         return fate
 
     def _index(self) -> None:
         self._edges = sorted(set(_edges(self._faults)))
         self._from = self._until = 0
+        self._done = None
+        self._waiting = [f for f in self._faults if f.kind.meters is not None and f.number not in self._held]
+        self._metered: dict[str, list[Fault]] = {}
+        for fault in self._faults:
+            if fault.kind.meters is not None:
+                self._metered.setdefault(fault.device, []).append(fault)
+
+    def _seated(self) -> Seats:
+        if self._seats is None:
+            raise FaultError("the schedule does not know its plants yet: a World settles it")
+        return self._seats
 
 
 def _order(fault: Fault) -> tuple[int, str, str]:
