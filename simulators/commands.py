@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulators import fleet_commands
+from simulators import fleet_commands, season_commands
 from simulators.ports import Ports
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ FATES = ("stored", "rejected", "duplicate", "merged", "conflict")
 def register(app: typer.Typer, ports: Ports) -> None:
     """Put the verbs on the command line."""
     fleet_commands.register(app, ports)
+    season_commands.register(app, ports)
 
     @app.command("replay")
     def replay_verb(
