@@ -99,7 +99,8 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
     ports.await_audience(stop)
     with ExitStack() as opened:
         tempo, sounding = _tempo(ports, wish, begin, end)
-        crew = _crew(players, cast.catalogue, told, _by_events(ports, tempo), sounding)
+        beside = "-past" if begin is not None and not wish.by_setting else ""
+        crew = _crew(players, cast.catalogue, told, _by_events(ports, tempo), sounding, beside)
         tape = opened.enter_context(_tape(ports, told, wish.record, crew, cast.catalogue))
         link = opened.enter_context(_crowd(ports, crew, tape))
         counts = run_fleet(
@@ -177,7 +178,9 @@ def _crew(
     told: SimulateSettings,
     now: Callable[[], int],
     sounding: Sounding | None,
+    beside: str,
 ) -> Crew:
+    """Return who speaks for the devices; `beside` ends client ids that must not put those of another fleet out."""
     from simulators.airway import Airway
     from simulators.crew import Crew, by_branch, one_each
     from simulators.stage import branch_of, fates_of
@@ -185,6 +188,7 @@ def _crew(
     parts = [part for player in players for part in player.parts]
     own = told.connections is Connections.DEVICES
     groups = one_each(parts) if own else by_branch(parts, branch_of(catalogue))
+    groups = {f"{client_id}{beside}": several for client_id, several in groups.items()}
     return Crew(groups, now, most_bytes=told.queue_mib * _MIB, airway=Airway(fates_of(players)), sounding=sounding)
 
 
