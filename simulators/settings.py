@@ -1,6 +1,7 @@
 """Settings of the pretend world: section `simulate`."""
 
 from enum import StrEnum
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,6 +24,7 @@ class SimulateSettings(BaseModel):
     faults: bool = True
     scenario: str = "configs/scenarios/demo.toml"
     recordings: bool = True
+    weather: Path | None = None
     speed: str = Field(default="1", pattern=r"^(max|[0-9]+(\.[0-9]+)?)$")
     days: float = Field(default=1, gt=0, le=366)
     connections: Connections = Connections.GATEWAYS
