@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from perception.payload import RawReading, encode
+from perception.payload import RawReading, decode, encode
 from simulators.airway import Airway, Changed, Passed
 from simulators.cast import Part
 from simulators.gateway import Gateway, Obey, Waiting
@@ -138,13 +138,13 @@ class Crew:
 
     def _put(self, passed: Passed) -> None:
         k, place = self._place[passed.device]
-        reading = passed.reading
+        body = passed.body
         if self._sounding is not None:
             lead = self._leads.get(k)
             if lead is not None and lead[0] == place:
-                reading = replace(reading, seq=self._sounding.number(lead[1]))
+                body = _numbered(body, self._sounding.number(lead[1]))
             self._sounding.said(1)
-        self.gateways[k].put(Waiting(place, reading.ts or 0, encode([reading])))
+        self.gateways[k].put(Waiting(place, passed.ts, body))
         self._rung.add(k)
 
     def _change(self, change: Changed) -> None:
@@ -157,6 +157,10 @@ class Crew:
             gateway.born(place)
         gateway.tell_state(place, online=change.online)
         self._rung.add(k)
+
+
+def _numbered(body: bytes, number: int) -> bytes:
+    return encode([replace(reading, seq=number) for reading in decode(body) if isinstance(reading, RawReading)])
 
 
 def _leads(groups: Groups, sounding: Sounding) -> dict[int, tuple[int, str]]:
