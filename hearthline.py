@@ -284,10 +284,7 @@ for _name, _group in (("serve", serve), ("devices", devices), ("rejects", reject
 
 _VERB, SPAN = partial(engine, "verb"), partial(span_of, clock)
 support.commands.verbs.register(
-    app,
-    devices,
-    rejects,
-    support.commands.verbs.Ports(home, _VERB, kinds, addresses, actor, prepare, cities, checks),
+    app, devices, rejects, support.commands.verbs.Ports(home, _VERB, kinds, addresses, actor, prepare, cities, checks)
 )
 support.commands.archives.register(
     app, support.commands.archives.Ports(home, database_url, lambda: settings().database.embedded)
@@ -324,7 +321,7 @@ simulators.commands.register(
         address=lambda: settings().broker.address,
         kinds=kinds,
         recordings=CONFIGS / "recordings",
-        scenario=lambda: CHECKOUT / settings().simulate.scenario,
+        scenario=lambda name: CHECKOUT / (name or settings().simulate.scenario),
         clock=clock,
         stop=stop_event,
         heartbeat=partial(heartbeat, "simulate"),
@@ -332,6 +329,7 @@ simulators.commands.register(
         await_audience=await_audience,
         require_active=require_active,
         tally=tally,
+        event_time=lambda: settings().watch.clock is WatchClock.EVENTS,
         show=show,
     ),
 )

@@ -196,15 +196,25 @@ class World:
         return np.stack([idle_values(self._instruments[kind].kind, places, m.at) for m in moments])
 
     def _read_substations(self, moments: Sequence[Moment], places: Places) -> Floats:
-        """All moments in one go: the stations of each are laid side by side."""
         kind = self._instruments[SUBSTATION].kind
-        hours = np.repeat([self._climate.hour(m.at) for m in moments], len(self._design))
-        columns = read(self._times(len(moments)), side_by_side([m.stations for m in moments]), hours)
+        columns = self.columns(moments)
         rows = np.searchsorted(self._substations, places)
         values = np.full((len(moments), len(places), len(kind.points)), np.nan)
         for name in columns.keys() & kind.bits.keys():
             values[:, :, kind.bits[name]] = columns[name].reshape(len(moments), -1)[:, rows]
         return values
+
+    def columns(self, moments: Sequence[Moment]) -> dict[str, Floats]:
+        """Return every point of substations by name, exact: [moments * stations], the moments one after the other.
+
+        All in one go: the stations of each moment are laid side by side.
+        """
+        hours = np.repeat([self._climate.hour(m.at) for m in moments], len(self._design))
+        return read(self._times(len(moments)), side_by_side([m.stations for m in moments]), hours)
+
+    def shown(self, kind: str, exact: Floats, places: Places, at: int) -> Floats:
+        """Return exact values [n, points] of devices of a kind as their instruments show them, faults not counted."""
+        return self._instruments[kind].show(exact, places, at)
 
     def _times(self, count: int) -> Design:
         if count not in self._repeated:

@@ -1,0 +1,249 @@
+"""The verb `simulate`: play a pretend city in real time or a past that runs faster, record it, or play a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulators.ports import Ports
+from simulators.settings import Connections, SimulateSettings
+from simulators.tempo import DAY_US
+from simulators.wish import Wish, iso, moment_of, span_of, speed_of
+
+if TYPE_CHECKING:
+    from network.mqtt import Crowd, Message
+    from perception.catalogue import Catalogue
+    from simulators.crew import Crew
+    from simulators.fleet import FleetCounts
+    from simulators.player import Player
+    from simulators.sounding import Sounding
+    from simulators.tape import Tape
+    from simulators.tempo import Tempo
+
+FLUSH_S = 0.8
+LONG_FLUSH_S = 30.0
+NO_SCENARIO = "none"
+_MIB = 1024 * 1024
+_COARSE_TICK_S, _COARSE_FROM = 10, 10.0
+"""From this speed on, devices look at their world every ten seconds."""
+
+
+def register(app: typer.Typer, ports: Ports) -> None:
+    """Put the verb on the command line."""
+
+    @app.command("simulate")
+    def simulate_verb(
+        stations: Annotated[int | None, typer.Option(min=1, help="Only so many of the simulated stations.")] = None,
+        speed: Annotated[str | None, typer.Option(help="How many times faster than time, or max.")] = None,
+        begin: Annotated[str | None, typer.Option(help="When the played time begins: ISO 8601 with a zone.")] = None,
+        days: Annotated[float | None, typer.Option(min=0.001, help="So many days; without --begin, the last.")] = None,
+        until: Annotated[str | None, typer.Option(help="When the played time ends: ISO 8601 with a zone.")] = None,
+        connections: Annotated[
+            Connections | None, typer.Option(help="A connection per branch, or one per device.")
+        ] = None,
+        seed: Annotated[int | None, typer.Option(min=0, help="The same number plays the same world.")] = None,
+        scenario: Annotated[str | None, typer.Option(help="What goes wrong: a scenario file; none: nothing.")] = None,
+        truth: Annotated[Path | None, typer.Option(dir_okay=False, help="Write what was wrong, as JSON lines.")] = None,
+        record: Annotated[
+            Path | None, typer.Option(dir_okay=False, help="Write what is sent: JSON lines, also as .gz.")
+        ] = None,
+        replay: Annotated[
+            Path | None, typer.Option(exists=True, dir_okay=False, help="Play what --record wrote, bit for bit.")
+        ] = None,
+        shift_days: Annotated[float, typer.Option(help="With --replay: readings so many days later.")] = 0.0,
+    ) -> None:
+        """Play every simulated device and the recordings; on a new database their past as well."""
+        if replay is not None:
+            play_tape(ports, replay, speed_of(speed or "1"), round(shift_days * DAY_US))
+            return
+        changes = {"connections": connections, "seed": seed, "speed": speed, "days": days, **_faults(scenario)}
+        told = ports.settings().model_copy(update={k: v for k, v in changes.items() if v is not None})
+        first, last = moment_of(begin, "--begin"), moment_of(until, "--until")
+        by_setting = speed is None and begin is None and until is None
+        wish = Wish(stations, speed_of(told.speed), first, days, last, record, truth, by_setting)
+        simulate(ports, told, wish)
+
+
+def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
+    """Play until asked to stop, or to the end of the wish. Raises PlanError, RecordingError, TapeError."""
+    from simulators.faults import write_truth
+    from simulators.fleet import run_fleet
+    from simulators.stage import players_for, schedules_of
+
+    stop, heartbeat, clock = ports.stop(), ports.heartbeat(), ports.clock
+    cast = ports.cast(wish.stations)
+    if wish.by_setting and not cast.is_new:
+        wish = replace(wish, speed=1.0)
+    elif wish.by_setting and wish.speed != 1:
+        wish = replace(wish, days=told.days)
+    begin, end = span_of(wish, clock())
+    heartbeat("builds the world", ready=False)
+    players = players_for(
+        cast.catalogue,
+        ports.kinds(),
+        told,
+        now=clock() if begin is None else begin,
+        simulated=cast.devices,
+        recordings=ports.recordings if told.recordings else None,
+        scenario=ports.scenario(told.scenario),
+        is_new=cast.is_new and begin is None,
+        tick_s=_COARSE_TICK_S if wish.speed == 0 or wish.speed >= _COARSE_FROM else 1,
+    )
+    if wish.truth is not None:
+        write_truth(wish.truth, *schedules_of(players))
+    ports.await_audience(stop)
+    with ExitStack() as opened:
+        tempo, sounding = _tempo(ports, wish, begin, end)
+        beside = "-past" if begin is not None and not wish.by_setting else ""
+        crew = _crew(players, cast.catalogue, told, _by_events(ports, tempo), sounding, beside)
+        tape = opened.enter_context(_tape(ports, told, wish.record, crew, cast.catalogue))
+        link = opened.enter_context(_crowd(ports, crew, tape))
+        counts = run_fleet(
+            players,
+            crew,
+            link,
+            tempo=tempo,
+            stop=stop,
+            progress=lambda c: heartbeat(_detail(c, up=link.connected()), ready=link.connected()),
+            sounding=sounding,
+        )
+        link.flush(FLUSH_S if stop.is_set() else LONG_FLUSH_S)
+    if wish.truth is not None:
+        write_truth(wish.truth, *schedules_of(players))  # with what a command has broken or mended
+    if begin is not None:
+        typer.echo(_summary(begin, counts, crew, stopped=stop.is_set()))
+
+
+def play_tape(ports: Ports, file: Path, speed: float, shift_us: int) -> None:
+    """Play a tape once more, and say what became of it. Raises TapeError."""
+    from network.mqtt import Crowd
+    from simulators.playback import PlaybackCounts, Reel, run_playback
+    from simulators.tape import open_tape
+
+    stop, heartbeat = ports.stop(), ports.heartbeat()
+    tape = open_tape(file)
+    ports.await_audience(stop)
+    reels = [Reel(who) for who in tape.header.connections]
+    link = Crowd(ports.address(), reels)
+
+    def progress(counts: PlaybackCounts) -> None:
+        up = link.connected()
+        heartbeat(f"{counts.acknowledged} messages played" if up else "the broker is away", ready=up)
+
+    try:
+        counts = run_playback(
+            tape, reels, link, speed=speed, shift_us=shift_us, clock=ports.clock, stop=stop, progress=progress
+        )
+    finally:
+        link.close()
+    typer.echo(f"{file}: {counts.acknowledged} of {counts.handed} messages acknowledged by the broker")
+
+
+def _faults(word: str | None) -> dict[str, object]:
+    """Return the settings that --scenario changes."""
+    if word is None:
+        return {}
+    return {"faults": False} if word == NO_SCENARIO else {"faults": True, "scenario": str(Path(word).resolve())}
+
+
+def _tempo(ports: Ports, wish: Wish, begin: int | None, end: int | None) -> tuple[Tempo, Sounding | None]:
+    from simulators.sounding import Sounding
+    from simulators.tempo import Tempo
+
+    tempo = Tempo(ports.clock, speed=wish.speed, begin=begin, end=end, stays=wish.by_setting)
+    faster = begin is not None and wish.speed != 1
+    return tempo, Sounding(f"simulate-{ports.clock()}") if faster else None
+
+
+def _by_events(ports: Ports, tempo: Tempo) -> Callable[[], int]:
+    """Return the time by which a reading is late: of the newest event where ingest thinks so too."""
+    if not tempo.shifted:
+        return ports.clock
+    if ports.event_time():
+        return lambda: tempo.reached
+    typer.echo(
+        "watch.clock is wall: what is played of the past is stored as such and raises no alarm;"
+        " for a trial that does, see docs/how-to/simulate.md",
+        err=True,
+    )
+    return ports.clock
+
+
+def _crew(
+    players: Sequence[Player],
+    catalogue: Catalogue,
+    told: SimulateSettings,
+    now: Callable[[], int],
+    sounding: Sounding | None,
+    beside: str,
+) -> Crew:
+    """Return who speaks for the devices; `beside` ends client ids that must not put those of another fleet out."""
+    from simulators.airway import Airway
+    from simulators.crew import Crew, by_branch, one_each
+    from simulators.stage import branch_of, fates_of
+
+    parts = [part for player in players for part in player.parts]
+    own = told.connections is Connections.DEVICES
+    groups = one_each(parts) if own else by_branch(parts, branch_of(catalogue))
+    groups = {f"{client_id}{beside}": several for client_id, several in groups.items()}
+    return Crew(groups, now, most_bytes=told.queue_mib * _MIB, airway=Airway(fates_of(players)), sounding=sounding)
+
+
+@contextmanager
+def _crowd(ports: Ports, crew: Crew, tape: Tape | None) -> Iterator[Crowd]:
+    from network.mqtt import Crowd
+
+    def note(by: int, message: Message) -> None:
+        assert tape is not None
+        tape.write(ports.clock(), by, message)
+
+    link = Crowd(ports.address(), crew.gateways, on_sent=None if tape is None else note)
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+@contextmanager
+def _tape(
+    ports: Ports, told: SimulateSettings, file: Path | None, crew: Crew, catalogue: Catalogue
+) -> Iterator[Tape | None]:
+    from simulators.tape import VERSION, Header, Tape, speakings
+
+    if file is None:
+        yield None
+        return
+    kinds = {part.kind.name: part.kind.version for gateway in crew.gateways for part in gateway.parts}
+    header = Header(
+        hearthline="what a fleet sent",
+        version=VERSION,
+        begun=iso(ports.clock()),
+        seed=told.seed,
+        cities=tuple(city.name for city in catalogue.cities),
+        kinds=kinds,
+        connections=speakings([(g.client_id, g.will) for g in crew.gateways]),
+    )
+    with Tape(file, header) as tape:
+        yield tape
+    typer.echo(f"{file}: {tape.messages} messages recorded", err=True)
+
+
+def _detail(counts: FleetCounts, *, up: bool) -> str:
+    waits = f", {counts.waiting} wait" if counts.waiting > 1000 or not up else ""
+    dropped = f", {counts.dropped} dropped" if counts.dropped else ""
+    told = f"{counts.live} live, {counts.backfilled} past{waits}{dropped}"
+    return told if up else f"the broker is away: {told}"
+
+
+def _summary(begin: int, counts: FleetCounts, crew: Crew, *, stopped: bool) -> str:
+    ends = "stopped" if stopped else "over"
+    reached = min(counts.reached, 2**62)
+    return (
+        f"{ends}: played {iso(begin)} to {iso(reached)}; {crew.live} readings acknowledged by the broker, "
+        f"{counts.dropped} dropped, {counts.lost} lost to faults of links"
+    )
