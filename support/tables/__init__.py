@@ -1,7 +1,7 @@
 """Tables: one SQLAlchemy MetaData for everything fixed. Readings and rollups follow from the kinds (columns.py)."""
 
 from support.tables.alarms import alarm, alarm_event, watch_state
-from support.tables.house import audit, ingest_epoch, outbox, roster_version
+from support.tables.house import audit, command_reply, ingest_epoch, outbox, roster_version
 from support.tables.intake import (
     device_seq,
     ledger,
@@ -24,6 +24,7 @@ from support.tables.places import (
     district,
     heat_source,
     point,
+    room,
     station,
 )
 from support.tables.upkeep import consumption, counter_mark, raw_horizon, rollup_mark, rollup_touch
@@ -35,6 +36,7 @@ __all__ = [
     "branch",
     "building",
     "city",
+    "command_reply",
     "community",
     "consumption",
     "correction",
@@ -57,6 +59,7 @@ __all__ = [
     "reject",
     "rollup_mark",
     "rollup_touch",
+    "room",
     "roster_version",
     "seq_gap",
     "station",

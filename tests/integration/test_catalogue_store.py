@@ -99,6 +99,14 @@ def test_the_life_of_a_device_is_audited(seeded):
     ]
 
 
+def test_a_device_that_moves_to_another_station_leaves_its_room(seeded):
+    [sensor, *_] = [d for d in SEED.devices if d.room is not None]
+    set_status(seeded, sensor.name, DeviceStatus.ACTIVE, "operator", station=sensor.station)
+    assert by_name(load_catalogue(seeded))["devices"][sensor.name].room == sensor.room
+    set_status(seeded, sensor.name, DeviceStatus.ACTIVE, "operator", station="nis-l4")
+    assert by_name(load_catalogue(seeded))["devices"][sensor.name].room is None
+
+
 @pytest.mark.parametrize(
     ("act", "says"),
     [
