@@ -4,6 +4,7 @@ Limits, noise and rates: typical values of battery-powered room sensors; the typ
 a heated season (p1 to p99 of them 17.2 to 26.4 degrees). Every number is a default of the catalogue.
 """
 
+from perception.command import EVERY_SIMULATED
 from perception.point import Point, Title
 from perception.sensor_kind import SensorKind
 
@@ -12,6 +13,7 @@ KIND = SensorKind(
     title=Title(zh="室内温湿度", en="Room climate"),
     interval_s=600,
     key_points=("t_indoor", "rh_indoor"),
+    commands=EVERY_SIMULATED,
     points=(
         Point(
             name="t_indoor",

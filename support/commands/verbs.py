@@ -9,7 +9,7 @@ import typer
 
 from perception.catalogue import DeviceStatus
 from perception.sensor_kind import SensorKind
-from support.commands import accounts, correcting, fixing, recomputing, rights
+from support.commands import accounts, correcting, fixing, ordering, recomputing, rights
 from support.commands import rejects as rejecting
 from support.commands.listing import show, show_json
 from support.home import Home
@@ -50,6 +50,7 @@ def register(app: typer.Typer, devices: typer.Typer, rejects: typer.Typer, ports
     fixing.register(rejects, ports.engine, ports.kinds, ports.actor)
     correcting.register(devices, ports.engine, ports.kinds, ports.actor)
     recomputing.register(app, ports.engine, ports.kinds, ports.actor)
+    ordering.register(app, ports.engine, ports.kinds, ports.actor)
     _about_devices(devices, ports)
     rights.register(app, devices, ports)
     _about_kinds(app, ports)
@@ -170,12 +171,18 @@ def _about_kinds(app: typer.Typer, ports: Ports) -> None:
     @app.command()
     def kinds(
         kind: Annotated[str | None, typer.Argument(help="Show the points of this kind.")] = None,
+        commands: Annotated[
+            bool, typer.Option("--commands", help="Show what a device of the kind can be told.")
+        ] = False,
         as_json: AsJson = False,
     ) -> None:
-        """Show the sensor kinds, or the points of one."""
+        """Show the sensor kinds, or the points or commands of one."""
         from support.commands import catalogue
 
         known = ports.kinds()
         if kind is not None and kind not in known:
             raise typer.BadParameter(f"no kind is named {kind!r}: there are {', '.join(known)}")
+        if commands and kind is not None:
+            show(catalogue.command_rows(known[kind]), as_json)
+            return
         show(catalogue.kind_rows(known) if kind is None else catalogue.point_rows(known[kind]), as_json)
