@@ -33,6 +33,7 @@ from network.settings import BrokerSettings
 from perception.kinds import load_kinds
 from perception.sensor_kind import SensorKind
 from presentation.settings import ConsoleSettings, PortalSettings
+from simulators import scenario_commands
 from simulators.settings import SimulateSettings
 from support.commands.asking import asker
 from support.commands.last_words import last_words
@@ -326,6 +327,7 @@ simulators.commands.register(
         address=lambda: settings().broker.address,
         kinds=kinds,
         recordings=CONFIGS / "recordings",
+        scenario=lambda: CHECKOUT / settings().simulate.scenario,
         clock=clock,
         stop=stop_event,
         heartbeat=partial(heartbeat, "simulate"),
@@ -336,6 +338,7 @@ simulators.commands.register(
         show=show,
     ),
 )
+scenario_commands.register(app, scenario_commands.Ports(cities, kinds, CONFIGS / "scenarios", clock, show))
 
 
 @app.command()

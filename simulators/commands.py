@@ -61,6 +61,7 @@ class Ports:
     address: Callable[[], Address]
     kinds: Callable[[], Mapping[str, SensorKind]]
     recordings: Path
+    scenario: Callable[[], Path]
     clock: Callable[[], int]
     stop: Callable[[], Stop]
     heartbeat: Callable[[], Heartbeat]
@@ -116,6 +117,7 @@ def simulate(ports: Ports, stations: int | None) -> None:
         now=ports.clock(),
         simulated=cast.devices,
         recordings=ports.recordings if told.recordings else None,
+        scenario=ports.scenario(),
         is_new=cast.is_new,
     )
 

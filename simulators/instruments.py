@@ -47,6 +47,10 @@ class Instruments:
         broken = (exact < self._low) | (exact > self._high)
         return _rounded(np.where(broken, shown, np.where(exact == 0, 0.0, bounded)), self._decimals)
 
+    def rounded(self, values: Floats) -> Floats:
+        """Return values [..., points] in the resolution of their meters."""
+        return _rounded(values, self._decimals)
+
     def tell(self, rows: Floats) -> list[dict[str, object]]:
         """Return rows [n, points] by point name: nothing for NaN, whole numbers where a point has no decimals."""
         return [self._told(row) for row in rows.tolist()]

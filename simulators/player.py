@@ -7,6 +7,7 @@ import numpy as np
 
 from perception.payload import RawReading
 from simulators.cast import Part
+from simulators.faults import Schedule
 from simulators.past import Parcel, Past
 from simulators.world import World
 
@@ -53,6 +54,11 @@ class WorldPlayer:
     def parts(self) -> Sequence[Part]:
         """The devices of the world."""
         return self._world.parts
+
+    @property
+    def schedule(self) -> Schedule:
+        """What goes wrong in that world."""
+        return self._world.schedule
 
     def next_due(self) -> int:
         """Return when the next reading is due."""

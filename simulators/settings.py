@@ -12,6 +12,5 @@ class SimulateSettings(BaseModel):
     backfill_hours: float = Field(default=48, ge=0, le=24 * 14)
     backfill_step_s: float = Field(default=60, gt=0)
     faults: bool = True
-    leak_at: str | None = "xc-laocheng-07"
-    broken_sensor_at: str | None = "xc-beian-05"
+    scenario: str = "configs/scenarios/demo.toml"
     recordings: bool = True

@@ -9,12 +9,12 @@ from perception.catalogue import Catalogue, City
 from perception.sensor_kind import SensorKind
 from simulators.cast import cast_of
 from simulators.climate import SEASONS, Season
-from simulators.faults import Faults, opening_scene
+from simulators.faults import Schedule, grounds_of, load_scenario, planned
 from simulators.fleet import LIVE_BEFORE_US
 from simulators.player import Player, WorldPlayer
 from simulators.recorded import load_recordings
 from simulators.settings import SimulateSettings
-from simulators.world import SUBSTATION, World
+from simulators.world import World
 
 _USUAL = "cold-night"
 
@@ -27,19 +27,22 @@ def players_for(
     now: int,
     simulated: Collection[str] | None = None,
     recordings: Path | None = None,
+    scenario: Path | None = None,
     is_new: bool = False,
 ) -> list[Player]:
     """Return a player per simulated city, and one per recording whose device is active in the catalogue.
 
     `now` is epoch microseconds. `simulated` names the devices that may be played, None: all of simulated cities.
-    `recordings` is the folder of recordings, None for none. `is_new` says that nothing has been stored yet: the
-    players then have a past of `settings.backfill_hours`, and begin almost three minutes ago. Raises RecordingError.
+    `recordings` is the folder of recordings, None for none; `scenario` the file of what goes wrong from now on (or went
+    before: see docs/how-to/scenarios.md), None for nothing. `is_new` says that nothing has been stored yet: the
+    players then have a past of `settings.backfill_hours`, and begin almost three minutes ago. Raises RecordingError and
+    ScenarioError.
     """
     live_from = now - LIVE_BEFORE_US if is_new else now
     past_from = now - round(settings.backfill_hours * 3.6e9) if is_new else None
     worlds: Iterator[Player] = (
         WorldPlayer(world, live_from, past_from=past_from, step_s=settings.backfill_step_s)
-        for world in _worlds(catalogue, kinds, settings, now, simulated)
+        for world in _worlds(catalogue, kinds, settings, now, simulated, scenario)
     )
     recorded = load_recordings(recordings, catalogue, kinds, live_from, past_from) if recordings else ()
     return [*recorded, *worlds]
@@ -51,16 +54,34 @@ def _worlds(
     settings: SimulateSettings,
     now: int,
     simulated: Collection[str] | None,
+    scenario: Path | None,
 ) -> Iterator[World]:
     for city in (c for c in catalogue.cities if c.simulated):
         cast = cast_of(catalogue, kinds, city.name)
         parts = tuple(p for p in cast if simulated is None or p.name in simulated)
         if parts:
-            names = [p.name for p in parts if p.kind.name == SUBSTATION]
-            scene = opening_scene(names, now, settings.leak_at, settings.broken_sensor_at)
-            faults = scene if settings.faults else Faults()
+            played = [p.name for p in parts]
+            faults = schedule_of(catalogue, kinds, city, scenario if settings.faults else None, now, played)
             offset = _utc_offset_s(city, now)
             yield World(parts, season_of(city), utc_offset_s=offset, seed=settings.seed, faults=faults)
+
+
+def schedule_of(
+    catalogue: Catalogue,
+    kinds: Mapping[str, SensorKind],
+    city: City,
+    scenario: Path | None,
+    start: int,
+    played: Collection[str] | None = None,
+) -> Schedule:
+    """Return what goes wrong in a city by a scenario that starts at `start` (epoch microseconds); None: nothing.
+
+    `played` names the devices that are played, None: all active ones. Raises ScenarioError.
+    """
+    if scenario is None:
+        return Schedule()
+    grounds = grounds_of(catalogue, city.name, played)
+    return Schedule(planned(load_scenario(scenario), grounds, kinds, start, ZoneInfo(city.timezone), str(scenario)))
 
 
 def season_of(city: City) -> Season:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from simulators.cast import Part
 from simulators.climate import Climate, Season
-from simulators.faults import Faults, leaks_at
+from simulators.faults import Schedule
 from simulators.heat.curve import load_share, source_supply
 from simulators.heat.design import Design, StationFacts, design, repeated
 from simulators.heat.meters import read
@@ -62,18 +62,20 @@ class World:
     """The devices of one city. `parts` fixes their places: every method speaks of devices by place."""
 
     def __init__(
-        self, parts: Sequence[Part], season: Season, *, utc_offset_s: float, seed: int, faults: Faults | None = None
+        self, parts: Sequence[Part], season: Season, *, utc_offset_s: float, seed: int, faults: Schedule | None = None
     ) -> None:
         self.parts = parts
         self._seed = seed
-        self._faults = faults or Faults()
         self._substations = _of_kind(parts, SUBSTATION)
         facts = [parts[i].facts for i in self._substations]
         self._design = design(facts or [StationFacts()], seed)
         self._repeated = {1: self._design}
-        self._places = {parts[i].name: k for k, i in enumerate(self._substations)}
         rng = np.random.default_rng((seed, 5))
         self._climate = Climate(season, rng.normal(0, 0.35, len(self._design)), utc_offset_s=utc_offset_s, seed=seed)
+        self.schedule = faults or Schedule()
+        places = {parts[i].name: k for k, i in enumerate(self._substations)}
+        self.schedule.settle(places, self._design, self._climate)
+        self._place_of = {part.name: i for i, part in enumerate(parts)}
         self._source_phase = rng.uniform(0, 2 * np.pi, int(self._design.source.max()) + 1)
         self._unrest = Unrest(len(self._design), seed)
         kinds = {p.kind.name: p.kind for p in parts}
@@ -94,7 +96,10 @@ class World:
         while moment.at < until:
             at = min(until, moment.at + round(longest_s * 1e6))
             dt = (at - moment.at) / 1e6
-            moment = Moment(at, step(self._design, moment.stations, self._forcing(at, dt), dt))
+            before, moment = moment.at, Moment(at, step(self._design, moment.stations, self._forcing(at, dt), dt))
+            for fault in self.schedule.starting(before, at):
+                if fault.device in self._place_of:
+                    self.schedule.hold(fault, self._shown_by(fault.device, moment))
         return moment
 
     def record(self, moments: Sequence[Moment], places: Places) -> Iterator[tuple[int, Floats]]:
@@ -102,14 +107,32 @@ class World:
         kinds = np.array([self.parts[i].kind.name for i in places])
         for name in sorted(set(kinds.tolist())):
             mine = places[kinds == name]
-            shape = (len(moments) * len(mine), -1)
-            exact = self._exact(name, moments, mine)
-            shown = self._instruments[name].show(exact.reshape(shape), np.tile(mine, len(moments)), moments[0].at)
-            yield from zip(mine.tolist(), shown.reshape(exact.shape).swapaxes(0, 1), strict=True)
+            for place, rows in zip(mine.tolist(), self._show(name, moments, mine), strict=True):
+                yield place, self._bent(place, rows, moments)
 
     def tell(self, place: int, rows: Floats) -> list[dict[str, object]]:
         """Return what the device at this place says in each of these rows [n, points], by point name."""
         return self._instruments[self.parts[place].kind.name].tell(rows)
+
+    def _show(self, kind: str, moments: Sequence[Moment], places: Places) -> Floats:
+        """Return what sound meters show: [places, moments, points]."""
+        exact = self._exact(kind, moments, places)
+        flat = exact.reshape(len(moments) * len(places), -1)
+        shown = self._instruments[kind].show(flat, np.tile(places, len(moments)), moments[0].at)
+        return shown.reshape(exact.shape).swapaxes(0, 1)
+
+    def _bent(self, place: int, rows: Floats, moments: Sequence[Moment]) -> Floats:
+        """Return what the meters of a device show, sound or not: [moments, points]."""
+        part = self.parts[place]
+        at = np.array([m.at for m in moments])
+        if not self.schedule.instrument(part.name, part.kind, at, rows):
+            return rows
+        return self._instruments[part.kind.name].rounded(rows)
+
+    def _shown_by(self, device: str, moment: Moment) -> Floats:
+        place = self._place_of[device]
+        rows: Floats = self._show(self.parts[place].kind.name, [moment], np.array([place]))[0, 0]
+        return rows
 
     def _exact(self, kind: str, moments: Sequence[Moment], places: Places) -> Floats:
         """Return [moments, places, points]."""
@@ -128,20 +151,12 @@ class World:
         values = np.full((len(moments), len(places), len(kind.points)), np.nan)
         for name in columns.keys() & kind.bits.keys():
             values[:, :, kind.bits[name]] = columns[name].reshape(len(moments), -1)[:, rows]
-        self._falsify(values, moments, places)
         return values
 
     def _times(self, count: int) -> Design:
         if count not in self._repeated:
             self._repeated = {1: self._design, count: repeated(self._design, count)}
         return self._repeated[count]
-
-    def _falsify(self, values: Floats, moments: Sequence[Moment], places: Places) -> None:
-        bits = self._instruments[SUBSTATION].kind.bits
-        for sensor in self._faults.sensors:
-            here = places == self._substations[self._places[sensor.device]]
-            since = np.array([m.at >= sensor.since for m in moments])
-            values[since[:, None] & here, bits[sensor.point]] = sensor.value
 
     def _read_weather(self, at: int, places: Places) -> Floats:
         kind = self._instruments[WEATHER].kind
@@ -163,7 +178,7 @@ class World:
             gains=gains_at(hour),
             pri_supply=self._primary(at),
             dhw=self._design.dhw_homes * _HOT_WATER_W * _hot_water_share(hour),
-            leak=leaks_at(self._faults, self._design, self._places, at),
+            leak=self.schedule.interventions(at).leak_sec,
             wobble=self._unrest.at(at),
             top_up=self._unrest.rings(at - round(dt * 1e6), at),
         )

@@ -10,12 +10,15 @@ from perception.point import Point, Title
 from perception.seed_files import load_catalogue
 from perception.sensor_kind import SensorKind
 from simulators.cast import Part, cast_of
+from simulators.city import generate_city
 from simulators.climate import SEASONS
-from simulators.faults import Faults, opening_scene
+from simulators.faults import Schedule
 from simulators.heat.design import StationFacts
+from simulators.stage import schedule_of
 from simulators.world import World
 
-CITIES = Path(__file__).resolve().parents[2] / "configs" / "cities"
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CITIES, DEMO = CONFIGS / "cities", CONFIGS / "scenarios" / "demo.toml"
 MINUTE_US = 60_000_000
 NOW = 1_795_000_000_000_000
 MINUTES = 24 * 60
@@ -47,7 +50,8 @@ def catalogue():
 def world_of(catalogue, *, faults=True, seed=7):
     parts = cast_of(catalogue, load_kinds(), "xuecheng")
     names = [p.name for p in parts if p.kind is not None and p.kind.name == "heat_substation"]
-    scene = opening_scene(names, NOW, LEAKY, BROKEN) if faults else Faults()
+    city = next(c for c in catalogue.cities if c.name == "xuecheng")
+    scene = schedule_of(catalogue, load_kinds(), city, DEMO, NOW) if faults else Schedule()
     return World(parts, SEASONS["cold-night"], utc_offset_s=8 * 3600, seed=seed, faults=scene), names
 
 
@@ -188,12 +192,12 @@ def test_a_world_started_later_is_the_same_world(catalogue, healthy):
         assert -lag < drift.min() < drift.max() < lag + 15, name  # minutes of ordinary counting, after a day
 
 
-def test_scene_falls_to_others_where_the_named_devices_are_not():
-    names = [f"c9-{k}" for k in range(12)]
-    scene = opening_scene(names, NOW, LEAKY, BROKEN)
-    assert [fault.device for fault in scene.leaks] == ["c9-4"]
-    assert [fault.device for fault in scene.sensors] == ["c9-8"]
-    assert opening_scene([], NOW, LEAKY, BROKEN) == Faults()
+def test_the_scene_falls_to_others_where_the_named_stations_are_not():
+    catalogue = generate_city(12, 9)
+    scene = schedule_of(catalogue, load_kinds(), catalogue.cities[0], DEMO, NOW)
+    assert sorted(f.kind.name for f in scene.faults) == ["leak", "sensor_fixed"]
+    assert {f.station for f in scene.faults} <= {s.name for s in catalogue.stations}
+    assert not schedule_of(catalogue, load_kinds(), catalogue.cities[0], DEMO, NOW, played=[]).faults
 
 
 def test_a_kind_that_the_world_does_not_know_lives_by_its_manifest():

@@ -1,0 +1,135 @@
+"""Faults of meters: each bends the points that it says, from its beginning to its end, and no other."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from perception.kinds import load_kinds
+from perception.seed_files import load_catalogue
+from simulators.cast import cast_of
+from simulators.climate import SEASONS
+from simulators.faults import KINDS, Schedule, made
+from simulators.world import World
+
+CITIES = Path(__file__).resolve().parents[2] / "configs" / "cities"
+KIND = load_kinds()["heat_substation"]
+MINUTE_US = 60_000_000
+NOON = 1_795_000_000_000_000 // 86_400_000_000 * 86_400_000_000 + 4 * 3600 * 1_000_000
+"""Twelve o'clock in Harbin."""
+BEGINS, ENDS, MINUTES = NOON + 30 * MINUTE_US, NOON + 90 * MINUTE_US, 120
+METERED = [k.name for k in KINDS.values() if k.meters is not None]
+
+
+def shown(*faults, places=(0, 1)):
+    parts = cast_of(load_catalogue(CITIES), load_kinds(), "xuecheng")[:2]
+    world = World(parts, SEASONS["cold-night"], utc_offset_s=8 * 3600, seed=3, faults=Schedule(faults))
+    moments = [world.begin(NOON)]
+    while len(moments) < MINUTES:
+        moments.append(world.advance(moments[-1], moments[-1].at + MINUTE_US))
+    rows = dict(world.record(moments, np.array(places)))
+    return np.stack([rows[i] for i in places], axis=1)
+
+
+def fault(kind, **parameters):
+    device = cast_of(load_catalogue(CITIES), load_kinds(), "xuecheng")[0].name
+    return made(kind, device, KIND, begins=BEGINS, ends=ENDS, severity=0.7, parameters=parameters)
+
+
+@pytest.fixture(scope="module")
+def sound():
+    return shown()
+
+
+def point(values, name, station=0):
+    return values[:, station, KIND.bits[name]]
+
+
+@pytest.mark.parametrize("kind", METERED)
+def test_it_bends_its_points_while_it_lasts_and_nothing_else(sound, kind):
+    bad = fault(kind, **({"share": 0.2} if kind == "sensor_spikes" else {}))
+    values = shown(bad)
+    bent = [KIND.bits[n] for n in bad.kind.bends(bad.parameters)]
+    others = [k for k in range(len(KIND.points)) if k not in bent]
+    moved = values[:, 0] != sound[:, 0]
+    assert np.isfinite(values).all()
+    assert (values[:, 1] == sound[:, 1]).all()
+    assert not moved[:30].any()
+    assert moved[30:90][:, bent].any(axis=0).all()
+    if bad.kind.plant is None:
+        assert not moved[90:].any()
+        assert not moved[:, others].any()
+
+
+def test_a_frozen_sensor_keeps_its_last_value(sound):
+    held = point(shown(fault("sensor_frozen")), "t_sec_supply")[30:90]
+    assert np.ptp(held) == 0
+    assert held[0] == point(sound, "t_sec_supply")[30]
+    assert np.ptp(point(sound, "t_sec_supply")[30:90]) > 0
+
+
+def test_a_freeze_that_nobody_saw_begin_holds_the_first_value_seen():
+    parts = cast_of(load_catalogue(CITIES), load_kinds(), "xuecheng")[:1]
+    schedule = Schedule()
+    world = World(parts, SEASONS["cold-night"], utc_offset_s=0, seed=3, faults=schedule)
+    moment = world.begin(NOON)
+    schedule.add(made("sensor_frozen", parts[0].name, KIND, begins=NOON - MINUTE_US))
+    first, *later = [
+        next(iter(world.record([m], np.array([0]))))[1][0, KIND.bits["t_sec_supply"]]
+        for m in (moment, world.advance(moment, NOON + 30 * MINUTE_US), world.advance(moment, NOON + 60 * MINUTE_US))
+    ]
+    assert later == [first, first]
+
+
+def test_swapped_sensors_show_each_other_s_water(sound):
+    values = shown(fault("sensors_swapped", side="primary"))
+    assert (point(values, "t_pri_supply")[30:90] == point(sound, "t_pri_return")[30:90]).all()
+    assert (point(values, "t_pri_return")[30:90] == point(sound, "t_pri_supply")[30:90]).all()
+
+
+def test_offsets_scales_and_sentinels_are_what_was_asked(sound):
+    off = shown(fault("sensor_offset", point="p_sec_return", offset=0.05))
+    assert point(off, "p_sec_return")[30:90] - point(sound, "p_sec_return")[30:90] == pytest.approx(0.05, abs=1e-6)
+    grown = shown(fault("sensor_drift", point="flow_sec", offset=-12, grows_over_days=1 / 24))
+    gap = point(grown, "flow_sec")[30:90] - point(sound, "flow_sec")[30:90]
+    assert gap == pytest.approx(-12 * np.arange(60) / 60, abs=0.06)
+    watts = shown(fault("wrong_scale", factor=1000))
+    assert point(watts, "heat_power")[30:90] == pytest.approx(point(sound, "heat_power")[30:90] * 1000)
+    assert (point(shown(fault("sensor_fixed")), "t_sec_return")[30:90] == -39.9).all()
+    zero = shown(fault("pair_at_zero"))
+    assert not point(zero, "t_sec_supply")[30:90].any()
+    assert not point(zero, "t_sec_return")[30:90].any()
+
+
+def test_spikes_are_rare_and_of_single_readings(sound):
+    values = shown(fault("sensor_spikes", share=0.1))
+    jumped = np.flatnonzero(point(values, "flow_sec") != point(sound, "flow_sec"))
+    assert 1 <= len(jumped) <= 14
+    assert (point(values, "flow_sec")[jumped] > point(sound, "flow_sec")[jumped] + 500).all()
+
+
+def test_the_sun_is_on_the_outdoor_sensor_by_day(sound):
+    excess = point(shown(fault("outdoor_sun", excess_k=20)), "t_outdoor")[30:90] - point(sound, "t_outdoor")[30:90]
+    assert 2 < excess.min() < excess.max() < 25
+
+
+def test_counters_reset_roll_over_jump_and_come_back(sound):
+    count = point(sound, "heat_energy_total")
+    begun = count[30:90] - count[30]
+    reset = point(shown(fault("counter_reset")), "heat_energy_total")
+    assert reset[30:90] == pytest.approx(begun, abs=0.02)
+    rolled = point(shown(fault("counter_rollover", digits=4, left=1)), "heat_energy_total")[30:90]
+    assert rolled[0] == 9999
+    assert rolled == pytest.approx((begun + 9999) % 10_000, abs=0.02)
+    assert rolled.min() < 10
+    jumped = point(shown(fault("counter_jump", jump=5000)), "heat_energy_total")
+    assert jumped[30:90] == pytest.approx(count[30:90] + 5000)
+    away = point(shown(fault("counter_zero")), "heat_energy_total")
+    assert not away[30:90].any()
+    assert (away[90:] == count[90:]).all()
+
+
+def test_what_is_shown_is_in_the_resolution_of_the_meter():
+    values = shown(fault("sensor_drift", point="t_sec_return", offset=3, grows_over_days=1))
+    column = point(values, "t_sec_return")
+    assert np.allclose(np.round(column, KIND.point("t_sec_return").decimals), column, rtol=0, atol=1e-9)
