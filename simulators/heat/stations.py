@@ -92,6 +92,12 @@ class Stations:
     books: Floats  # [6, n]: J since the walk began, by FLOWS
 
 
+_AT_FIRST_NOTHING = (
+    "chill", "starved", "shut", "strainer_pri", "strainer_sec", "filling", "flow_makeup", "tank_inlet", "relief",
+    "dhw", "missing_s", "pump_power", "energy", "volume_pri", "volume_makeup", "electricity",
+)  # fmt: skip
+
+
 def at_rest(d: Design, outdoor: Floats, sent: Floats) -> Stations:
     """Return the stations as they would stand after days of this weather, with empty counters.
 
@@ -101,12 +107,10 @@ def at_rest(d: Design, outdoor: Floats, sent: Floats) -> Stations:
     share = load_share(outdoor)
     supply = supply_for(share, d.supply, d.back, d.exponent)
     back = supply - (d.supply - d.back) * share
-    zero = np.zeros(n)
     return Stations(
+        **dict.fromkeys(_AT_FIRST_NOTHING, np.zeros(n)),
         air=np.full(n, 21.0),
         walls=np.full(n, 20.0),
-        chill=zero,
-        starved=zero,
         outdoor=outdoor,
         pipes=filled(sent - GROUND_C),
         pri_supply=sent,
@@ -117,38 +121,24 @@ def at_rest(d: Design, outdoor: Floats, sent: Floats) -> Stations:
         felt=np.tile(supply, (3, 1)),
         valve=np.full(n, 0.6),
         command=np.full(n, 0.6),
-        shut=zero,
         flow_pri=d.plates.flow_pri_d * 0.8,
         drawn=d.plates.flow_pri_d * 0.8,
         dp_pri=np.full(n, 0.2),
         p_pri_return=np.full(n, 0.4),
-        strainer_pri=zero,
         flow_part=np.ones(n),
         flow_sec=d.flow_sec,
         dp_sec=d.dp_sec,
-        strainer_sec=zero,
         p_return=d.p_hold,
         loop=(supply + back) / 2,
-        filling=zero,
-        flow_makeup=zero,
         tank=np.linspace(1.2, 1.8, n),
-        tank_inlet=zero,
-        relief=zero,
         heat=d.heat * share,
-        dhw=zero,
         pump_run=np.zeros((PUMPS, n)),
         pump_fault=np.zeros((PUMPS, n)),
-        missing_s=zero,
-        pump_power=zero,
         speed=np.full(n, 0.8),
         room=d.house_c,
         power=np.ones(n),
         battery=np.ones(n),
         contacts=np.zeros((3, n)),
-        energy=zero,
-        volume_pri=zero,
-        volume_makeup=zero,
-        electricity=zero,
         wobble=np.zeros((4, n)),
         books=np.zeros((len(FLOWS), n)),
     )
