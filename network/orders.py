@@ -19,7 +19,7 @@ import msgspec
 from perception.command import CommandError, Why
 
 MOST_ID_CHARACTERS = 100
-_MOST_TEXT = 200
+_MOST_TEXT = 1_000
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 

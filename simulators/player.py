@@ -60,6 +60,21 @@ class WorldPlayer:
         """What goes wrong in that world."""
         return self._world.schedule
 
+    @property
+    def world(self) -> World:
+        """The world that is played."""
+        return self._world
+
+    def shown(self, device: str) -> dict[str, float]:
+        """Return what the meters of a device show now, by point."""
+        return self._world.shown(device, self._now)
+
+    def hears(self, device: str) -> bool:
+        """Return whether a device has a link and power now: else nothing reaches it, and it says nothing."""
+        if self.schedule.link(device, self._now.at).silent:
+            return False
+        return not self._world.silent(self._now)[self._world.place(device)]
+
     def next_due(self) -> int:
         """Return when the next reading is due."""
         return int(self._due.min())

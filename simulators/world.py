@@ -114,11 +114,22 @@ class World:
 
     def row(self, device: str) -> int:
         """Return the row of the station that a device stands at. Raises KeyError for a device that does not play."""
-        return int(self._rows[next(i for i, p in enumerate(self.parts) if p.name == device)])
+        return int(self._rows[self._place_of[device]])
+
+    def place(self, device: str) -> int:
+        """Return the place of a device. Raises KeyError for one that does not play."""
+        return self._place_of[device]
 
     def obey(self, causes: Causes) -> None:
         """Take interventions from another source from now on. A world walked from the start meets all of them."""
         self._causes = causes
+
+    def shown(self, device: str, moment: Moment) -> dict[str, float]:
+        """Return what the meters of a device show, by point; what they do not show is left out."""
+        place = self._place_of[device]
+        [(_, rows)] = self.record([moment], np.array([place]))
+        names = self.parts[place].kind.names
+        return {name: value for name, value in zip(names, rows[0].tolist(), strict=True) if value == value}  # noqa: PLR0124 - only NaN differs from itself
 
     def silent(self, moment: Moment) -> NDArray[np.bool_]:
         """Return whose mains are cut and whose battery is empty, by place. Room sensors have batteries of their own."""

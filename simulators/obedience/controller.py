@@ -58,7 +58,7 @@ class Controller:
         except CommandError as err:
             return self._remember(order, now, Answer(order.id, State.REJECTED, now, err.why, str(err)))
         replaced = list(self._replace(order, now))
-        self.standing = self.standing.with_order(order, shown)
+        self.standing = self.standing.with_order(order, shown, now)
         answers = self._remember(order, now, Answer(order.id, State.ACCEPTED, now))
         return [*replaced, *answers, *self.pass_time(shown, now)]
 

@@ -1,27 +1,31 @@
 """Crew: the controllers of all devices of a fleet, from the bytes of commands to those of replies."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
-from network.link import Delivery
 from network.orders import Answer, Order, State, UnreadableOrderError, answer_bytes, order_of
-from network.topics import Channel, Topic
 from perception.command import CommandError, Why
 from perception.sensor_kind import SensorKind
 from simulators.heat.interventions import Interventions
 from simulators.obedience.controller import Controller
 from simulators.obedience.keeping import load, save
+from simulators.obedience.standing import Standing
 
-Message = tuple[str, bytes]
+Said = tuple[str, bytes]
+"""A device, and the payload of its reply."""
+
+Causes = Callable[[int], Interventions]
 Look = Callable[[str], Mapping[str, float]]
 """What the meters of a device show now, by point; empty for a device that shows nothing."""
 
+MOST_WAITING = 10_000
+ORDERED = ("setpoint_offset", "setpoint", "valve_order", "pump_order")
 _SECOND_US = 1_000_000
-_COMMAND = f"/{Channel.COMMAND}"
 _log = structlog.get_logger()
 
 
@@ -38,69 +42,93 @@ class Breaker(Protocol):
 class Obedience:
     """Hears for these devices (kind by name). `kept` is the file in which orders outlive this process, None for none.
 
-    Not safe between threads: the fleet's own thread calls it.
+    What comes to a device that does not hear (`hears`: its link or power is gone) waits in memory until it does, as
+    it would with the broker. Not safe between threads: the fleet's own thread calls it.
     """
 
     def __init__(
-        self, devices: Mapping[str, SensorKind], look: Look, breaker: Breaker | None = None, kept: Path | None = None
+        self,
+        devices: Mapping[str, SensorKind],
+        look: Look,
+        breaker: Breaker | None = None,
+        kept: Path | None = None,
+        hears: Callable[[str], bool] = lambda _device: True,
     ) -> None:
-        self._look, self._breaker, self._kept = look, breaker, kept
+        self._look, self._breaker, self._kept, self._hears = look, breaker, kept, hears
+        self._waiting: list[tuple[str, bytes]] = []
         self._controllers = {n: Controller(k) for n, k in devices.items()} if kept is None else load(kept, devices)
         self._busy = {name for name, c in self._controllers.items() if c.is_busy()}
         self._standing = {name for name, c in self._controllers.items() if c.standing.orders}
         self._passed_at = 0
         self._break_again()
 
-    def heed(self, deliveries: Iterable[Delivery], now: int) -> list[Message]:
-        """Obey what came; return the replies. Commands to devices that are not ours are passed over.
+    def hear(self, device: str, payload: bytes, now: int) -> list[Said]:
+        """Obey what came on a device's `command` topic, and what waited for it; return what it says to that.
 
-        What is ordered is on disk when this returns, so the deliveries may be acknowledged.
+        What is ordered is on disk when this returns, so the message may be acknowledged. A device that is not ours
+        says nothing.
         """
-        replies = [message for delivery in deliveries for message in self._heed(delivery, now)]
-        if replies:
-            self._save()
-        return replies
+        if device not in self._controllers:
+            return []
+        self._waiting = [*self._waiting, (device, payload)][-MOST_WAITING:]
+        return self._take_up(now)
 
-    def pass_time(self, now: int) -> list[Message]:
-        """Look, at most once a second, what is done by now; return the replies."""
-        if not self._busy or 0 <= now - self._passed_at < _SECOND_US:
+    def pass_time(self, now: int) -> list[Said]:
+        """Look, at most once a second, what is done by now and who hears again; return what devices say."""
+        if not (self._busy or self._waiting) or 0 <= now - self._passed_at < _SECOND_US:
             return []
         self._passed_at = now
-        said: list[Message] = []
-        before = {name: self._controllers[name].standing for name in self._busy}
-        for name in sorted(self._busy):
-            said += self._replies(name, self._controllers[name].pass_time(self._look(name), now))
-        changed = [name for name in before if self._controllers[name].standing is not before[name]]
+        said = self._take_up(now)
+        before = {name: self._controllers[name].standing for name in sorted(self._busy) if self._hears(name)}
+        for name in before:
+            said += _said(name, self._controllers[name].pass_time(self._look(name), now))
+        changed = any(self._controllers[name].standing is not standing for name, standing in before.items())
         for name in before:
             self._note(name)
         if said or changed:
             self._save()
         return said
 
-    def write(self, interventions: Interventions, places: Mapping[str, int], at: int) -> None:
-        """Write what is ordered into the interventions of an instant; `places` by name of the device."""
-        for name in self._standing & places.keys():
-            self._controllers[name].standing.at(at).write(interventions, places[name])
+    def _take_up(self, now: int) -> list[Said]:
+        """Obey what waited for devices that hear."""
+        due, self._waiting = self._waiting, [told for told in self._waiting if not self._hears(told[0])]
+        said = [one for device, payload in due if self._hears(device) for one in self._obey(device, payload, now)]
+        if said:
+            self._save()
+        return said
+
+    def over(self, causes: Causes, rows: Mapping[str, int]) -> Causes:
+        """Return causes to which what is ordered has been added; `rows` are those of the stations, by device."""
+
+        def at(time: int) -> Interventions:
+            found = causes(time)
+            acting = {n: s for n in self._standing & rows.keys() if (s := self._acting(n, time)).orders}
+            if acting:
+                found = replace(found, **{name: getattr(found, name).copy() for name in ORDERED})
+                for name, standing in acting.items():
+                    standing.write(found, rows[name])
+            return found
+
+        return at
+
+    def _acting(self, name: str, at: int) -> Standing:
+        return self._controllers[name].standing.acting(at)
 
     def standing(self, device: str) -> Mapping[str, Mapping[str, object]]:
         """Return the orders in force at a device, by command."""
         return {name: stays.args for name, stays in self._controllers[device].standing.orders.items()}
 
-    def _heed(self, delivery: Delivery, now: int) -> Iterator[Message]:
-        name = delivery.topic.removesuffix(_COMMAND).rpartition("/")[2]
-        controller = self._controllers.get(name)
-        if controller is None:
-            return
+    def _obey(self, name: str, payload: bytes, now: int) -> list[Said]:
         try:
-            order = order_of(delivery.payload)
+            order = order_of(payload)
         except UnreadableOrderError as err:
-            yield from self._replies(name, [Answer(err.id, State.REJECTED, now, err.why, str(err))])
-            return
+            return _said(name, [Answer(err.id, State.REJECTED, now, err.why, str(err))])
         except CommandError as err:
             _log.warning("command_unreadable", device=name, cause=str(err))
-            return
-        yield from self._replies(name, controller.heed(order, self._look(name), now, partial(self._break, name)))
+            return []
+        answers = self._controllers[name].heed(order, self._look(name), now, partial(self._break, name))
         self._note(name)
+        return _said(name, answers)
 
     def _break(self, device: str, order: Order, now: int) -> None:
         if self._breaker is None:
@@ -121,10 +149,6 @@ class Obedience:
                     except CommandError as err:
                         _log.warning("fault_forgotten", device=name, cause=str(err))
 
-    def _replies(self, device: str, answers: Iterable[Answer]) -> list[Message]:
-        topic = str(Topic(device, Channel.REPLY))
-        return [(topic, answer_bytes(answer)) for answer in answers]
-
     def _note(self, name: str) -> None:
         controller = self._controllers[name]
         (self._busy.add if controller.is_busy() else self._busy.discard)(name)
@@ -133,3 +157,7 @@ class Obedience:
     def _save(self) -> None:
         if self._kept is not None:
             save(self._kept, self._controllers)
+
+
+def _said(device: str, answers: Iterable[Answer]) -> list[Said]:
+    return [(device, answer_bytes(answer)) for answer in answers]

@@ -28,7 +28,7 @@ PATIENCE_US: Mapping[str, int] = {
 
 
 def consider(order: Order, kind: SensorKind, standing: Standing, shown: Shown, now: int) -> None:
-    """Raise CommandError unless the order may be obeyed: time, name, limits, step, interlock, in this order."""
+    """Raise CommandError unless the order may be obeyed: time, name, limits, interlock, step, in this order."""
     if order.expires_at is not None and order.expires_at < now:
         raise CommandError(Why.EXPIRED, "it came too late")
     if order.until is not None and order.until <= now:
@@ -41,8 +41,8 @@ def consider(order: Order, kind: SensorKind, standing: Standing, shown: Shown, n
     if order.until is not None and not (command.releases or command.simulated):
         raise CommandError(Why.MALFORMED, f"{order.do} cannot be given for a time")
     if AUTOMATIC not in order.args:
-        _hold_to_steps(order, kind, standing, shown)
         _hold_to_interlocks(order, standing, shown)
+        _hold_to_steps(order, kind, standing, shown)
 
 
 def _hold_to_steps(order: Order, kind: SensorKind, standing: Standing, shown: Shown) -> None:
@@ -64,7 +64,7 @@ def _present(command: str, parameter: str, standing: Standing, shown: Shown) -> 
         case ("valve", "percent"):
             return shown.get("valve_pri_position")
         case ("pump_speed", "hertz"):
-            return hertz_of(shown)
+            return hertz_of(shown) or None  # pumps that stand still may start at any speed
     return None
 
 

@@ -44,7 +44,9 @@ def load(file: Path, kinds: Mapping[str, SensorKind]) -> dict[str, Controller]:
 
 def _told(controller: Controller) -> dict[str, Any]:
     return {
-        "standing": {k: {"args": dict(v.args), "until": v.until} for k, v in controller.standing.orders.items()},
+        "standing": {
+            k: {"args": dict(v.args), "since": v.since, "until": v.until} for k, v in controller.standing.orders.items()
+        },
         "heard": [
             {
                 "order": {**asdict(h.order), "args": dict(h.order.args)},
@@ -57,7 +59,7 @@ def _told(controller: Controller) -> dict[str, Any]:
 
 
 def _read(kind: SensorKind, told: Mapping[str, Any]) -> Controller:
-    standing = Standing({k: Stays(v["args"], v["until"]) for k, v in told["standing"].items()})
+    standing = Standing({k: Stays(v["args"], v["since"], v["until"]) for k, v in told["standing"].items()})
     heard = [
         Heard(Order(**h["order"]), h["since"], tuple(Answer(**{**a, "state": State(a["state"])}) for a in h["answers"]))
         for h in told["heard"]

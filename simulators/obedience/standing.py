@@ -16,10 +16,15 @@ SLOTS = ("setpoint_offset", "curve", "pump_speed", "valve", "mode")
 
 @dataclass(frozen=True, slots=True)
 class Stays:
-    """What one command ordered, by argument; `until` in epoch microseconds, None until further notice."""
+    """What one command ordered, by argument. In epoch microseconds: since when, and until; None: further notice."""
 
     args: Mapping[str, object]
+    since: int = 0
     until: int | None = None
+
+    def is_on(self, at: int) -> bool:
+        """Whether it is in force at that time."""
+        return self.since <= at and (self.until is None or at < self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,10 @@ class Standing:
         """Return what is left at that time (epoch microseconds): what was given for a while goes back by itself."""
         left = {k: v for k, v in self.orders.items() if v.until is None or now < v.until}
         return self if len(left) == len(self.orders) else Standing(left)
+
+    def acting(self, at: int) -> "Standing":
+        """Return what acts on the plant at that time: a past that is worked out later knows no orders of now."""
+        return Standing({k: v for k, v in self.orders.items() if v.is_on(at)})
 
     def number(self, command: str, name: str) -> float | None:
         """Return a number that is ordered, None while the controller has it."""
@@ -48,14 +57,14 @@ class Standing:
         """Whether the valve is where somebody put it, and follows no setpoint."""
         return "valve" in self.orders
 
-    def with_order(self, order: Order, shown: Mapping[str, float]) -> "Standing":
+    def with_order(self, order: Order, shown: Mapping[str, float], now: int) -> "Standing":
         """Return what is in force once this order is. `shown`: what the meters show, which manual mode holds."""
         kept = {k: v for k, v in self.orders.items() if k not in replaced_by(order)}
         if order.do == "mode":
-            return Standing(kept | _of_mode(str(order.args["mode"]), shown))
+            return Standing(kept | _of_mode(str(order.args["mode"]), shown, now))
         if AUTOMATIC in order.args or order.do not in SLOTS:
             return Standing(kept)
-        return Standing({**kept, order.do: Stays(dict(order.args), order.until)})
+        return Standing({**kept, order.do: Stays(dict(order.args), now, order.until)})
 
     def write(self, interventions: Interventions, place: int) -> None:
         """Write what is ordered into the place of the station."""
@@ -81,12 +90,12 @@ def replaced_by(order: Order) -> frozenset[str]:
     return frozenset(settled | {"setpoint_offset", "curve"} if order.args.get("mode") == OFF else settled)
 
 
-def _of_mode(mode: str, shown: Mapping[str, float]) -> dict[str, Stays]:
+def _of_mode(mode: str, shown: Mapping[str, float], now: int) -> dict[str, Stays]:
     if mode == AUTOMATIC:
         return {}
-    held = {"mode": Stays({"mode": mode})}
+    held = {"mode": Stays({"mode": mode}, now)}
     if mode == MANUAL:
-        held |= {name: Stays({key: value}) for name, key, value in _as_it_is(shown)}
+        held |= {name: Stays({key: value}, now) for name, key, value in _as_it_is(shown)}
     return held
 
 

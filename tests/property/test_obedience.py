@@ -5,7 +5,6 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from network.link import Delivery
 from network.orders import FINAL, Order, State
 from perception.command import CommandError, Why
 from perception.kinds import load_kinds
@@ -112,7 +111,7 @@ def test_what_is_refused_is_not_in_force_and_what_is_in_force_is_within_limits(s
                 if parameter.is_number and value is not None and controller.standing.mode != "manual":
                     assert parameter.low <= value <= parameter.high
         interventions = sound(2)
-        controller.standing.at(now).write(interventions, 1)
+        controller.standing.acting(now).write(interventions, 1)
         assert abs(interventions.setpoint_offset[1]) <= 18
         assert interventions.setpoint_offset[0] == 0
 
@@ -214,45 +213,60 @@ class Workshop:
         self.log.append(("clear", device, kind, at))
 
 
-def delivery(device, **body):
-    return Delivery(f"hearthline/v1/{device}/command", json.dumps(body).encode(), NOW)
+def order(**body):
+    return json.dumps(body).encode()
 
 
-def spoken(messages):
-    return [(topic, json.loads(payload)["state"]) for topic, payload in messages]
+def spoken(said):
+    return [(device, json.loads(payload)["state"]) for device, payload in said]
+
+
+def heard(crew, came, now):
+    return spoken(one for device, payload in came for one in crew.hear(device, payload, now))
 
 
 def test_a_crew_outlives_its_process(tmp_path):
     file, devices, workshop = tmp_path / "obedience.json", {"st-1": KIND, "st-2": KIND}, Workshop()
     crew = Obedience(devices, lambda _: WARM, workshop, file)
-    shift = delivery("st-1", id="a", do="setpoint_offset", args={"kelvin": 2}, until=(NOW + 60 * SECOND) // 1000)
+    shift = "st-1", order(id="a", do="setpoint_offset", args={"kelvin": 2}, until=(NOW + 60 * SECOND) // 1000)
     came = [
         shift,
-        delivery("st-2", id="b", do="fault", args={"kind": "leak_sec"}),
-        delivery("st-2", id="c", do="fault", args={"kind": "odd"}),
-        delivery("foreign-1", id="d", do="ping"),
-        replace_payload(shift, b"rubbish"),
-        replace_payload(shift, b'{"id": "e", "do": 7}'),
+        ("st-2", order(id="b", do="fault", args={"kind": "leak_sec"})),
+        ("st-2", order(id="c", do="fault", args={"kind": "odd"})),
+        ("foreign-1", order(id="d", do="ping")),
+        ("st-1", b"rubbish"),
+        ("st-1", b'{"id": "e", "do": 7}'),
     ]
-    reply = "hearthline/v1/{}/reply".format
-    assert spoken(crew.heed(came, NOW)) == [
-        (reply("st-1"), "accepted"), (reply("st-2"), "accepted"), (reply("st-2"), "done"), (reply("st-2"), "rejected"),
-        (reply("st-1"), "rejected"),
+    assert heard(crew, came, NOW) == [
+        ("st-1", "accepted"), ("st-2", "accepted"), ("st-2", "done"), ("st-2", "rejected"), ("st-1", "rejected"),
     ]  # fmt: skip
     again = Obedience(devices, lambda _: WARM, later := Workshop(), file)
     assert later.log == workshop.log == [("add", "st-2", "leak_sec", NOW, None)]
-    assert spoken(again.heed([shift], NOW + SECOND)) == [(reply("st-1"), "accepted")]
+    assert heard(again, [shift], NOW + SECOND) == [("st-1", "accepted")]
     assert again.standing("st-1") == {"setpoint_offset": {"kelvin": 2}}
-    interventions = sound(2)
-    again.write(interventions, {"st-1": 1, "st-2": 0}, NOW)
-    assert interventions.setpoint_offset.tolist() == [0, 2]
+    plain = sound(2)
+    causes = again.over(lambda _at: plain, {"st-1": 1, "st-2": 0})
+    offsets = [causes(NOW + s * SECOND).setpoint_offset.tolist() for s in (-1, 0, 59, 60)]
+    assert offsets == [[0, 0], [0, 2], [0, 2], [0, 0]]
+    assert plain.setpoint_offset.tolist() == [0, 0]
     again.pass_time(NOW + 61 * SECOND)
     assert again.standing("st-1") == {}
     assert Obedience(devices, lambda _: WARM, None, file).standing("st-1") == {}
 
 
-def replace_payload(came, payload):
-    return came._replace(payload=payload)
+def test_what_comes_to_a_device_without_a_link_waits_for_it():
+    deaf = {"st-1"}
+    crew = Obedience({"st-1": KIND, "st-2": KIND}, lambda _: WARM, hears=lambda name: name not in deaf)
+    came = [(name, order(id=name, do="valve", args={"percent": 60})) for name in ("st-1", "st-2")]
+    assert heard(crew, came, NOW) == [("st-2", "accepted")]
+    assert crew.pass_time(NOW + SECOND) == []
+    deaf.clear()
+    assert spoken(crew.pass_time(NOW + 2 * SECOND)) == [("st-1", "accepted")]
+    deaf.add("st-2")
+    late = NOW + 3 * SECOND + PATIENCE_US["valve"]
+    assert spoken(crew.pass_time(late)) == [("st-1", "failed")]
+    deaf.clear()
+    assert spoken(crew.pass_time(late + SECOND)) == [("st-2", "failed")]
 
 
 def test_a_file_that_cannot_be_read_is_passed_over(tmp_path):
