@@ -24,10 +24,6 @@ import application.metering.commands
 import network.commands
 import network.conformance.commands
 import simulators.commands
-import support.commands.archives
-import support.commands.exports
-import support.commands.tending
-import support.commands.verbs
 from application.settings import WatchClock, WatchSettings
 from network.settings import BrokerSettings
 from perception.kinds import load_kinds
@@ -35,6 +31,7 @@ from perception.sensor_kind import SensorKind
 from presentation.settings import ConsoleSettings, PortalSettings
 from simulators import scenario_commands
 from simulators.settings import SimulateSettings
+from support.commands import archives, exports, tending, verbs
 from support.commands.asking import asker
 from support.commands.last_words import last_words
 from support.commands.listing import show
@@ -295,21 +292,17 @@ for _name, _group in (("serve", serve), ("devices", devices), ("rejects", reject
     app.add_typer(_group, name=_name)
 
 _VERB, SPAN = partial(engine, "verb"), partial(span_of, clock)
-support.commands.verbs.register(
+verbs.register(
     app,
     devices,
     rejects,
-    support.commands.verbs.Ports(home, _VERB, kinds, addresses, actor, prepare, cities, checks),
+    verbs.Ports(home, _VERB, kinds, addresses, actor, prepare, cities, checks),
 )
-support.commands.archives.register(
-    app, support.commands.archives.Ports(home, database_url, lambda: settings().database.embedded)
-)
-support.commands.exports.register(app, support.commands.exports.Ports(_VERB, kinds, SPAN))
-support.commands.tending.register(
+archives.register(app, archives.Ports(home, database_url, lambda: settings().database.embedded))
+exports.register(app, exports.Ports(_VERB, kinds, SPAN))
+tending.register(
     app,
-    support.commands.tending.Ports(
-        database_url, kinds, lambda: settings().tend, clock, stop_event, partial(heartbeat, "tend")
-    ),
+    tending.Ports(database_url, kinds, lambda: settings().tend, clock, stop_event, partial(heartbeat, "tend")),
 )
 network.commands.register(
     app, devices, network.commands.Ports(lambda: settings().broker, roster, clock, kinds, mappings)
@@ -328,6 +321,7 @@ simulators.commands.register(
         kinds=kinds,
         recordings=CONFIGS / "recordings",
         scenario=lambda: CHECKOUT / settings().simulate.scenario,
+        orders=lambda: home().run / "obedience.json",
         clock=clock,
         stop=stop_event,
         heartbeat=partial(heartbeat, "simulate"),
@@ -335,6 +329,7 @@ simulators.commands.register(
         await_audience=await_audience,
         require_active=require_active,
         tally=tally,
+        event_time=lambda: settings().watch.clock is WatchClock.EVENTS,
         show=show,
     ),
 )

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -19,6 +20,8 @@ def serve(config: str) -> None:
         broker = IotCoreBroker(config_path=str(file))
     # rumqttd reports every packet as an error span: what it says is for debugging it, not for operators.
     logging.getLogger("rumqttd").setLevel(logging.CRITICAL + 1)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a file for each device that connects
     # It never returns to Python: the default actions are the only ones that still work.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)

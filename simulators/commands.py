@@ -1,4 +1,4 @@
-"""Verbs of the command line that speak for the pretend world: simulate and replay."""
+"""Verbs of the command line that speak for the pretend world: replay here, simulate and season beside it."""
 
 from __future__ import annotations
 
@@ -7,80 +7,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from simulators import fleet_commands
+from simulators.ports import Ports
 
 if TYPE_CHECKING:
     from network.address import Address
     from network.device import DeviceClient
     from network.link import Tally
-    from perception.catalogue import Catalogue
-    from perception.sensor_kind import SensorKind
     from simulators.fleet import Stop
     from simulators.replay import ReplayCounts
-    from simulators.settings import SimulateSettings
 
-FLUSH_S = 0.8
 CONNECT_S, SETTLE_S, POLL_S = 10.0, 20.0, 0.1
+__all__ = ["Ports", "register"]
+
 FATES = ("stored", "rejected", "duplicate", "merged", "conflict")
-
-
-class Heartbeat(Protocol):
-    """Tells whoever watches this process how it does."""
-
-    def __call__(self, detail: str = "", *, ready: bool = True) -> None:
-        """Say so. Cheap to call often."""
-
-
-class Cast(Protocol):
-    """What there is to play: the catalogue, which of its devices, and whether nothing was ever received."""
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """Every place and device."""
-
-    @property
-    def devices(self) -> Sequence[str]:
-        """The simulated devices that are played."""
-
-    @property
-    def is_new(self) -> bool:
-        """Whether nothing was ever received: then there is a past to be played."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """What the verbs work on; each is made when it is asked for.
-
-    `cast(stations)` waits for its turn; `await_audience(stop)` until somebody keeps what is said.
-    `require_active` raises where a device may not report; `tally` is the ledger of a device.
-    """
-
-    settings: Callable[[], SimulateSettings]
-    address: Callable[[], Address]
-    kinds: Callable[[], Mapping[str, SensorKind]]
-    recordings: Path
-    scenario: Callable[[], Path]
-    clock: Callable[[], int]
-    stop: Callable[[], Stop]
-    heartbeat: Callable[[], Heartbeat]
-    cast: Callable[[int | None], Cast]
-    await_audience: Callable[[Stop], None]
-    require_active: Callable[[str], None]
-    tally: Callable[[str], Tally]
-    show: Callable[[Sequence[Mapping[str, object]], bool], None]
 
 
 def register(app: typer.Typer, ports: Ports) -> None:
     """Put the verbs on the command line."""
-
-    @app.command("simulate")
-    def simulate_verb(
-        stations: Annotated[int | None, typer.Option(min=1, help="Only so many of the simulated stations.")] = None,
-    ) -> None:
-        """Play every simulated device and the recordings; on a new database their past as well."""
-        simulate(ports, stations)
+    fleet_commands.register(app, ports)
 
     @app.command("replay")
     def replay_verb(
@@ -100,38 +49,6 @@ def register(app: typer.Typer, ports: Ports) -> None:
         wish = Replayed(file, columns, device, _speed(speed), None if to_now else shift_days)
         ports.require_active(device)
         ports.show(replay(ports, wish), as_json)
-
-
-def simulate(ports: Ports, stations: int | None) -> None:
-    """Play every simulated device, or those of so many stations, and every recording, until asked to stop."""
-    from network.mqtt import MqttOutlet
-    from simulators.fleet import FleetCounts, greetings, run_fleet
-    from simulators.stage import players_for
-
-    stop, heartbeat, told, cast = ports.stop(), ports.heartbeat(), ports.settings(), ports.cast(stations)
-    heartbeat("builds the world", ready=False)
-    players = players_for(
-        cast.catalogue,
-        ports.kinds(),
-        told,
-        now=ports.clock(),
-        simulated=cast.devices,
-        recordings=ports.recordings if told.recordings else None,
-        scenario=ports.scenario(),
-        is_new=cast.is_new,
-    )
-
-    def progress(counts: FleetCounts) -> None:
-        up = outlet.connected()
-        heartbeat(f"{counts.live} live, {counts.backfilled} past" if up else "the broker is away", ready=up)
-
-    ports.await_audience(stop)
-    outlet = MqttOutlet(ports.address(), "hearthline-simulate", greetings=lambda: tuple(greetings(players)))
-    try:
-        run_fleet(players, outlet, clock=ports.clock, stop=stop, progress=progress)
-        outlet.flush(FLUSH_S)
-    finally:
-        outlet.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,32 +1,54 @@
 """Fleet, the spine of the pretend world: every device publishes at its cadence, as devices do."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
 
-from network.device import BACKFILL_AFTER_US, MOST_PER_LIST, birth_message, readings_messages, state_message
-from network.link import LinkDownError, Outlet
-from perception.payload import RawReading
+import structlog
+
+from simulators.crew import Crew
 from simulators.past import Parcel
 from simulators.player import Player
+from simulators.sounding import Sounding
+from simulators.tempo import Tempo
 
 LIVE_BEFORE_US = 170 * 1_000_000
 """The newest past that is played at full cadence at once, so that what is wrong now is seen now."""
 _KEEP_US = 15 * 60 * 1_000_000
-"""How long a device keeps what it could not send."""
+"""What was due longer ago is skipped: this machine was asleep, and the devices with it."""
 _LONGEST_NAP_S = 0.5
-_AWAY_NAP_S = 0.1
+_HELD_NAP_S = 0.05
 _ASLEEP_US = 60 * 1_000_000
+_PAST_AT_ONCE = 64
+"""Lists of the past that may wait to be taken: some 5 MB."""
+_MOST_WAITING = 50_000
+"""Readings that may wait while time can be held."""
 
-Greeting = tuple[str, bytes]
+_log = structlog.get_logger("simulators.fleet")
 
 
-class FleetOutlet(Outlet, Protocol):
-    """An outlet that knows whether the broker is there."""
+class Link(Protocol):
+    """The connections of a crew, by its places: network.mqtt.Crowd is one."""
 
     def connected(self) -> bool:
-        """Return whether the link is up."""
+        """Return whether any connection stands."""
+
+    def ring(self, place: int) -> None:
+        """Say that a speaker has something to say."""
+
+    def cut(self, place: int) -> None:
+        """Break a connection off without a goodbye, until `mend`."""
+
+    def mend(self, place: int) -> None:
+        """Let a connection that was cut be made again."""
+
+    def turn(self, wait_s: float) -> None:
+        """Say what there is to say and take what comes; wait so long at most for something to happen."""
+
+
+Replies = Callable[[int], Iterable[tuple[str, bytes]]]
+"""What devices say of their orders as time passes (epoch microseconds): a device, and the payload of its reply."""
 
 
 class Stop(Protocol):
@@ -41,100 +63,145 @@ class Stop(Protocol):
 
 @dataclass(slots=True)
 class FleetCounts:
-    """Readings handed over so far: those of now, and those of the past."""
+    """Readings: acknowledged by the broker, of now and of the past; those that wait, and those that were dropped.
+
+    `reached` is the world's time (epoch microseconds); `lost` counts what a fault of a link has swallowed.
+    """
 
     live: int = 0
     backfilled: int = 0
+    waiting: int = 0
+    dropped: int = 0
+    lost: int = 0
+    reached: int = 0
     backfill_done: bool = False
 
 
 Progress = Callable[[FleetCounts], None]
 
 
-def greetings(players: Sequence[Player], *, online: bool = True) -> Iterator[Greeting]:
-    """Yield the retained messages of every device: its birth and that it is online, or only that it is not.
-
-    An MqttOutlet asks for them at each connect, so that a broker which forgot hears them again.
-    """
-    for part in chain.from_iterable(player.parts for player in players):
-        if online:
-            yield birth_message(part.name, part.kind, part.interval / 1e6)
-        yield state_message(part.name, online=online)
-
-
 def run_fleet(
-    players: Sequence[Player], outlet: FleetOutlet, *, clock: Callable[[], int], stop: Stop, progress: Progress
+    players: Sequence[Player],
+    crew: Crew,
+    link: Link,
+    *,
+    tempo: Tempo,
+    stop: Stop,
+    progress: Progress,
+    sounding: Sounding | None = None,
+    obedience: Replies | None = None,
 ) -> FleetCounts:
-    """Play until `stop`: what is due now first, the past whenever there is time for it.
+    """Play until `stop` or the tempo's end: what is due now first, the past whenever there is time for it.
 
-    While the broker is away nothing is handed over; devices keep the last fifteen minutes and send them when it
-    is back. `clock` gives epoch microseconds. At the end every device says that it is offline; the caller
-    flushes and closes the outlet. An outlet that is closed under way ends the play.
+    While the broker is away devices go on measuring and the crew keeps what it can, or, in a world with a time of
+    its own, time stands still. At the end every device says that it is offline; the caller flushes and closes the
+    link. `obedience` tells how orders end.
     """
-    counts = FleetCounts()
-    past = chain.from_iterable(player.past() for player in players)
-    try:
-        while not stop.is_set():
-            if not outlet.connected():
-                stop.wait(_AWAY_NAP_S)
-                progress(counts)
-                continue
-            _play(players, outlet, clock, counts)
-            if not _play_past(past, outlet, clock(), counts):
-                stop.wait(_nap_s(players, clock()))
-            progress(counts)
-        for topic, payload in greetings(players, online=False):
-            outlet.publish(topic, payload, retain=True)
-    except LinkDownError:
-        if not stop.is_set():
-            raise
-    return counts
+    fleet = _Fleet(players, crew, link, tempo, sounding, obedience)
+    while not stop.is_set() and not fleet.over():
+        fleet.turn()
+        progress(fleet.counts())
+    crew.leave()
+    fleet.hand_over(0.0)
+    return fleet.counts()
 
 
-def _play(players: Sequence[Player], outlet: Outlet, clock: Callable[[], int], counts: FleetCounts) -> None:
-    for player in players:
-        now = clock()
-        player.skip(now - _KEEP_US)
-        for device, readings in _gathered(player.play(now), now):
-            counts.live += _send(outlet, device, readings, now)
+class _Fleet:
+    """A fleet on its way."""
 
+    def __init__(
+        self,
+        players: Sequence[Player],
+        crew: Crew,
+        link: Link,
+        tempo: Tempo,
+        sounding: Sounding | None,
+        obedience: Replies | None,
+    ) -> None:
+        self._players, self._crew, self._link, self._tempo, self._sounding = players, crew, link, tempo, sounding
+        self._obedience = obedience
+        self._past: Iterator[Parcel | None] = chain.from_iterable(player.past() for player in players)
+        self._past_done = self._was_up = False
+        self._dropped_before = 0
 
-def _gathered(played: Iterator[tuple[str, RawReading]], now: int) -> Iterator[tuple[str, list[RawReading]]]:
-    """Join late readings of a device to lists; a fresh one goes out as it comes, behind its late ones."""
-    late: dict[str, list[RawReading]] = {}
-    for device, reading in played:
-        is_late = reading.ts is not None and now - reading.ts > BACKFILL_AFTER_US
-        waiting = late.get(device, [])
-        if not is_late or len(waiting) >= MOST_PER_LIST:
-            yield device, late.pop(device, [])
-        if is_late:
-            late.setdefault(device, []).append(reading)
-        else:
-            yield device, [reading]
-    yield from late.items()
+    def over(self) -> bool:
+        """Return whether everything is played, and everything played is said."""
+        return self._tempo.over(self._due()) and not self._crew.waiting
 
+    def turn(self) -> None:
+        """Play a slice, say it, then something of the past; or wait."""
+        self._look_at_link()
+        if self._is_held():
+            self._tempo.hold()
+            self.hand_over(_HELD_NAP_S)
+            return
+        until = self._tempo.until(self._due())
+        for player in self._players:
+            if not self._tempo.shifted:
+                player.skip(until - _KEEP_US)
+            for device, reading in player.play(until):
+                self._crew.take(device, reading)
+        self._crew.pass_time(until)
+        for device, payload in self._obedience(until) if self._obedience is not None else ():
+            self._crew.reply(device, payload)
+        self.hand_over(0.0)
+        if not self._play_past():
+            self.hand_over(self._nap_s())
 
-def _send(outlet: Outlet, device: str, readings: Sequence[RawReading], now: int) -> int:
-    for topic, payload, _count in readings_messages(device, readings, now):
-        outlet.publish(topic, payload)
-    return len(readings)
+    def hand_over(self, wait_s: float) -> None:
+        """Let the link work; wait so long at most for something to happen."""
+        for place, is_off in self._crew.take_cuts():
+            (self._link.cut if is_off else self._link.mend)(place)
+        for place in self._crew.take_rung():
+            self._link.ring(place)
+        self._link.turn(wait_s)
+        if self._sounding is not None and self._crew.gateways:
+            lead = self._crew.gateways[0]
+            self._sounding.hear(lead.receipts)
+            lead.receipts.clear()
 
+    def counts(self) -> FleetCounts:
+        """Return how far it has come."""
+        crew = self._crew
+        return FleetCounts(
+            crew.live, crew.backfilled, crew.waiting, crew.dropped, crew.lost, self._tempo.reached, self._past_done
+        )
 
-def _play_past(past: Iterator[Parcel | None], outlet: Outlet, now: int, counts: FleetCounts) -> bool:
-    """Go one parcel further into the past; False when all of it is told."""
-    if counts.backfill_done:
-        return False
-    try:
-        parcel = next(past)
-    except StopIteration:
-        counts.backfill_done = True
-        return False
-    if parcel is not None:
-        counts.backfilled += _send(outlet, *parcel, now)
-    return True
+    def _due(self) -> int:
+        return min((player.next_due() for player in self._players), default=self._tempo.reached + _ASLEEP_US)
 
+    def _is_held(self) -> bool:
+        """Return whether time stands still: the broker is away, or takes less than is played."""
+        if not self._tempo.shifted:
+            return False
+        behind = self._sounding is not None and self._sounding.too_deep()
+        return behind or not self._link.connected() or self._crew.waiting > _MOST_WAITING
 
-def _nap_s(players: Sequence[Player], now: int) -> float:
-    """Until the next reading is due, by the schedule: no nap adds to another, so nothing drifts."""
-    due = min((player.next_due() for player in players), default=now + _ASLEEP_US)
-    return min(max(due - now, 1000) / 1e6, _LONGEST_NAP_S)
+    def _look_at_link(self) -> None:
+        """Say what a break has cost."""
+        up = self._link.connected()
+        if up and not self._was_up and self._crew.dropped > self._dropped_before:
+            _log.warning(
+                "readings dropped while the broker was away",
+                dropped=self._crew.dropped - self._dropped_before,
+                remedy="raise simulate.queue_mib to keep more",
+            )
+            self._dropped_before = self._crew.dropped
+        self._was_up = up
+
+    def _play_past(self) -> bool:
+        """Go one parcel further into the past; False when there is nothing to do about it now."""
+        if self._past_done or not self._link.connected() or self._crew.past_waiting >= _PAST_AT_ONCE:
+            return False
+        try:
+            parcel = next(self._past)
+        except StopIteration:
+            self._past_done = True
+            return False
+        if parcel is not None:
+            self._crew.take_past(*parcel)
+        return True
+
+    def _nap_s(self) -> float:
+        """Until the next reading is due, by the schedule: no nap adds to another, so nothing drifts."""
+        return min(self._tempo.nap_s(self._due()), _LONGEST_NAP_S)

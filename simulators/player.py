@@ -4,16 +4,20 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perception.payload import RawReading
 from simulators.cast import Part
-from simulators.faults import Schedule
+from simulators.faults import LinkFate, Schedule, joined
 from simulators.past import Parcel, Past
 from simulators.world import World
 
 _SECOND_US = 1_000_000
 _GOLDEN = 0.618034
 _LIVE_STEP_S = 10.0
+_DEAD = LinkFate(silent=True)
+_SALT = np.uint64(0x9E3779B97F4A7C15)
+_MIX = tuple(map(np.uint64, (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)))
 
 
 class Player(Protocol):
@@ -39,15 +43,33 @@ class Player(Protocol):
 class WorldPlayer:
     """Plays a world from `live_from` on, each device at its cadence, spread over its interval.
 
-    The past reaches from `past_from` to `live_from`, in steps of `step_s` seconds.
+    A reading comes up to `jitter` times the interval after its place in the cadence, by dice that know its place and
+    the seed: it never drifts, and it never overtakes the one before. The past reaches from `past_from` to `live_from`,
+    in steps of `step_s` seconds. Devices due within `tick_s` seconds see the world of their beginning.
     """
 
-    def __init__(self, world: World, live_from: int, *, past_from: int | None = None, step_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        world: World,
+        live_from: int,
+        *,
+        past_from: int | None = None,
+        step_s: float = 60.0,
+        jitter: float = 0.0,
+        seed: int = 0,
+        tick_s: int = 1,
+    ) -> None:
         self._world = world
         self._interval = np.array([p.interval for p in world.parts], dtype=np.int64)
         phase = (np.arange(len(self._interval)) * _GOLDEN % 1 * (self._interval // 1000)).astype(np.int64) * 1000
-        self._due = phase + -((phase - live_from) // self._interval) * self._interval
+        self._planned = phase + -((phase - live_from) // self._interval) * self._interval
+        self._most_late = (self._interval // 1000 * jitter).astype(np.int64)
+        self._salt = np.arange(1, len(self._interval) + 1, dtype=np.uint64) * _SALT + np.uint64(seed)
+        self._every = np.arange(len(self._interval))
+        self._due = self._planned + self._late(self._every)
+        self._tick = tick_s * _SECOND_US
         self._now = world.begin(live_from)
+        self._dead = self._now, world.silent(self._now)
         self._past = None if past_from is None else Past(world, past_from, self._now, round(step_s * 1e6))
 
     @property
@@ -71,30 +93,49 @@ class WorldPlayer:
 
     def hears(self, device: str) -> bool:
         """Return whether a device has a link and power now: else nothing reaches it, and it says nothing."""
-        if self.schedule.link(device, self._now.at).silent:
-            return False
-        return not self._world.silent(self._now)[self._world.place(device)]
+        return not self.fate(device, self._now.at).silent
+
+    def fate(self, device: str, at: int) -> LinkFate:
+        """Return what becomes of what a device sends at that time; without power it neither measures nor sends."""
+        if self._dead[0] is not self._now:
+            self._dead = self._now, self._world.silent(self._now)
+        link = self.schedule.link(device, at)
+        return joined(link, _DEAD) if self._dead[1][self._world.place(device)] else link
 
     def next_due(self) -> int:
         """Return when the next reading is due."""
         return int(self._due.min())
 
     def play(self, until: int) -> Iterator[tuple[str, RawReading]]:
-        """Yield every reading due up to `until`. Devices due within one second see the world of its beginning."""
+        """Yield every reading due up to `until`. Devices due within one tick see the world of its beginning."""
         while (first := self.next_due()) <= until:
-            second = first // _SECOND_US * _SECOND_US
-            places = np.flatnonzero(self._due < min(second + _SECOND_US, until + 1))
-            self._now = self._world.advance(self._now, second, _LIVE_STEP_S)
+            tick = first // self._tick * self._tick
+            places = np.flatnonzero(self._due < min(tick + self._tick, until + 1))
+            self._now = self._world.advance(self._now, tick, _LIVE_STEP_S)
             due = dict(zip(places.tolist(), self._due[places].tolist(), strict=True))
-            self._due[places] += self._interval[places]
+            self._move_on(places, 1)
             for place, rows in self._world.record([self._now], places):
                 yield self.parts[place].name, RawReading(due[place], self._world.tell(place, rows)[0])
 
     def skip(self, before: int) -> None:
         """Forget readings that were due before that time."""
-        missed = np.maximum(-((self._due - before) // self._interval), 0)
-        self._due += missed * self._interval
+        if self.next_due() < before:
+            missed = np.maximum(-((self._due - before) // self._interval), 0)
+            self._move_on(self._every, missed)
 
     def past(self) -> Iterator[Parcel | None]:
         """Yield the past, newest first; None while there is still something to work out."""
         return iter(()) if self._past is None else self._past.parcels()
+
+    def _move_on(self, places: NDArray[np.intp], turns: NDArray[np.int64] | int) -> None:
+        self._planned[places] += turns * self._interval[places]
+        self._due[places] = self._planned[places] + self._late(places)
+
+    def _late(self, places: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return by how much each comes late, in whole milliseconds: a hash (splitmix64) of who and when."""
+        word = (self._planned[places] // 1000).astype(np.uint64) * _MIX[0] + self._salt[places]
+        word = (word ^ (word >> np.uint64(30))) * _MIX[1]
+        word = (word ^ (word >> np.uint64(27))) * _MIX[2]
+        share = (word >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        late: NDArray[np.int64] = (share * self._most_late[places]).astype(np.int64) * 1000
+        return late

@@ -1,6 +1,15 @@
 """Settings of the pretend world: section `simulate`."""
 
+from enum import StrEnum
+
 from pydantic import BaseModel, ConfigDict, Field
+
+
+class Connections(StrEnum):
+    """Who has a connection to the broker: each branch has a gateway that speaks for its devices, or each device."""
+
+    GATEWAYS = "gateways"
+    DEVICES = "devices"
 
 
 class SimulateSettings(BaseModel):
@@ -14,3 +23,8 @@ class SimulateSettings(BaseModel):
     faults: bool = True
     scenario: str = "configs/scenarios/demo.toml"
     recordings: bool = True
+    speed: str = Field(default="1", pattern=r"^(max|[0-9]+(\.[0-9]+)?)$")
+    days: float = Field(default=1, gt=0, le=366)
+    connections: Connections = Connections.GATEWAYS
+    jitter: float = Field(default=0.02, ge=0, lt=0.5)
+    queue_mib: int = Field(default=256, ge=1)

@@ -29,23 +29,38 @@ def players_for(
     recordings: Path | None = None,
     scenario: Path | None = None,
     is_new: bool = False,
+    tick_s: int = 1,
 ) -> list[Player]:
     """Return a player per simulated city, and one per recording whose device is active in the catalogue.
 
     `now` is epoch microseconds. `simulated` names the devices that may be played, None: all of simulated cities.
     `recordings` is the folder of recordings, None for none; `scenario` the file of what goes wrong from now on (or went
     before: see docs/how-to/scenarios.md), None for nothing. `is_new` says that nothing has been stored yet: the
-    players then have a past of `settings.backfill_hours`, and begin almost three minutes ago. Raises RecordingError and
-    ScenarioError.
+    players then have a past of `settings.backfill_hours`, and begin almost three minutes ago. `tick_s` is how finely
+    they look at their world. Raises RecordingError and ScenarioError.
     """
     live_from = now - LIVE_BEFORE_US if is_new else now
     past_from = now - round(settings.backfill_hours * 3.6e9) if is_new else None
     worlds: Iterator[Player] = (
-        WorldPlayer(world, live_from, past_from=past_from, step_s=settings.backfill_step_s)
+        WorldPlayer(
+            world,
+            live_from,
+            past_from=past_from,
+            step_s=settings.backfill_step_s,
+            jitter=settings.jitter,
+            seed=settings.seed,
+            tick_s=tick_s,
+        )
         for world in _worlds(catalogue, kinds, settings, now, simulated, scenario)
     )
     recorded = load_recordings(recordings, catalogue, kinds, live_from, past_from) if recordings else ()
     return [*recorded, *worlds]
+
+
+def branch_of(catalogue: Catalogue) -> dict[str, str]:
+    """Return the branch of each device's station, by the device's name."""
+    branch = {station.name: station.branch for station in catalogue.stations}
+    return {device.name: branch[device.station] for device in catalogue.devices}
 
 
 def _worlds(

@@ -70,8 +70,10 @@ class Obedience:
         """
         if device not in self._controllers:
             return []
-        self._waiting = [*self._waiting, (device, payload)][-MOST_WAITING:]
-        return self._take_up(now)
+        if not self._hears(device):
+            self._waiting = [*self._waiting, (device, payload)][-MOST_WAITING:]
+            return []
+        return self._kept_first(self._obey(device, payload, now))
 
     def pass_time(self, now: int) -> list[Said]:
         """Look, at most once a second, what is done by now and who hears again; return what devices say."""
@@ -93,9 +95,7 @@ class Obedience:
         """Obey what waited for devices that hear."""
         due, self._waiting = self._waiting, [told for told in self._waiting if not self._hears(told[0])]
         said = [one for device, payload in due if self._hears(device) for one in self._obey(device, payload, now)]
-        if said:
-            self._save()
-        return said
+        return self._kept_first(said)
 
     def over(self, causes: Causes, rows: Mapping[str, int]) -> Causes:
         """Return causes to which what is ordered has been added; `rows` are those of the stations, by device."""
@@ -153,6 +153,12 @@ class Obedience:
         controller = self._controllers[name]
         (self._busy.add if controller.is_busy() else self._busy.discard)(name)
         (self._standing.add if controller.standing.orders else self._standing.discard)(name)
+
+    def _kept_first(self, said: list[Said]) -> list[Said]:
+        """Return what is said, with everything that it rests on on disk."""
+        if said:
+            self._save()
+        return said
 
     def _save(self) -> None:
         if self._kept is not None:

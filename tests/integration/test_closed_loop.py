@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from ingesting import CITIES, KINDS, ingesting, seed
 
-from network.mqtt import MqttOutlet
+from network.mqtt import MqttInlet, MqttOutlet
 from perception.seed_files import load_catalogue
 from simulators.cast import cast_of
 from simulators.climate import SEASONS
-from simulators.obedience.hearing import hearing
+from simulators.obedience.workshop import obedient
 from simulators.player import WorldPlayer
 from simulators.world import World
 from support.orders import ENDED, Wish, give, one
@@ -40,13 +40,14 @@ def world():
 class Plant:
     """Some simulated stations that obey, in a time of their own: it passes as fast as they can be worked out."""
 
-    def __init__(self, broker, folder, world):
-        self.now = time.time_ns() // 1000
+    def __init__(self, broker, folder, world, now):
+        self.now = now or time.time_ns() // 1000
         self.player = WorldPlayer(world, self.now)
         self._closed = False
         self._outlet = MqttOutlet(broker, f"plant-{self.now}")
-        self._context = hearing(broker, [self.player], folder / "obedience.json")
-        self._hearing = self._context.__enter__()
+        self._inlet = MqttInlet(broker, "plant-commands", [f"hearthline/v1/{STATION}/command"])
+        assert self._inlet.wait_connected(10)
+        self._obedience = obedient([self.player], folder / "obedience.json")
 
     def run(self, seconds):
         """Let so much time pass, in steps of half a minute."""
@@ -54,16 +55,21 @@ class Plant:
             self.now += 30 * S
             for _ in self.player.play(self.now):
                 pass
-            self._hearing.listen(self._outlet, self.now)
+            self.listen()
 
     def listen(self):
-        self._hearing.listen(self._outlet, self.now)
+        deliveries = self._inlet.take(100, 0.0)
+        said = [s for d in deliveries for s in self._obedience.hear(d.topic.split("/")[2], d.payload, self.now)]
+        for device, payload in [*said, *self._obedience.pass_time(self.now)]:
+            self._outlet.publish(f"hearthline/v1/{device}/reply", payload)
+        if deliveries:
+            self._inlet.ack(deliveries)
 
     def close(self):
         if not self._closed:
             self._closed = True
             assert self._outlet.flush(5)
-            self._context.__exit__(None, None, None)
+            self._inlet.close()
             self._outlet.close()
 
 
@@ -71,8 +77,8 @@ class Plant:
 def plant_of(broker, tmp_path):
     opened = []
 
-    def plant():
-        opened.append(Plant(broker, tmp_path, world()))
+    def plant(now=None):
+        opened.append(Plant(broker, tmp_path, world(), now))
         return opened[-1]
 
     yield plant
@@ -159,7 +165,7 @@ def test_a_fault_is_a_command_and_orders_outlive_the_simulator(engine, database,
         assert (odd.status, odd.reason) == ("rejected", "limits")
         assert "gremlins" in odd.why
         plant.close()
-        again = plant_of()
+        again = plant_of(plant.now)
         again.run(60)
         assert again.player.shown(STATION)["voltage_mains"] < 300
         await_status(engine, again, tell(engine, "clear_fault"), "done")

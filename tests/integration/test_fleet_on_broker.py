@@ -3,21 +3,26 @@
 import threading
 import time
 from collections import defaultdict
+from contextlib import ExitStack, closing, contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from network.broker import EmbeddedBroker
 from network.device import DeviceClient
-from network.mqtt import MqttInlet, MqttOutlet
+from network.mqtt import Crowd, MqttInlet
 from perception.kinds import load_kinds
 from perception.payload import decode
 from simulators.cast import Part
 from simulators.climate import SEASONS
-from simulators.fleet import greetings, run_fleet
+from simulators.crew import Crew, by_branch, one_each
+from simulators.fleet import run_fleet
 from simulators.heat.design import StationFacts
 from simulators.player import WorldPlayer
 from simulators.recording import Trouble, load_map, read_recording
 from simulators.replay import run_replay
+from simulators.tempo import Tempo
 from simulators.world import World
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -46,8 +51,8 @@ def listen(inlet, enough):
 def inlet_of(broker):
     opened = []
 
-    def opener(client_id, *filters):
-        inlet = MqttInlet(broker, client_id, filters)
+    def opener(client_id, *filters, address=broker):
+        inlet = MqttInlet(address, client_id, filters, session_kept=False)
         opened.append(inlet)
         deadline = time.monotonic() + PATIENCE_S
         while inlet.connected_since() is None and time.monotonic() < deadline:
@@ -59,38 +64,52 @@ def inlet_of(broker):
         inlet.close()
 
 
+@contextmanager
+def playing(address, players, groups, tape=None):
+    """Let a fleet play in a thread for the length of the block; yields a list that gets its counts at the end."""
+    crew = Crew(groups, clock, most_bytes=1 << 26)
+    stop, counts = threading.Event(), []
+
+    def play():
+        link = Crowd(address, crew.gateways, on_sent=tape and (lambda by, m: tape.write(clock(), by, m)))
+        with closing(link):
+            counts.append(run_fleet(players, crew, link, tempo=Tempo(clock), stop=stop, progress=lambda _: None))
+            link.flush(5)
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    try:
+        yield counts
+    finally:
+        stop.set()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+
+
+def city(names, interval_s=1, seed=1):
+    parts = [Part(n, KINDS["heat_substation"], round(interval_s * S), StationFacts()) for n in names]
+    return parts, World(parts, SEASONS["cold-night"], utc_offset_s=0, seed=seed)
+
+
 def instants(payloads):
     return [r.ts for p in payloads for r in decode(p)]
 
 
 def test_a_city_is_born_reports_and_tells_its_past(broker, inlet_of):
     names = [f"fleet-test-{k}" for k in range(3)]
-    parts = [Part(n, KINDS["heat_substation"], 1 * S, StationFacts()) for n in names]
-    world = World(parts, SEASONS["cold-night"], utc_offset_s=0, seed=1)
+    parts, world = city(names)
     now = clock()
     players = [WorldPlayer(world, now, past_from=now - 2 * 3600 * S)]
     inlet = inlet_of("fleet-test-ear", *(f"hearthline/v1/{n}/+" for n in names))
-    outlet = MqttOutlet(broker, "fleet-test", greetings=lambda: tuple(greetings(players)))
-    stop = threading.Event()
-    counts = []
-    play = threading.Thread(
-        target=lambda: counts.append(run_fleet(players, outlet, clock=clock, stop=stop, progress=lambda _: None))
-    )
-    play.start()
 
     def enough(heard):
         past = all(len(instants(heard[f"hearthline/v1/{n}/backfill"])) >= 110 for n in names)
         return past and all(len(heard[f"hearthline/v1/{n}/readings"]) >= 8 for n in names)
 
-    try:
+    with playing(broker, players, by_branch(parts, dict.fromkeys(names, "fleet-test"))) as counts:
         heard = listen(inlet, enough)
-    finally:
-        stop.set()
-        play.join(PATIENCE_S)
-        outlet.flush(5)
-        outlet.close()
     ended = listen(inlet, lambda h: all(b"offline" in h[f"hearthline/v1/{n}/state"] for n in names))
-    assert counts
+    assert counts[0].backfill_done
     for n in names:
         assert b'"kind":"heat_substation"' in heard[f"hearthline/v1/{n}/birth"][0]
         assert heard[f"hearthline/v1/{n}/state"][0] == b"online"
@@ -100,6 +119,54 @@ def test_a_city_is_born_reports_and_tells_its_past(broker, inlet_of):
         assert len(set(live + past)) == len(live + past)
         assert max(past) < now - 170 * S
         assert len({t % S for t in live if t >= now}) == 1  # each at its own place in the interval
+
+
+def test_devices_with_connections_of_their_own_are_told_offline_by_the_broker(inlet_of):
+    names = [f"own-test-{k}" for k in range(30)]
+    parts, world = city(names)
+    crew, stop = Crew(one_each(parts), clock, most_bytes=1 << 20), threading.Event()
+    crew.leave = list  # they vanish: nobody says offline but the broker
+    with EmbeddedBroker() as running:
+        inlet = inlet_of("own-ear", "hearthline/v1/+/state", "hearthline/v1/+/readings", address=running.address)
+        link, players = Crowd(running.address, crew.gateways), [WorldPlayer(world, clock())]
+        facts = {"tempo": Tempo(clock), "stop": stop, "progress": lambda _: None}
+        play = threading.Thread(target=run_fleet, args=(players, crew, link), kwargs=facts)
+        play.start()
+        heard = listen(inlet, lambda h: all(len(h[f"hearthline/v1/{n}/readings"]) >= 2 for n in names))
+        assert link.count_up() == len(names)
+        assert all(heard[f"hearthline/v1/{n}/state"][-1] == b"online" for n in names)
+        stop.set()
+        play.join(PATIENCE_S)
+        for line in link._lines:
+            line.sock.close()
+        ended = listen(inlet, lambda h: all(b"offline" in h[f"hearthline/v1/{n}/state"] for n in names))
+    assert all(ended[f"hearthline/v1/{n}/state"][-1] == b"offline" for n in names)
+
+
+def test_what_is_measured_while_the_broker_is_away_comes_once_and_in_order(inlet_of):
+    names = [f"away-test-{k}" for k in range(4)]
+    parts, world = city(names, interval_s=0.5)
+    opened = ExitStack()
+    with EmbeddedBroker() as running:
+        address = running.address
+        topics = [f"hearthline/v1/{n}/readings" for n in names]
+        ear = inlet_of("away-test-ear", *topics, address=address)
+        groups = one_each(parts[:2]) | {"away-test-gateway": parts[2:]}
+        play = opened.enter_context(playing(address, [WorldPlayer(world, clock(), jitter=0.1)], groups))
+        before = listen(ear, lambda h: all(len(h[t]) >= 4 for t in topics))
+        ear.close()
+    time.sleep(1.5)  # so long the broker is away
+    with EmbeddedBroker(port=address.port):
+        ear = inlet_of("away-test-ear-2", *topics, address=address)
+        after = listen(ear, lambda h: all(len(h[t]) >= 8 for t in topics))
+        opened.close()
+    assert (play[0].dropped, play[0].lost) == (0, 0)
+    for topic in topics:
+        times = instants(before[topic]) + instants(after[topic])
+        assert times == sorted(times)
+        assert len(set(times)) >= len(times) - 8  # what was under way when it died may come again
+        steps = {round((b - a) / (0.5 * S)) for a, b in pairwise(times)}
+        assert steps <= {0, 1, 2}
 
 
 def test_every_acknowledged_reading_of_a_replay_arrives(broker, inlet_of):

@@ -1,23 +1,15 @@
-"""Hearing: the link through which a fleet hears commands, and what a fault command breaks."""
+"""Workshop: the worlds of a fleet made obedient: what is ordered acts on them, faults by command break them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from network.address import Address
-from network.link import Inlet, Outlet
-from network.mqtt import MqttInlet
-from network.topics import ROOT, Channel, Topic, filters
 from perception.command import CommandError, Why
-from simulators.faults import FaultError
+from simulators.faults import SOUND_LINK, FaultError, LinkFate
 from simulators.faults.kinds import kind_named
 from simulators.faults.making import made
 from simulators.obedience.crew import Obedience
 from simulators.player import Player, WorldPlayer
 
-CLIENT_ID = "hearthline-simulate-commands"
-_MOST = 1_000
-_BEFORE, _AFTER = f"{ROOT}/", f"/{Channel.COMMAND}"
 _OF_THE_COMMAND = {"kind", "severity"}
 
 
@@ -54,23 +46,6 @@ class Workshop:
             raise CommandError(Why.LIMITS, str(err)) from err
 
 
-class Hearing:
-    """What a fleet calls while it plays. Commands that it does not take wait with the broker."""
-
-    def __init__(self, inlet: Inlet, obedience: Obedience) -> None:
-        self._inlet, self._obedience = inlet, obedience
-
-    def listen(self, outlet: Outlet, now: int) -> None:
-        """Obey what came, and answer; look what is done by now. Raises LinkDownError when the outlet is closed."""
-        deliveries = self._inlet.take(_MOST, 0.0)
-        heard = [(d.topic.removeprefix(_BEFORE).removesuffix(_AFTER), d.payload) for d in deliveries]
-        said = [one for device, payload in heard for one in self._obedience.hear(device, payload, now)]
-        for device, payload in (*said, *self._obedience.pass_time(now)):
-            outlet.publish(str(Topic(device, Channel.REPLY)), payload)
-        if deliveries:
-            self._inlet.ack(deliveries)
-
-
 def obedient(players: Sequence[Player], kept: Path | None) -> Obedience:
     """Return the obedience of all devices of simulated worlds, whose physics follow it from now on.
 
@@ -93,11 +68,11 @@ def obedient(players: Sequence[Player], kept: Path | None) -> Obedience:
     return obedience
 
 
-@contextmanager
-def hearing(address: Address, players: Sequence[Player], kept: Path | None) -> Iterator[Hearing]:
-    """Yield the hearing of all devices of simulated worlds: one kept session, so that nothing is missed meanwhile."""
-    inlet = MqttInlet(address, CLIENT_ID, filters(Channel.COMMAND))
-    try:
-        yield Hearing(inlet, obedient(players, kept))
-    finally:
-        inlet.close()
+def fates_of(players: Sequence[Player]) -> Callable[[str, int], LinkFate]:
+    """Return what becomes of what devices send: a device without power is as silent as one without a link."""
+    player_of = {p.name: player for player in players if isinstance(player, WorldPlayer) for p in player.parts}
+
+    def fate(device: str, at: int) -> LinkFate:
+        return player_of[device].fate(device, at) if device in player_of else SOUND_LINK
+
+    return fate

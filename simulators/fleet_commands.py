@@ -1,0 +1,311 @@
+"""The verb `simulate`: play a pretend city in real time or a past that runs faster, record it, or play a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulators.ports import Ports
+from simulators.settings import Connections, SimulateSettings
+
+if TYPE_CHECKING:
+    from network.mqtt import Crowd, Message
+    from perception.catalogue import Catalogue
+    from simulators.crew import Crew
+    from simulators.fleet import FleetCounts
+    from simulators.gateway import Obey
+    from simulators.obedience import Obedience
+    from simulators.player import Player
+    from simulators.sounding import Sounding
+    from simulators.tape import Tape
+    from simulators.tempo import Tempo
+
+FLUSH_S = 0.8
+LONG_FLUSH_S = 30.0
+_MIB = 1024 * 1024
+_DAY_US = 86_400 * 1_000_000
+_COARSE_TICK_S, _COARSE_FROM = 10, 10.0
+"""From this speed on, devices look at their world every ten seconds."""
+
+
+class PlanError(Exception):
+    """What was asked of `simulate` cannot be played; the text says why and what to ask instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be played. `speed` 0: as fast as it is taken; times are epoch microseconds.
+
+    `by_setting`: the speed is that of the settings, of a trial home: its past is played once, then it lives on.
+    """
+
+    stations: int | None = None
+    speed: float = 1.0
+    begin: int | None = None
+    days: float | None = None
+    until: int | None = None
+    record: Path | None = None
+    by_setting: bool = False
+
+
+def register(app: typer.Typer, ports: Ports) -> None:
+    """Put the verb on the command line."""
+
+    @app.command("simulate")
+    def simulate_verb(
+        stations: Annotated[int | None, typer.Option(min=1, help="Only so many of the simulated stations.")] = None,
+        speed: Annotated[str | None, typer.Option(help="How many times faster than time, or max.")] = None,
+        begin: Annotated[str | None, typer.Option(help="When the played time begins: ISO 8601 with a zone.")] = None,
+        days: Annotated[float | None, typer.Option(min=0.001, help="So many days; without --begin, the last.")] = None,
+        until: Annotated[str | None, typer.Option(help="When the played time ends: ISO 8601 with a zone.")] = None,
+        connections: Annotated[
+            Connections | None, typer.Option(help="A connection per branch, or one per device.")
+        ] = None,
+        seed: Annotated[int | None, typer.Option(min=0, help="The same number plays the same world.")] = None,
+        record: Annotated[
+            Path | None, typer.Option(dir_okay=False, help="Write what is sent: JSON lines, also as .gz.")
+        ] = None,
+        replay: Annotated[
+            Path | None, typer.Option(exists=True, dir_okay=False, help="Play what --record wrote, bit for bit.")
+        ] = None,
+        shift_days: Annotated[float, typer.Option(help="With --replay: readings so many days later.")] = 0.0,
+    ) -> None:
+        """Play every simulated device and the recordings; on a new database their past as well."""
+        if replay is not None:
+            play_tape(ports, replay, speed_of(speed or "1"), round(shift_days * _DAY_US))
+            return
+        changes = {"connections": connections, "seed": seed, "speed": speed, "days": days}
+        told = ports.settings().model_copy(update={k: v for k, v in changes.items() if v is not None})
+        wish = Wish(
+            stations, speed_of(told.speed), moment_of(begin, "--begin"), days, moment_of(until, "--until"), record,
+            by_setting=speed is None and begin is None and until is None,
+        )  # fmt: skip
+        simulate(ports, told, wish)
+
+
+def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
+    """Play until asked to stop, or to the end of the wish. Raises PlanError, RecordingError, TapeError."""
+    from simulators.fleet import run_fleet
+    from simulators.obedience.workshop import obedient
+    from simulators.stage import players_for
+
+    stop, heartbeat, clock = ports.stop(), ports.heartbeat(), ports.clock
+    cast = ports.cast(wish.stations)
+    if wish.by_setting and not cast.is_new:
+        wish = replace(wish, speed=1.0)
+    elif wish.by_setting and wish.speed != 1:
+        wish = replace(wish, days=told.days)
+    begin, end = span_of(wish, clock())
+    heartbeat("builds the world", ready=False)
+    players = players_for(
+        cast.catalogue,
+        ports.kinds(),
+        told,
+        now=clock() if begin is None else begin,
+        simulated=cast.devices,
+        recordings=ports.recordings if told.recordings else None,
+        scenario=ports.scenario(),
+        is_new=cast.is_new and begin is None,
+        tick_s=_COARSE_TICK_S if wish.speed == 0 or wish.speed >= _COARSE_FROM else 1,
+    )
+    ports.await_audience(stop)
+    with ExitStack() as opened:
+        tempo, sounding = _tempo(ports, wish, begin, end)
+        obedience = obedient(players, ports.orders())
+        now = ports.clock if not tempo.shifted else lambda: tempo.reached
+        crew = _crew(
+            players, cast.catalogue, told, _by_events(ports, tempo), sounding, partial(_obey, obedience, now)
+        )  # fmt: skip
+        tape = opened.enter_context(_tape(ports, told, wish.record, crew, cast.catalogue))
+        link = opened.enter_context(_crowd(ports, crew, tape))
+        counts = run_fleet(
+            players,
+            crew,
+            link,
+            tempo=tempo,
+            stop=stop,
+            progress=lambda c: heartbeat(_detail(c, up=link.connected()), ready=link.connected()),
+            sounding=sounding,
+            obedience=obedience.pass_time,
+        )
+        link.flush(FLUSH_S if stop.is_set() else LONG_FLUSH_S)
+    if begin is not None:
+        typer.echo(_summary(begin, counts, crew, stopped=stop.is_set()))
+
+
+def span_of(wish: Wish, now: int) -> tuple[int | None, int | None]:
+    """Return when the played time begins and ends; None: with the wall clock, and never. Raises PlanError."""
+    length = None if wish.days is None else round(wish.days * _DAY_US)
+    begin, end = wish.begin, wish.until
+    if begin is None and wish.speed != 1:
+        begin = (end or now) - (length or _DAY_US)
+    elif length is not None:
+        end = min((now if begin is None else begin) + length, end or 2**62)
+    if begin is not None and begin > now:
+        raise PlanError(f"the played time would begin in the future, {_iso(begin)}: nobody would believe its readings")
+    if end is not None and end <= (now if begin is None else begin):
+        raise PlanError(f"the played time would end at {_iso(end)}, before it begins: see --begin, --days and --until")
+    return begin, end
+
+
+def speed_of(word: str) -> float:
+    """Read --speed: a positive number, or max (0)."""
+    try:
+        speed = 0.0 if word == "max" else float(word)
+    except ValueError:
+        speed = -1.0
+    if speed < 0 or (speed == 0 and word != "max") or speed == float("inf") or speed != speed:  # noqa: PLR0124 - NaN
+        raise typer.BadParameter(f"--speed is a positive number or max, not {word!r}")
+    return speed
+
+
+def moment_of(word: str | None, option: str) -> int | None:
+    """Read a time with a zone: epoch microseconds."""
+    if word is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(word)
+    except ValueError as err:
+        raise typer.BadParameter(f"{option} is a time such as 2026-01-31T08:00Z, not {word!r}") from err
+    if moment.tzinfo is None:
+        raise typer.BadParameter(f"{option} {word} has no zone: end it with Z or +08:00")
+    return round(moment.timestamp() * 1e6)
+
+
+def play_tape(ports: Ports, file: Path, speed: float, shift_us: int) -> None:
+    """Play a tape once more, and say what became of it. Raises TapeError."""
+    from network.mqtt import Crowd
+    from simulators.playback import PlaybackCounts, Reel, run_playback
+    from simulators.tape import open_tape
+
+    stop, heartbeat = ports.stop(), ports.heartbeat()
+    tape = open_tape(file)
+    ports.await_audience(stop)
+    reels = [Reel(who) for who in tape.header.connections]
+    link = Crowd(ports.address(), reels)
+
+    def progress(counts: PlaybackCounts) -> None:
+        up = link.connected()
+        heartbeat(f"{counts.acknowledged} messages played" if up else "the broker is away", ready=up)
+
+    try:
+        counts = run_playback(
+            tape, reels, link, speed=speed, shift_us=shift_us, clock=ports.clock, stop=stop, progress=progress
+        )
+    finally:
+        link.close()
+    typer.echo(f"{file}: {counts.acknowledged} of {counts.handed} messages acknowledged by the broker")
+
+
+def _tempo(ports: Ports, wish: Wish, begin: int | None, end: int | None) -> tuple[Tempo, Sounding | None]:
+    from simulators.sounding import Sounding
+    from simulators.tempo import Tempo
+
+    tempo = Tempo(ports.clock, speed=wish.speed, begin=begin, end=end, stays=wish.by_setting)
+    faster = begin is not None and wish.speed != 1
+    return tempo, Sounding(f"simulate-{ports.clock()}") if faster else None
+
+
+def _by_events(ports: Ports, tempo: Tempo) -> Callable[[], int]:
+    """Return the time by which a reading is late: of the newest event where ingest thinks so too."""
+    if not tempo.shifted:
+        return ports.clock
+    if ports.event_time():
+        return lambda: tempo.reached
+    typer.echo(
+        "watch.clock is wall: what is played of the past is stored as such and raises no alarm;"
+        " for a trial that does, see docs/how-to/simulate.md",
+        err=True,
+    )
+    return ports.clock
+
+
+def _crew(
+    players: Sequence[Player],
+    catalogue: Catalogue,
+    told: SimulateSettings,
+    now: Callable[[], int],
+    sounding: Sounding | None,
+    obey: Obey,
+) -> Crew:
+    from simulators.airway import Airway
+    from simulators.crew import Crew, by_branch, one_each
+    from simulators.obedience.workshop import fates_of
+    from simulators.stage import branch_of
+
+    parts = [part for player in players for part in player.parts]
+    own = told.connections is Connections.DEVICES
+    groups = one_each(parts) if own else by_branch(parts, branch_of(catalogue))
+    airway = Airway(fates_of(players))
+    return Crew(groups, now, most_bytes=told.queue_mib * _MIB, airway=airway, sounding=sounding, obey=obey)
+
+
+def _obey(obedience: Obedience, now: Callable[[], int], device: str, payload: bytes) -> Sequence[bytes]:
+    """Return what a device says to a command at once."""
+    return [reply for _device, reply in obedience.hear(device, payload, now())]
+
+
+@contextmanager
+def _crowd(ports: Ports, crew: Crew, tape: Tape | None) -> Iterator[Crowd]:
+    from network.mqtt import Crowd
+
+    def note(by: int, message: Message) -> None:
+        assert tape is not None
+        tape.write(ports.clock(), by, message)
+
+    link = Crowd(ports.address(), crew.gateways, on_sent=None if tape is None else note)
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+@contextmanager
+def _tape(
+    ports: Ports, told: SimulateSettings, file: Path | None, crew: Crew, catalogue: Catalogue
+) -> Iterator[Tape | None]:
+    from simulators.tape import VERSION, Header, Tape, speakings
+
+    if file is None:
+        yield None
+        return
+    kinds = {part.kind.name: part.kind.version for gateway in crew.gateways for part in gateway.parts}
+    header = Header(
+        hearthline="what a fleet sent",
+        version=VERSION,
+        begun=_iso(ports.clock()),
+        seed=told.seed,
+        cities=tuple(city.name for city in catalogue.cities),
+        kinds=kinds,
+        connections=speakings([(g.client_id, g.will) for g in crew.gateways]),
+    )
+    with Tape(file, header) as tape:
+        yield tape
+    typer.echo(f"{file}: {tape.messages} messages recorded", err=True)
+
+
+def _detail(counts: FleetCounts, *, up: bool) -> str:
+    waits = f", {counts.waiting} wait" if counts.waiting > 1000 or not up else ""
+    dropped = f", {counts.dropped} dropped" if counts.dropped else ""
+    told = f"{counts.live} live, {counts.backfilled} past{waits}{dropped}"
+    return told if up else f"the broker is away: {told}"
+
+
+def _summary(begin: int, counts: FleetCounts, crew: Crew, *, stopped: bool) -> str:
+    ends = "stopped" if stopped else "over"
+    reached = min(counts.reached, 2**62)
+    return (
+        f"{ends}: played {_iso(begin)} to {_iso(reached)}; {crew.live} readings acknowledged by the broker, "
+        f"{counts.dropped} dropped, {counts.lost} lost to faults of links"
+    )
+
+
+def _iso(at: int) -> str:
+    return datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
