@@ -46,7 +46,7 @@ def register(
         from support.orders import given
 
         with engine().connect() as on:
-            rows = [_line(row) for row in given(on, device, most)]
+            rows = [_short(row) for row in given(on, device, most)]
         show(rows, as_json, empty="nobody was told anything yet: hearthline command send")
 
     @orders.command("show")
@@ -125,6 +125,11 @@ def _tell(row: OrderRow, as_json: bool) -> None:
     show([{"what": key, "value": value} for key, value in line.items() if value is not None], as_json=False)
     if answers:
         show(answers, as_json=False)
+
+
+def _short(row: OrderRow) -> dict[str, object]:
+    """Return a command as a row of a list; why it was not done in words is for `command show`."""
+    return {key: value for key, value in _line(row).items() if key not in {"detail", "sent_at"}}
 
 
 def _line(row: OrderRow) -> dict[str, object]:
