@@ -89,8 +89,13 @@ def load_catalogue(conn: Connection) -> Catalogue:
 
 
 def add_device(conn: Connection, device: Device, actor: str, *, simulated: bool = False) -> int:
-    """Add a device and return its device_id. Raises CatalogueError when the name is taken or the station unknown."""
+    """Add a device and return its device_id.
+
+    Raises CatalogueError when the name is taken, the station unknown, or the room none of those that it heats.
+    """
     _known_station(conn, device.station)
+    if device.room is not None:
+        _heated_room(conn, device.room, device.station)
     row = {**_device_values(device), "simulated": simulated}
     added = conn.execute(
         insert(tables.device).values(row).on_conflict_do_nothing().returning(tables.device.c.device_id)
@@ -214,6 +219,16 @@ def _audit(conn: Connection, actor: str, action: str, subject: str, detail: Mapp
 def _known_station(conn: Connection, name: str) -> None:
     if conn.execute(select(tables.station.c.name).where(tables.station.c.name == name)).one_or_none() is None:
         raise CatalogueError(f"no station is named {name}: seed it first, or choose one of the catalogue's")
+
+
+def _heated_room(conn: Connection, name: str, station: str) -> None:
+    t = tables
+    placed = select(t.community.c.station).join_from(t.room, t.building).join(t.community).where(t.room.c.name == name)
+    heated_by = conn.execute(placed).scalar()
+    if heated_by is None:
+        raise CatalogueError(f"no room is named {name}: rooms come in by the city files, see configs/cities")
+    if heated_by != station:
+        raise CatalogueError(f"room {name} is heated by {heated_by}, not by {station}")
 
 
 def _all(conn: Connection, table: Table) -> Sequence[Row[Any]]:

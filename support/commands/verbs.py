@@ -134,6 +134,7 @@ def _about_devices(devices: typer.Typer, ports: Ports) -> None:
         city: Annotated[
             str | None, typer.Option(help="City of the new station; the only real one if left out.")
         ] = None,
+        room: Annotated[str | None, typer.Option(help="The sampled room in which it stands, if it does.")] = None,
         credential: Annotated[
             bool | None,
             typer.Option(help="Issue a password for the broker; if left out, when other devices have one."),
@@ -142,7 +143,7 @@ def _about_devices(devices: typer.Typer, ports: Ports) -> None:
         """Add a device; it may report at once."""
         from support.commands import catalogue
 
-        wish = {"name": name, "kind": kind, "station": station, "interval_s": interval_s}
+        wish = {"name": name, "kind": kind, "station": station, "interval_s": interval_s, "room": room}
         typer.echo(
             catalogue.add(
                 ports.engine(), ports.kinds(), wish, ports.actor(), city=city, new_station=new_station,
