@@ -320,7 +320,7 @@ simulators.commands.register(
         address=lambda: settings().broker.address,
         kinds=kinds,
         recordings=CONFIGS / "recordings",
-        scenario=lambda: CHECKOUT / settings().simulate.scenario,
+        scenario=lambda name: CHECKOUT / (name or settings().simulate.scenario),
         orders=lambda: home().run / "obedience.json",
         clock=clock,
         stop=stop_event,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulators import fleet_commands
+from simulators import fleet_commands, season_commands
 from simulators.ports import Ports
 
 if TYPE_CHECKING:
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from simulators.fleet import Stop
     from simulators.replay import ReplayCounts
 
-CONNECT_S, SETTLE_S, POLL_S = 10.0, 20.0, 0.1
 __all__ = ["Ports", "register"]
 
+CONNECT_S, SETTLE_S, POLL_S = 10.0, 20.0, 0.1
 FATES = ("stored", "rejected", "duplicate", "merged", "conflict")
 
 
 def register(app: typer.Typer, ports: Ports) -> None:
     """Put the verbs on the command line."""
     fleet_commands.register(app, ports)
+    season_commands.register(app, ports)
 
     @app.command("replay")
     def replay_verb(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +13,8 @@ import typer
 
 from simulators.ports import Ports
 from simulators.settings import Connections, SimulateSettings
+from simulators.tempo import DAY_US
+from simulators.wish import Wish, iso, moment_of, span_of, speed_of
 
 if TYPE_CHECKING:
     from network.mqtt import Crowd, Message
@@ -29,30 +30,10 @@ if TYPE_CHECKING:
 
 FLUSH_S = 0.8
 LONG_FLUSH_S = 30.0
+NO_SCENARIO = "none"
 _MIB = 1024 * 1024
-_DAY_US = 86_400 * 1_000_000
 _COARSE_TICK_S, _COARSE_FROM = 10, 10.0
 """From this speed on, devices look at their world every ten seconds."""
-
-
-class PlanError(Exception):
-    """What was asked of `simulate` cannot be played; the text says why and what to ask instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is to be played. `speed` 0: as fast as it is taken; times are epoch microseconds.
-
-    `by_setting`: the speed is that of the settings, of a trial home: its past is played once, then it lives on.
-    """
-
-    stations: int | None = None
-    speed: float = 1.0
-    begin: int | None = None
-    days: float | None = None
-    until: int | None = None
-    record: Path | None = None
-    by_setting: bool = False
 
 
 def register(app: typer.Typer, ports: Ports) -> None:
@@ -69,6 +50,8 @@ def register(app: typer.Typer, ports: Ports) -> None:
             Connections | None, typer.Option(help="A connection per branch, or one per device.")
         ] = None,
         seed: Annotated[int | None, typer.Option(min=0, help="The same number plays the same world.")] = None,
+        scenario: Annotated[str | None, typer.Option(help="What goes wrong: a scenario file; none: nothing.")] = None,
+        truth: Annotated[Path | None, typer.Option(dir_okay=False, help="Write what was wrong, as JSON lines.")] = None,
         record: Annotated[
             Path | None, typer.Option(dir_okay=False, help="Write what is sent: JSON lines, also as .gz.")
         ] = None,
@@ -79,22 +62,22 @@ def register(app: typer.Typer, ports: Ports) -> None:
     ) -> None:
         """Play every simulated device and the recordings; on a new database their past as well."""
         if replay is not None:
-            play_tape(ports, replay, speed_of(speed or "1"), round(shift_days * _DAY_US))
+            play_tape(ports, replay, speed_of(speed or "1"), round(shift_days * DAY_US))
             return
-        changes = {"connections": connections, "seed": seed, "speed": speed, "days": days}
+        changes = {"connections": connections, "seed": seed, "speed": speed, "days": days, **_faults(scenario)}
         told = ports.settings().model_copy(update={k: v for k, v in changes.items() if v is not None})
-        wish = Wish(
-            stations, speed_of(told.speed), moment_of(begin, "--begin"), days, moment_of(until, "--until"), record,
-            by_setting=speed is None and begin is None and until is None,
-        )  # fmt: skip
+        first, last = moment_of(begin, "--begin"), moment_of(until, "--until")
+        by_setting = speed is None and begin is None and until is None
+        wish = Wish(stations, speed_of(told.speed), first, days, last, record, truth, by_setting)
         simulate(ports, told, wish)
 
 
 def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
     """Play until asked to stop, or to the end of the wish. Raises PlanError, RecordingError, TapeError."""
+    from simulators.faults import write_truth
     from simulators.fleet import run_fleet
     from simulators.obedience.workshop import obedient
-    from simulators.stage import players_for
+    from simulators.stage import players_for, schedules_of
 
     stop, heartbeat, clock = ports.stop(), ports.heartbeat(), ports.clock
     cast = ports.cast(wish.stations)
@@ -111,10 +94,12 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
         now=clock() if begin is None else begin,
         simulated=cast.devices,
         recordings=ports.recordings if told.recordings else None,
-        scenario=ports.scenario(),
+        scenario=ports.scenario(told.scenario),
         is_new=cast.is_new and begin is None,
         tick_s=_COARSE_TICK_S if wish.speed == 0 or wish.speed >= _COARSE_FROM else 1,
     )
+    if wish.truth is not None:
+        write_truth(wish.truth, *schedules_of(players))
     ports.await_audience(stop)
     with ExitStack() as opened:
         tempo, sounding = _tempo(ports, wish, begin, end)
@@ -140,45 +125,6 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
         typer.echo(_summary(begin, counts, crew, stopped=stop.is_set()))
 
 
-def span_of(wish: Wish, now: int) -> tuple[int | None, int | None]:
-    """Return when the played time begins and ends; None: with the wall clock, and never. Raises PlanError."""
-    length = None if wish.days is None else round(wish.days * _DAY_US)
-    begin, end = wish.begin, wish.until
-    if begin is None and wish.speed != 1:
-        begin = (end or now) - (length or _DAY_US)
-    elif length is not None:
-        end = min((now if begin is None else begin) + length, end or 2**62)
-    if begin is not None and begin > now:
-        raise PlanError(f"the played time would begin in the future, {_iso(begin)}: nobody would believe its readings")
-    if end is not None and end <= (now if begin is None else begin):
-        raise PlanError(f"the played time would end at {_iso(end)}, before it begins: see --begin, --days and --until")
-    return begin, end
-
-
-def speed_of(word: str) -> float:
-    """Read --speed: a positive number, or max (0)."""
-    try:
-        speed = 0.0 if word == "max" else float(word)
-    except ValueError:
-        speed = -1.0
-    if speed < 0 or (speed == 0 and word != "max") or speed == float("inf") or speed != speed:  # noqa: PLR0124 - NaN
-        raise typer.BadParameter(f"--speed is a positive number or max, not {word!r}")
-    return speed
-
-
-def moment_of(word: str | None, option: str) -> int | None:
-    """Read a time with a zone: epoch microseconds."""
-    if word is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(word)
-    except ValueError as err:
-        raise typer.BadParameter(f"{option} is a time such as 2026-01-31T08:00Z, not {word!r}") from err
-    if moment.tzinfo is None:
-        raise typer.BadParameter(f"{option} {word} has no zone: end it with Z or +08:00")
-    return round(moment.timestamp() * 1e6)
-
-
 def play_tape(ports: Ports, file: Path, speed: float, shift_us: int) -> None:
     """Play a tape once more, and say what became of it. Raises TapeError."""
     from network.mqtt import Crowd
@@ -202,6 +148,13 @@ def play_tape(ports: Ports, file: Path, speed: float, shift_us: int) -> None:
     finally:
         link.close()
     typer.echo(f"{file}: {counts.acknowledged} of {counts.handed} messages acknowledged by the broker")
+
+
+def _faults(word: str | None) -> dict[str, object]:
+    """Return the settings that --scenario changes."""
+    if word is None:
+        return {}
+    return {"faults": False} if word == NO_SCENARIO else {"faults": True, "scenario": str(Path(word).resolve())}
 
 
 def _tempo(ports: Ports, wish: Wish, begin: int | None, end: int | None) -> tuple[Tempo, Sounding | None]:
@@ -237,8 +190,7 @@ def _crew(
 ) -> Crew:
     from simulators.airway import Airway
     from simulators.crew import Crew, by_branch, one_each
-    from simulators.obedience.workshop import fates_of
-    from simulators.stage import branch_of
+    from simulators.stage import branch_of, fates_of
 
     parts = [part for player in players for part in player.parts]
     own = told.connections is Connections.DEVICES
@@ -280,7 +232,7 @@ def _tape(
     header = Header(
         hearthline="what a fleet sent",
         version=VERSION,
-        begun=_iso(ports.clock()),
+        begun=iso(ports.clock()),
         seed=told.seed,
         cities=tuple(city.name for city in catalogue.cities),
         kinds=kinds,
@@ -302,10 +254,6 @@ def _summary(begin: int, counts: FleetCounts, crew: Crew, *, stopped: bool) -> s
     ends = "stopped" if stopped else "over"
     reached = min(counts.reached, 2**62)
     return (
-        f"{ends}: played {_iso(begin)} to {_iso(reached)}; {crew.live} readings acknowledged by the broker, "
+        f"{ends}: played {iso(begin)} to {iso(reached)}; {crew.live} readings acknowledged by the broker, "
         f"{counts.dropped} dropped, {counts.lost} lost to faults of links"
     )
-
-
-def _iso(at: int) -> str:
-    return datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -55,9 +55,16 @@ class Past:
 
     def _parcels(self, moments: Sequence[Moment]) -> Iterator[Parcel]:
         at = np.array([m.at for m in moments])
+        dead = np.stack([self._world.silent(m) for m in moments])
         for place, rows in self._world.record(moments, np.arange(len(self._every))):
-            due = at % self._every[place] < self._step
+            due = (at % self._every[place] < self._step) & ~dead[:, place]
             told = self._world.tell(place, rows[due])
-            if told:
-                readings = [RawReading(ts, values) for ts, values in zip(at[due].tolist(), told, strict=True)]
-                yield self._world.parts[place].name, readings
+            readings = [RawReading(ts, values) for ts, values in zip(at[due].tolist(), told, strict=True)]
+            name = self._world.parts[place].name
+            if heard := [r for r in readings if not self._is_lost(name, r.ts or 0)]:
+                yield name, heard
+
+    def _is_lost(self, device: str, at: int) -> bool:
+        """Return whether a fault of the link has swallowed it. What came late or twice has come by now, once."""
+        fate = self._world.schedule.link(device, at)
+        return fate.silent and not fate.keeps

@@ -68,8 +68,9 @@ class WorldPlayer:
         self._every = np.arange(len(self._interval))
         self._due = self._planned + self._late(self._every)
         self._tick = tick_s * _SECOND_US
+        self._dead: set[str] = set()
+        self._place_of = {part.name: place for place, part in enumerate(world.parts)}
         self._now = world.begin(live_from)
-        self._dead = self._now, world.silent(self._now)
         self._past = None if past_from is None else Past(world, past_from, self._now, round(step_s * 1e6))
 
     @property
@@ -89,18 +90,19 @@ class WorldPlayer:
 
     def shown(self, device: str) -> dict[str, float]:
         """Return what the meters of a device show now, by point."""
-        return self._world.shown(device, self._now)
+        place = self._place_of[device]
+        [(_, rows)] = self._world.record([self._now], np.array([place]))
+        named = zip(self.parts[place].kind.names, rows[0].tolist(), strict=True)
+        return {name: value for name, value in named if value == value}  # noqa: PLR0124 - only NaN differs from itself
 
     def hears(self, device: str) -> bool:
         """Return whether a device has a link and power now: else nothing reaches it, and it says nothing."""
         return not self.fate(device, self._now.at).silent
 
     def fate(self, device: str, at: int) -> LinkFate:
-        """Return what becomes of what a device sends at that time; without power it neither measures nor sends."""
-        if self._dead[0] is not self._now:
-            self._dead = self._now, self._world.silent(self._now)
-        link = self.schedule.link(device, at)
-        return joined(link, _DEAD) if self._dead[1][self._world.place(device)] else link
+        """Return what becomes of what a device measured at that time: a fault of its link, or its battery is empty."""
+        fate = self.schedule.link(device, at)
+        return joined(fate, _DEAD) if device in self._dead else fate
 
     def next_due(self) -> int:
         """Return when the next reading is due."""
@@ -112,6 +114,8 @@ class WorldPlayer:
             tick = first // self._tick * self._tick
             places = np.flatnonzero(self._due < min(tick + self._tick, until + 1))
             self._now = self._world.advance(self._now, tick, _LIVE_STEP_S)
+            dead = np.flatnonzero(self._world.silent(self._now))
+            self._dead = {self.parts[place].name for place in dead.tolist()}
             due = dict(zip(places.tolist(), self._due[places].tolist(), strict=True))
             self._move_on(places, 1)
             for place, rows in self._world.record([self._now], places):

@@ -43,17 +43,18 @@ class Cast(Protocol):
 class Ports:
     """What the verbs work on; each is made when it is asked for.
 
-    `scenario` is the file of what goes wrong; `orders` that in which orders to simulated devices outlive the process.
+    `orders` is the file in which orders to simulated devices outlive the process.
     `cast(stations)` waits for its turn; `await_audience(stop)` until somebody keeps what is said.
     `require_active` raises where a device may not report; `tally` is the ledger of a device. `event_time` says
-    whether ingest lives by the time of events, as in a trial home.
+    whether ingest lives by the time of events, as in a trial home; `scenario(name)` is a file, None: that of the
+    settings.
     """
 
     settings: Callable[[], SimulateSettings]
     address: Callable[[], Address]
     kinds: Callable[[], Mapping[str, SensorKind]]
     recordings: Path
-    scenario: Callable[[], Path]
+    scenario: Callable[[str | None], Path]
     orders: Callable[[], Path]
     clock: Callable[[], int]
     stop: Callable[[], Stop]

@@ -1,15 +1,17 @@
 """Stage: from a catalogue to the players that bring it to life."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from perception.catalogue import Catalogue, City
 from perception.sensor_kind import SensorKind
+from simulators.air import Record
+from simulators.airway import Fates
 from simulators.cast import cast_of
 from simulators.climate import SEASONS, Season
-from simulators.faults import Schedule, grounds_of, load_scenario, planned
+from simulators.faults import SOUND_LINK, LinkFate, Schedule, grounds_of, load_scenario, planned
 from simulators.fleet import LIVE_BEFORE_US
 from simulators.player import Player, WorldPlayer
 from simulators.recorded import load_recordings
@@ -51,10 +53,26 @@ def players_for(
             seed=settings.seed,
             tick_s=tick_s,
         )
-        for world in _worlds(catalogue, kinds, settings, now, simulated, scenario)
+        for world in worlds_of(catalogue, kinds, settings, now, simulated, scenario)
     )
     recorded = load_recordings(recordings, catalogue, kinds, live_from, past_from) if recordings else ()
     return [*recorded, *worlds]
+
+
+def schedules_of(players: Sequence[Player]) -> list[Schedule]:
+    """Return what goes wrong in the worlds of these players."""
+    return [player.schedule for player in players if isinstance(player, WorldPlayer)]
+
+
+def fates_of(players: Sequence[Player]) -> Fates:
+    """Return what becomes of what any device of these players sends."""
+    worlds = {part.name: player.fate for player in players if isinstance(player, WorldPlayer) for part in player.parts}
+
+    def fate(device: str, at: int) -> LinkFate:
+        of = worlds.get(device)
+        return SOUND_LINK if of is None else of(device, at)
+
+    return fate
 
 
 def branch_of(catalogue: Catalogue) -> dict[str, str]:
@@ -63,14 +81,16 @@ def branch_of(catalogue: Catalogue) -> dict[str, str]:
     return {device.name: branch[device.station] for device in catalogue.devices}
 
 
-def _worlds(
+def worlds_of(
     catalogue: Catalogue,
     kinds: Mapping[str, SensorKind],
     settings: SimulateSettings,
     now: int,
     simulated: Collection[str] | None,
     scenario: Path | None,
+    sky: Season | Record | None = None,
 ) -> Iterator[World]:
+    """Yield a world per simulated city, with what goes wrong in it; `sky` None: the city's own season."""
     for city in (c for c in catalogue.cities if c.simulated):
         cast = cast_of(catalogue, kinds, city.name)
         parts = tuple(p for p in cast if simulated is None or p.name in simulated)
@@ -78,7 +98,7 @@ def _worlds(
             played = [p.name for p in parts]
             faults = schedule_of(catalogue, kinds, city, scenario if settings.faults else None, now, played)
             offset = _utc_offset_s(city, now)
-            yield World(parts, season_of(city), utc_offset_s=offset, seed=settings.seed, faults=faults)
+            yield World(parts, sky or season_of(city), utc_offset_s=offset, seed=settings.seed, faults=faults)
 
 
 def schedule_of(

@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.air import Record
 from simulators.cast import ROOM_CLIMATE, Part, RoomFacts
 from simulators.climate import Climate, Season
 from simulators.faults import Schedule
-from simulators.heat.curve import load_share, source_supply
+from simulators.heat.curve import load_share
 from simulators.heat.design import Design, StationFacts, design, repeated
 from simulators.heat.homes import gains_at
 from simulators.heat.interventions import Interventions
 from simulators.heat.meters import read
+from simulators.heat.plant import Plant
 from simulators.heat.rooms import furnished, room_climate
 from simulators.heat.stations import Forcing, Stations, at_rest, side_by_side
 from simulators.heat.substation import step
@@ -35,7 +37,7 @@ _COARSE_S = 900.0
 _FINE_S = 60.0
 _FINE_US = 4 * 3600 * 1_000_000
 COUNTERS = ("energy", "volume_pri", "volume_makeup", "electricity")
-_ALWAYS_S = 30 * 86_400.0
+_DAILY_S = 0.3 * 86_400.0
 _ROUNDED_UP = 1.08
 _GENEROUS = 0.003
 _CONTROLLER_LAG_S = 3 * 3600.0
@@ -81,7 +83,7 @@ class World:
     def __init__(
         self,
         parts: Sequence[Part],
-        season: Season,
+        season: Season | Record,
         *,
         utc_offset_s: float,
         seed: int,
@@ -102,7 +104,7 @@ class World:
         self.schedule.settle(places, self._design, self._climate)
         self._causes = causes or self.schedule.interventions
         self._place_of = {part.name: i for i, part in enumerate(parts)}
-        self._source_phase = rng.uniform(0, 2 * np.pi, int(self._design.source.max()) + 1)
+        self._plant = Plant(int(self._design.source.max()) + 1, seed)
         self._unrest = Unrest(len(self._design), seed)
         kinds = {p.kind.name: p.kind for p in parts}
         self._instruments = {name: Instruments(kind, seed, len(parts)) for name, kind in kinds.items()}
@@ -116,20 +118,9 @@ class World:
         """Return the row of the station that a device stands at. Raises KeyError for a device that does not play."""
         return int(self._rows[self._place_of[device]])
 
-    def place(self, device: str) -> int:
-        """Return the place of a device. Raises KeyError for one that does not play."""
-        return self._place_of[device]
-
     def obey(self, causes: Causes) -> None:
         """Take interventions from another source from now on. A world walked from the start meets all of them."""
         self._causes = causes
-
-    def shown(self, device: str, moment: Moment) -> dict[str, float]:
-        """Return what the meters of a device show, by point; what they do not show is left out."""
-        place = self._place_of[device]
-        [(_, rows)] = self.record([moment], np.array([place]))
-        names = self.parts[place].kind.names
-        return {name: value for name, value in zip(names, rows[0].tolist(), strict=True) if value == value}  # noqa: PLR0124 - only NaN differs from itself
 
     def silent(self, moment: Moment) -> NDArray[np.bool_]:
         """Return whose mains are cut and whose battery is empty, by place. Room sensors have batteries of their own."""
@@ -204,15 +195,25 @@ class World:
         return np.stack([idle_values(self._instruments[kind].kind, places, m.at) for m in moments])
 
     def _read_substations(self, moments: Sequence[Moment], places: Places) -> Floats:
-        """All moments in one go: the stations of each are laid side by side."""
         kind = self._instruments[SUBSTATION].kind
-        hours = np.repeat([self._climate.hour(m.at) for m in moments], len(self._design))
-        columns = read(self._times(len(moments)), side_by_side([m.stations for m in moments]), hours)
+        columns = self.columns(moments)
         rows = np.searchsorted(self._substations, places)
         values = np.full((len(moments), len(places), len(kind.points)), np.nan)
         for name in columns.keys() & kind.bits.keys():
             values[:, :, kind.bits[name]] = columns[name].reshape(len(moments), -1)[:, rows]
         return values
+
+    def columns(self, moments: Sequence[Moment]) -> dict[str, Floats]:
+        """Return every point of substations by name, exact: [moments * stations], the moments one after the other.
+
+        All in one go: the stations of each moment are laid side by side.
+        """
+        hours = np.repeat([self._climate.hour(m.at) for m in moments], len(self._design))
+        return read(self._times(len(moments)), side_by_side([m.stations for m in moments]), hours)
+
+    def shown(self, kind: str, exact: Floats, places: Places, at: int) -> Floats:
+        """Return exact values [n, points] of devices of a kind as their instruments show them, faults not counted."""
+        return self._instruments[kind].show(exact, places, at)
 
     def _times(self, count: int) -> Design:
         if count not in self._repeated:
@@ -245,6 +246,7 @@ class World:
         hour = self._climate.hour(at)
         return Forcing(
             at_s=at / 1e6,
+            hour=hour,
             outdoor=self._climate.outdoor(at),
             outdoor_slow=self._climate.outdoor(at, _CONTROLLER_LAG_S),
             sun=self._climate.irradiance(at) * _SOLAR_SHARE,
@@ -257,22 +259,19 @@ class World:
         )
 
     def _sent(self, at: int) -> Floats:
-        """Return what the plant of each station sends out, Cel: by its curve, and by the hands of its people."""
-        at_s = at / 1e6
-        sent = source_supply(self._climate.mean(np.array([at_s]), _PLANT_LAG_S))
-        phase = self._source_phase
-        hand = 0.9 * np.sin(at_s * 2 * np.pi / 10_900 + phase) + 0.7 * np.sin(at_s * 2 * np.pi / 26_300 + 2 * phase)
-        by_source: Floats = sent + hand
-        return by_source[self._design.source]
+        """Return what the plant of each station sends out, Cel."""
+        weather = self._climate.mean(np.array([at / 1e6]), _PLANT_LAG_S)
+        return self._plant.sent(at / 1e6, weather)[self._design.source]
 
     def _counting(self, stations: Stations, at: int) -> Stations:
         """Counters as they stand on a Monday: ordinary days since commissioning, rounded up, never backwards."""
         d = self._design
-        hours = max(at / 1e6 - _COMMISSIONED_S, 0.0) / 3600
-        ordinary = d.heat * load_share(self._climate.outdoor(at, _ALWAYS_S)) * _ROUNDED_UP
+        days_s = np.arange(_COMMISSIONED_S, at / 1e6, _DAY_US / 1e6) + _DAY_US / 2e6
+        hours = 24.0 * len(days_s)
+        ordinary = d.heat * load_share(self._climate.mean(days_s, _DAILY_S) - 1.0).sum() * _ROUNDED_UP
         return replace(
             stations,
-            energy=ordinary * hours * 3600 / 1e9,
+            energy=ordinary * _DAY_US / 1e15,
             volume_pri=d.plates.flow_pri_d * 3.6 * hours,
             volume_makeup=d.seep * hours * 1.05,
             electricity=(d.house_power + 0.4 * d.area / 1000) * hours,

@@ -1,10 +1,10 @@
 """Workshop: the worlds of a fleet made obedient: what is ordered acts on them, faults by command break them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from perception.command import CommandError, Why
-from simulators.faults import SOUND_LINK, FaultError, LinkFate
+from simulators.faults import FaultError
 from simulators.faults.kinds import kind_named
 from simulators.faults.making import made
 from simulators.obedience.crew import Obedience
@@ -66,13 +66,3 @@ def obedient(players: Sequence[Player], kept: Path | None) -> Obedience:
         rows = {part.name: row for part in player.parts if (row := player.world.row(part.name)) >= 0}
         player.world.obey(obedience.over(player.schedule.interventions, rows))
     return obedience
-
-
-def fates_of(players: Sequence[Player]) -> Callable[[str, int], LinkFate]:
-    """Return what becomes of what devices send: a device without power is as silent as one without a link."""
-    player_of = {p.name: player for player in players if isinstance(player, WorldPlayer) for p in player.parts}
-
-    def fate(device: str, at: int) -> LinkFate:
-        return player_of[device].fate(device, at) if device in player_of else SOUND_LINK
-
-    return fate

@@ -65,7 +65,7 @@ def scenarios(draw):
     return head + "\n".join(faults) + f'\n[draw]\nspan = "{draw(st.integers(1, 40))}d"\n[rates]\n{drawn}'
 
 
-@settings(max_examples=60, deadline=timedelta(seconds=5), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=timedelta(seconds=5), suppress_health_check=[HealthCheck.too_slow])
 @given(text=scenarios())
 def test_what_is_laid_out_fits_the_city_and_comes_back_from_its_truth(tmp_path_factory, text):
     faults = planned(read_scenario(text, "x"), GROUNDS, SENSORS, START, ZONE)
@@ -80,7 +80,7 @@ def test_what_is_laid_out_fits_the_city_and_comes_back_from_its_truth(tmp_path_f
     assert read_truth(path) == rows_of(schedule.faults)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     text=st.one_of(
         st.text(max_size=200),

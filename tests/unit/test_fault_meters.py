@@ -1,5 +1,6 @@
 """Faults of meters: each bends the points that it says, from its beginning to its end, and no other."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +22,24 @@ BEGINS, ENDS, MINUTES = NOON + 30 * MINUTE_US, NOON + 90 * MINUTE_US, 120
 METERED = [k.name for k in KINDS.values() if k.meters is not None]
 
 
-def shown(*faults, places=(0, 1)):
+def world_with(*faults):
     parts = cast_of(load_catalogue(CITIES), load_kinds(), "xuecheng")[:2]
-    world = World(parts, SEASONS["cold-night"], utc_offset_s=8 * 3600, seed=3, faults=Schedule(faults))
+    return World(parts, SEASONS["cold-night"], utc_offset_s=8 * 3600, seed=3, faults=Schedule(faults))
+
+
+@cache
+def minutes():
+    """Two hours of two sound stations: what the meters show is asked of them again and again."""
+    world = world_with()
     moments = [world.begin(NOON)]
     while len(moments) < MINUTES:
         moments.append(world.advance(moments[-1], moments[-1].at + MINUTE_US))
-    rows = dict(world.record(moments, np.array(places)))
-    return np.stack([rows[i] for i in places], axis=1)
+    return moments
+
+
+def shown(*faults):
+    rows = dict(world_with(*faults).record(minutes(), np.array([0, 1])))
+    return np.stack([rows[0], rows[1]], axis=1)
 
 
 def fault(kind, **parameters):
@@ -56,9 +67,58 @@ def test_it_bends_its_points_while_it_lasts_and_nothing_else(sound, kind):
     assert (values[:, 1] == sound[:, 1]).all()
     assert not moved[:30].any()
     assert moved[30:90][:, bent].any(axis=0).all()
-    if bad.kind.plant is None:
-        assert not moved[90:].any()
-        assert not moved[:, others].any()
+    assert not moved[90:].any()
+    assert not moved[:, others].any()
+
+
+def residual(values):
+    """Return the share of the heat power that flow and temperatures do not account for."""
+    told, lift = point(values, "heat_power"), point(values, "t_pri_supply") - point(values, "t_pri_return")
+    return np.abs(1 - point(values, "flow_pri") * 985 / 3600 * 4.187 * lift / told)[30:90]
+
+
+def beyond(values):
+    """Beyond the limits, or a pair at 0.0, which lies within them and says the same."""
+    if not values[30:90, 0][:, [KIND.bits["t_sec_supply"], KIND.bits["t_sec_return"]]].any():
+        return True
+    low, high = (np.array([getattr(p, side) for p in KIND.points]) for side in ("low", "high"))
+    return ((values[30:90, 0] < low) | (values[30:90, 0] > high)).all(axis=0).any()
+
+
+def outlier(values):
+    column = point(values, "flow_sec")[30:90]
+    middle = np.median(column)
+    return (np.abs(column - middle) > 5 * 1.4826 * np.median(np.abs(column - middle))).any()
+
+
+def miscounted(values):
+    grown = np.diff(point(values, "heat_energy_total"))
+    return (grown < 0).any() or (grown > 1.5 * point(values, "heat_power").max() * 60 / 1e6).any()
+
+
+EVIDENCE = {
+    "S_RANGE": beyond,
+    "S_STUCK": lambda values: any(
+        np.ptp(values[30:90, 0, KIND.bits[n]]) == 0 for n in ("t_sec_supply", "t_sec_return")
+    ),
+    "S_SPIKE": outlier,
+    "S_DRIFT": lambda values: np.mean(point(values, "t_outdoor")[30:90] - point(values, "t_outdoor", 1)[30:90]) > 5,
+    "S_SWAP": lambda values: (point(values, "t_sec_return") > point(values, "t_sec_supply") + 0.5)[30:90].all(),
+    "BALANCE": lambda values: residual(values).mean() > 0.10,
+    "COUNTER": miscounted,
+}
+SEEN_WHEN = {"sensor_drift": {"grows_over_days": 0}, "sensor_spikes": {"share": 0.2}}
+LED_TO = [(kind, rule) for kind in METERED for rule in KINDS[kind].family if rule in EVIDENCE]
+
+
+@pytest.mark.parametrize(("kind", "rule"), LED_TO, ids="-".join)
+def test_the_evidence_of_each_finding_is_shown(kind, rule):
+    assert EVIDENCE[rule](shown(fault(kind, **SEEN_WHEN.get(kind, {}))))
+
+
+@pytest.mark.parametrize("rule", EVIDENCE)
+def test_sound_meters_give_no_evidence(sound, rule):
+    assert not EVIDENCE[rule](sound)
 
 
 def test_a_frozen_sensor_keeps_its_last_value(sound):
@@ -68,16 +128,19 @@ def test_a_frozen_sensor_keeps_its_last_value(sound):
     assert np.ptp(point(sound, "t_sec_supply")[30:90]) > 0
 
 
+def test_a_freeze_that_is_walked_through_holds_what_was_shown_then(sound):
+    world = world_with(fault("sensor_frozen"))
+    later = world.advance(minutes()[29], BEGINS + 20 * MINUTE_US)
+    ((_, rows),) = world.record([later], np.array([0]))
+    assert rows[0, KIND.bits["t_sec_supply"]] == pytest.approx(point(sound, "t_sec_supply")[30], abs=0.3)
+    assert world.schedule.starting(0, 2**62) == ()
+
+
 def test_a_freeze_that_nobody_saw_begin_holds_the_first_value_seen():
-    parts = cast_of(load_catalogue(CITIES), load_kinds(), "xuecheng")[:1]
-    schedule = Schedule()
-    world = World(parts, SEASONS["cold-night"], utc_offset_s=0, seed=3, faults=schedule)
-    moment = world.begin(NOON)
-    schedule.add(made("sensor_frozen", parts[0].name, KIND, begins=NOON - MINUTE_US))
-    first, *later = [
-        next(iter(world.record([m], np.array([0]))))[1][0, KIND.bits["t_sec_supply"]]
-        for m in (moment, world.advance(moment, NOON + 30 * MINUTE_US), world.advance(moment, NOON + 60 * MINUTE_US))
-    ]
+    world = world_with()
+    bit, place = KIND.bits["t_sec_supply"], np.array([0])
+    world.schedule.add(made("sensor_frozen", world.parts[0].name, KIND, begins=NOON - MINUTE_US))
+    first, *later = [next(iter(world.record([minutes()[k]], place)))[1][0, bit] for k in (0, 50, 100)]
     assert later == [first, first]
 
 

@@ -130,6 +130,14 @@ def test_what_links_do(kind, parameters, after, fate):
     assert seated(fault(kind, **parameters)).link("a", START + after) == fate
 
 
+@pytest.mark.parametrize("kind", sorted(k.name for k in KINDS.values() if k.link and "COMM" in k.family))
+def test_lost_communication_is_silence_or_lateness_of_minutes(kind):
+    schedule = seated(fault(kind, severity=0.8))
+    fates = [schedule.link("a", START + k * MINUTE_US) for k in range(10 * 60)]
+    late = [f.silent or f.delay_s > 180 or abs(f.clock_offset_s) > 180 for f in fates]
+    assert any(all(late[k : k + 4]) for k in range(len(late) - 4))
+
+
 @pytest.mark.parametrize("year", [1970, 2040])
 def test_a_lost_clock_counts_from_its_year(year):
     schedule = seated(fault("lost_clock", year=year))

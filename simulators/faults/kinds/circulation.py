@@ -34,7 +34,7 @@ def _pump_air(p: PumpAir, on: Plant) -> None:
 class Strainer(Parameters):
     """`resistance_factor`: how much harder the strainer is to pass when it has clogged; it clogs over days."""
 
-    resistance_factor: Annotated[float, Field(ge=1, le=500), Scaled(8.0, 40.0)]
+    resistance_factor: Annotated[float, Field(ge=1, le=500), Scaled(5.0, 16.0)]
     grows_over_days: Days = 5.0
 
 

@@ -94,7 +94,7 @@ KINDS = (
     FaultKind(
         "fouling", Title(zh="换热器结垢", en="Exchanger fouls"),
         "Scale grows on the plates over weeks: the valve opens further, the primary return warms.",
-        ("HX_FOUL", "LOW_DT", "HIGH_RETURN"), Fouling, plant=_fouling, changes=True, lasts_h=(500, 1500),
+        ("HX_FOUL", "HIGH_RETURN"), Fouling, plant=_fouling, changes=True, lasts_h=(500, 1500),
     ),
     FaultKind(
         "blocked_plates", Title(zh="换热器堵塞", en="Exchanger plates blocked"),

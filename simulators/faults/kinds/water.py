@@ -7,7 +7,11 @@ from pydantic import Field, model_validator
 
 from perception.point import Title
 from simulators.faults.fault import FaultKind, Hours, Parameters, Plant, Scaled, grown
+from simulators.heat.network import HEAD_MPA, PLANT_RETURN_MPA, segment_flow
 
+_SENT_MPA = PLANT_RETURN_MPA + HEAD_MPA
+_MOST_OF_BRANCH = 8.0
+"""A break loses at most so many times what the branch was laid for: the plant has no more."""
 _BELOW_HEAD_MPA = 0.02
 """A leak is sized at a pressure a little below the head of the highest flat."""
 
@@ -36,14 +40,21 @@ def _burst(p: Burst, on: Plant) -> None:
 
 
 class BurstPrimary(Parameters):
-    """`flow_share`: what is lost from the primary line, as a share of the station's own design flow."""
+    """`drop_mpa`: by how much the primary pressure falls at the hole; a hole beside the plant loses less of it."""
 
-    flow_share: Annotated[float, Field(gt=0, le=20), Scaled(1.0, 4.0)]
+    drop_mpa: Annotated[float, Field(gt=0, le=0.4), Scaled(0.12, 0.2)]
 
 
 def _burst_primary(p: BurstPrimary, on: Plant) -> None:
-    lost = p.flow_share * float(on.design.plates.flow_pri_d[on.place]) * 3.6
-    on.add("leak_pri", lost / np.sqrt(on.fact("p_pri_return") + on.fact("dp_pri")))
+    """Find the flow whose extra loss along the line is that drop: sum r ((f + x)^2 - f^2) over its segments."""
+    net = on.design.network
+    here = int(net.rank[on.place])
+    flow = segment_flow(net, on.design.plates.flow_pri_d)
+    line = slice(int(net.first[here]), here + 1)
+    squared, linear = float(net.resistance[line].sum()), float((net.resistance[line] * flow[line]).sum())
+    lost = (np.sqrt(linear**2 + squared * p.drop_mpa) - linear) / max(squared, 1e-12)
+    lost = min(lost, _MOST_OF_BRANCH * float(flow[line.start]))
+    on.add("leak_pri", lost * 3.6 / np.sqrt(_SENT_MPA - p.drop_mpa))
 
 
 class InnerLeak(Parameters):
@@ -54,7 +65,7 @@ class InnerLeak(Parameters):
 
 def _inner_leak(p: InnerLeak, on: Plant) -> None:
     through = p.rise_mpa_per_h * on.fact("compliance") + on.fact("seep")
-    across = on.fact("p_pri_return") + on.fact("dp_pri") / 2 - on.fact("p_hold")
+    across = _SENT_MPA - HEAD_MPA / 2 - on.fact("p_hold")
     on.add("leak_inner", through / np.sqrt(max(across, 0.02)))
 
 
@@ -84,7 +95,7 @@ def _theft(p: Theft, on: Plant) -> None:
 class MakeupFailure(Parameters):
     """`working_share`: what is left of the make-up pumps."""
 
-    working_share: Annotated[float, Field(ge=0, le=1), Scaled(0.3, 0.0)]
+    working_share: Annotated[float, Field(ge=0, le=1), Scaled(0.05, 0.0)]
 
 
 def _makeup_failure(p: MakeupFailure, on: Plant) -> None:
@@ -104,8 +115,8 @@ KINDS = (
     ),
     FaultKind(
         "burst_primary", Title(zh="一次网爆管", en="Primary pipe burst"),
-        "The primary line breaks near the station: primary pressure falls at once.",
-        ("BURST",), BurstPrimary, plant=_burst_primary, area="branch", lasts_h=(4, 24),
+        "The primary line breaks beside the station: primary pressure falls at once, there and beyond.",
+        ("BURST",), BurstPrimary, plant=_burst_primary, lasts_h=(4, 24),
     ),
     FaultKind(
         "inner_leak", Title(zh="换热器内漏", en="Exchanger leaks inside"),
