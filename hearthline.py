@@ -56,7 +56,6 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parent
 CONFIGS = CHECKOUT / "configs"
 SETTINGS_FILE = CONFIGS / "hearthline.toml"
-LOOPBACK = "127.0.0.1"
 BROKER_REMARKS = {
     True: "the embedded broker keeps everything in memory: a restart of it forgets what was not delivered",
     False: "the broker at broker.url guarantees what its own configuration does: see configs/broker",
@@ -274,7 +273,7 @@ def web() -> dict[str, tuple[str, int]]:
 def own_broker() -> str | None:
     """Return where our own broker listens, if there is one."""
     told = settings().broker
-    return f"{LOOPBACK}:{told.port}" if told.embedded else None
+    return f"127.0.0.1:{told.port}" if told.embedded else None
 
 
 app = typer.Typer(
@@ -412,12 +411,13 @@ def serve_portal() -> None:
 
 @config.command("check")
 def config_check() -> None:
-    """Check settings, kinds, rules, city files and mappings; every problem is named."""
+    """Check settings, kinds, rules, city files, mappings and scenario; every problem is named."""
     from application.commands import tuned_rules
     from perception.seed_files import load_catalogue
 
     settings(), kinds(), tuned_rules(rules_file()), load_catalogue(CONFIGS / "cities"), mappings()
-    typer.echo("settings, kinds, rules, cities and mappings are fine")
+    scenario_commands.read(CHECKOUT / settings().simulate.scenario)
+    typer.echo("settings, kinds, rules, cities, mappings and scenario are fine")
 
 
 @config.command("show")

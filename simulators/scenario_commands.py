@@ -102,6 +102,13 @@ def _counted(faults: Sequence[tuple[str, Fault]]) -> Iterator[Mapping[str, objec
         yield {"city": city, "kind": kind, "faults": events[city, kind], "devices": count}
 
 
+def read(file: Path) -> None:
+    """Read a scenario. Raises ScenarioError with every problem of the file."""
+    from simulators.faults import load_scenario
+
+    load_scenario(file)
+
+
 def kinds_of_faults() -> Rows:
     """Return a row per kind of fault."""
     from simulators.faults import KINDS

@@ -155,10 +155,11 @@ class World:
     def record(self, moments: Sequence[Moment], places: Places) -> Iterator[tuple[int, Floats]]:
         """Yield (place, values [moments, points]) of these devices, as their instruments show them."""
         kinds = np.array([self.parts[i].kind.name for i in places])
+        at = np.array([m.at for m in moments])
         for name in sorted(set(kinds.tolist())):
             mine = places[kinds == name]
             for place, rows in zip(mine.tolist(), self._show(name, moments, mine), strict=True):
-                yield place, self._bent(place, rows, moments)
+                yield place, self._bent(place, rows, at)
 
     def tell(self, place: int, rows: Floats) -> list[dict[str, object]]:
         """Return what the device at this place says in each of these rows [n, points], by point name."""
@@ -171,10 +172,9 @@ class World:
         shown = self._instruments[kind].show(flat, np.tile(places, len(moments)), moments[0].at)
         return shown.reshape(exact.shape).swapaxes(0, 1)
 
-    def _bent(self, place: int, rows: Floats, moments: Sequence[Moment]) -> Floats:
+    def _bent(self, place: int, rows: Floats, at: NDArray[np.int64]) -> Floats:
         """Return what the meters of a device show, sound or not: [moments, points]."""
         part = self.parts[place]
-        at = np.array([m.at for m in moments])
         if not self.schedule.instrument(part.name, part.kind, at, rows):
             return rows
         return self._instruments[part.kind.name].rounded(rows)

@@ -1,6 +1,6 @@
 """Acting: what the faults that are on make of the plants' interventions and of what meters show."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from perception.sensor_kind import SensorKind
 from simulators.faults.fault import Fault, Plant, Shown, Sky
 from simulators.heat.design import Design
-from simulators.heat.interventions import Interventions, sound
+from simulators.heat.interventions import PUMPS, Interventions, sound
 
 Floats = NDArray[np.float64]
 Instants = NDArray[np.int64]
@@ -23,11 +23,27 @@ class Seats:
     places: Mapping[str, int]
     design: Design
     sky: Sky
+    plain: Floats
+    """[rows, n]: the interventions of sound plants, one under the other, so that a copy is one move of memory."""
+
+
+def seated(places: Mapping[str, int], design: Design, sky: Sky) -> Seats:
+    """Return the seats for these plants."""
+    nothing = sound(len(design))
+    return Seats(places, design, sky, np.vstack([getattr(nothing, name) for name in Interventions.__slots__]))
+
+
+def _fresh(plain: Floats) -> Interventions:
+    """Return interventions of sound plants that may be written to: views of one copy."""
+    rows, columns = iter(plain.copy()), {}
+    for name in Interventions.__slots__:
+        columns[name] = np.stack([next(rows) for _ in range(PUMPS)]) if name == "pump_stopped" else next(rows)
+    return Interventions(**columns)
 
 
 def interventions(faults: Iterable[Fault], seats: Seats, at: int) -> Interventions:
     """Return what these faults do to the plants at that time. Faults of devices without a seat do nothing."""
-    orders = sound(len(seats.design))
+    orders = _fresh(seats.plain)
     hour, sun = seats.sky.hour(at), seats.sky.irradiance(at)
     for fault in faults:
         place = seats.places.get(fault.device)
@@ -56,8 +72,8 @@ def bend(
             held=held.get(fault.number, values[on][0]),
             bits=kind.bits,
             span=_spans(kind),
-            sun=np.array([sky.irradiance(t) for t in times.tolist()]),
-            dice=_dice(fault.number, times),
+            sun=partial(_sun, sky, times),
+            dice=partial(_thrown, fault.number, times),
         )
         fault.kind.meters(fault.parameters, shown)
         values[on] = shown.values
@@ -68,8 +84,8 @@ def _spans(kind: SensorKind) -> Floats:
     return np.array([high - low for low, high in ranges])
 
 
-def _dice(number: int, at: Instants) -> Callable[[int], Floats]:
-    return partial(_thrown, number, at)
+def _sun(sky: Sky, at: Instants) -> Floats:
+    return np.array([sky.irradiance(t) for t in at.tolist()])
 
 
 def _thrown(number: int, at: Instants, salt: int) -> Floats:

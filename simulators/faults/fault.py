@@ -100,7 +100,7 @@ class Shown:
     """What the meters of one device show at some instants: `values` [n, points], to be written to.
 
     `at` [n] in epoch microseconds, `age_s` [n] since the fault began; `held` [points] is what was shown when it began;
-    `bits` are the columns by point; `span` [points] the width of each point's typical range; `sun` [n] in W/m2;
+    `bits` are the columns by point; `span` [points] the width of each point's typical range; `sun()` [n] in W/m2;
     `dice(salt)` gives numbers [n] evenly from 0..1 that are the same for the same instants.
     """
 
@@ -110,7 +110,7 @@ class Shown:
     held: Floats
     bits: Mapping[str, int]
     span: Floats
-    sun: Floats
+    sun: Callable[[], Floats]
     dice: Callable[[int], Floats]
 
 
@@ -122,7 +122,8 @@ class FaultKind:
     age in seconds and the time (epoch microseconds). `bends` gives the points whose meters it bends. `area` is
     "station" when it befalls single stations, else the area that it usually befalls as a whole. `changes` says that
     what it does to the plant changes with time while it lasts. `whole_station`: every device of the station has it,
-    and not only its substation. `lasts_h` is how long a drawn one lasts, at least and at most.
+    and not only its substation. `one_of_area`: where an area is named, one of its stations has it. `lasts_h` is how
+    long a drawn one lasts, at least and at most.
     """
 
     name: str
@@ -137,6 +138,7 @@ class FaultKind:
     area: str = "station"
     changes: bool = False
     whole_station: bool = False
+    one_of_area: bool = False
     lasts_h: tuple[float, float] = (4.0, 72.0)
 
 

@@ -17,6 +17,7 @@ class Grounds:
     `devices` are those that are played, with their kind and station; `known` is every name of the whole catalogue.
     """
 
+    city: str
     stations: Sequence[str]
     areas: Mapping[str, Mapping[str, Sequence[str]]]
     devices: Mapping[str, Device]
@@ -64,4 +65,4 @@ def grounds_of(catalogue: Catalogue, city: str, played: Collection[str] | None =
         "district": {d.name for d in catalogue.districts},
         "source": {s.name for s in catalogue.sources},
     }
-    return Grounds(stations, areas, devices, by_station, known)
+    return Grounds(city, stations, areas, devices, by_station, known)

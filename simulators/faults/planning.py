@@ -13,7 +13,7 @@ from simulators.faults.fault import Fault, FaultError, FaultKind
 from simulators.faults.grounds import Grounds
 from simulators.faults.kinds import KINDS, kind_named
 from simulators.faults.making import made
-from simulators.faults.scenario import RANDOM, Planned, Rate, Scenario, ScenarioError
+from simulators.faults.scenario import MOST_DRAWN, RANDOM, Planned, Rate, Scenario, ScenarioError
 
 _YEAR_S = 365.25 * 86_400
 _THROWS = 200
@@ -53,12 +53,12 @@ def planned(
     """
     plan = _Plan(scenario, grounds, kinds, start, zone, where)
     rng = np.random.default_rng((scenario.seed, 101))
+    for number, told in enumerate(scenario.faults, start=1):
+        _lay(plan, number, told, np.random.default_rng((scenario.seed, 102, number)))
     if grounds.stations:
-        for number, told in enumerate(scenario.faults, start=1):
-            _lay(plan, number, told, np.random.default_rng((scenario.seed, 102, number)))
         _draw(plan, rng)
     if plan.problems:
-        raise ScenarioError("\n".join(f"{where}: {p}" if where else p for p in plan.problems))
+        raise ScenarioError("\n".join(f"{where}: {p}" if where else p for p in dict.fromkeys(plan.problems)))
     return tuple(plan.faults)
 
 
@@ -74,8 +74,7 @@ def _lay(plan: _Plan, number: int, told: Planned, rng: np.random.Generator) -> N
     begins = told.begins.from_start(plan.start, plan.zone)
     ends = None if told.until is None else told.until.from_start(plan.start, plan.zone)
     ends = ends if told.lasts_s is None else begins + round(told.lasts_s * 1e6)
-    many = len({d.station for d in devices}) > 1
-    area = f"{told.kind}-{number}" if many else None
+    area = f"{plan.grounds.city}-{told.kind}-{number}" if len(devices) > 1 else None
     try:
         plan.put([_made(plan, told.kind, d, begins, ends, told.severity, told.parameters, area) for d in devices])
     except FaultError as err:
@@ -88,17 +87,21 @@ def _devices(grounds: Grounds, told: Planned, kind: FaultKind, rng: np.random.Ge
     if sort == "device":
         return _one_device(grounds, told, name, rng)
     stations = _stations(grounds, told, sort, name, rng)
+    if kind.one_of_area and told.stations is None:
+        stations = _some(stations, 1, rng)
     return [d for s in stations for d in _hit(grounds, kind, s)]
 
 
 def _one_device(grounds: Grounds, told: Planned, name: str, rng: np.random.Generator) -> list[Device]:
     if name in grounds.devices:
         return [grounds.devices[name]]
-    drawn = name == RANDOM or told.or_random
+    drawn = (name == RANDOM or told.or_random) and len(grounds.stations) > 0
     return [grounds.substation(grounds.drawn("station", rng))] if drawn else []
 
 
 def _stations(grounds: Grounds, told: Planned, sort: str, name: str, rng: np.random.Generator) -> list[str]:
+    if not grounds.stations:
+        return []
     if sort == "station" and name == RANDOM:
         inside = list(grounds.stations)
         return _some(inside, told.stations or 1, rng)
@@ -174,6 +177,11 @@ def _events(plan: _Plan, rng: np.random.Generator) -> Iterator[tuple[str, Rate]]
     years = plan.scenario.draw.span_s / _YEAR_S
     expected = np.array([rate.per_year * years * _subjects(plan.grounds, KINDS[name]) for name, rate in rates])
     count = plan.scenario.draw.count
+    if count is None and expected.sum() > MOST_DRAWN:
+        plan.problems.append(
+            f"[rates] would be {expected.sum():.0f} faults; {MOST_DRAWN} at most: lower them, or [draw] span"
+        )
+        return
     times = rng.poisson(expected) if count is None else rng.multinomial(count, expected / expected.sum())
     for (name, rate), number in zip(rates, times.tolist(), strict=True):
         for _ in range(number):
@@ -193,8 +201,8 @@ def _thrown(plan: _Plan, name: str, rate: Rate, begin: int, event: int, rng: np.
     ends = begins + round(float(np.exp(rng.uniform(low, high))) * 3600) * 1_000_000
     severity = round(float(rng.uniform(*rate.severity)), 3)
     stations = _inside(plan.grounds, kind.area, place)
-    area = f"{name}-drawn-{event + 1}" if len(stations) > 1 else None
     devices = [d for s in stations for d in _hit(plan.grounds, kind, s)]
+    area = f"{plan.grounds.city}-{name}-drawn-{event + 1}" if len(devices) > 1 else None
     try:
         return [_made(plan, name, d, begins, ends, severity, rate.parameters, area) for d in devices]
     except FaultError as err:

@@ -13,6 +13,8 @@ from simulators.faults.spans import When, duration_s, when
 
 AREAS = ("station", "branch", "district", "source")
 RANDOM = "random"
+MOST_DRAWN = 100_000
+"""Faults that are drawn at most: a larger number is a slip of the pen."""
 _ADVICE = {
     "extra_forbidden": "there is no such key",
     "missing": "is missing",
@@ -95,7 +97,7 @@ class Draw(_Table):
 
     begins: Time = Field(default=When(), alias="from")
     span_s: Duration = Field(default=183 * 86_400.0, alias="span")
-    count: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    count: Annotated[int, Field(ge=0, le=MOST_DRAWN)] | None = None
 
 
 class Scenario(_Table):

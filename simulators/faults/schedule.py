@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.sensor_kind import SensorKind
-from simulators.faults.acting import Seats, bend, interventions
+from simulators.faults.acting import Seats, bend, interventions, seated
 from simulators.faults.fate import SOUND_LINK, LinkFate, joined
 from simulators.faults.fault import Fault, FaultError, Sky
 from simulators.heat.design import Design
@@ -37,11 +37,11 @@ class Schedule:
 
     def settle(self, places: Mapping[str, int], design: Design, sky: Sky) -> None:
         """Say on what the faults act: the place of each substation in the design, the sky above. A World does so."""
-        self._seats = Seats(places, design, sky)
+        self._seats = seated(places, design, sky)
 
     @property
     def faults(self) -> Sequence[Fault]:
-        """Every fault, those that were cleared included."""
+        """Every fault, those that were cleared under way included."""
         return tuple(self._faults)
 
     def add(self, fault: Fault) -> Fault:
@@ -53,9 +53,13 @@ class Schedule:
         return kept
 
     def clear(self, device: str, at: int, kind: str | None = None) -> int:
-        """End what acts on a device at that time, of one kind or all; return how many faults that were."""
+        """End what acts on a device at that time, of one kind or all; return how many faults that were.
+
+        What would end as it begins has never been.
+        """
         ended = {f.number for f in self.at(at) if f.device == device and kind in {None, f.kind.name}}
-        self._faults = [replace(f, ends=at) if f.number in ended else f for f in self._faults]
+        kept = (f for f in self._faults if f.number not in ended or f.begins < at)
+        self._faults = [replace(f, ends=at) if f.number in ended else f for f in kept]
         self._index()
         return len(ended)
 
@@ -86,7 +90,9 @@ class Schedule:
         Times are epoch microseconds, in order. A fault that holds on to what was shown when it began, and was not
         seen to begin (`hold`), holds on to the first of these values that it finds.
         """
-        mine = [f for f in self._metered.get(device, ()) if f.begins <= at[-1] and (f.ends is None or f.ends > at[0])]
+        if device not in self._metered:
+            return False
+        mine = [f for f in self._metered[device] if f.begins <= at[-1] and (f.ends is None or f.ends > at[0])]
         for fault in mine:
             first = int(np.searchsorted(at, fault.begins))
             if first < len(at):
@@ -96,9 +102,8 @@ class Schedule:
 
     def starting(self, after: int, until: int) -> tuple[Fault, ...]:
         """Return the faults of meters that begin between two times (the first excluded) and hold nothing yet."""
-        if not self._waiting or until < self._waiting[0].begins:
-            return ()
-        return tuple(f for f in self._waiting if after < f.begins <= until and f.number not in self._held)
+        first, last = bisect_right(self._meter_begins, after), bisect_right(self._meter_begins, until)
+        return tuple(f for f in self._meter_faults[first:last] if f.number not in self._held)
 
     def hold(self, fault: Fault, shown: Floats) -> None:
         """Keep what the meters showed [points] when a fault began."""
@@ -117,11 +122,11 @@ class Schedule:
         self._edges = sorted(set(_edges(self._faults)))
         self._from = self._until = 0
         self._done = None
-        self._waiting = [f for f in self._faults if f.kind.meters is not None and f.number not in self._held]
+        self._meter_faults = sorted((f for f in self._faults if f.kind.meters is not None), key=_order)
+        self._meter_begins = [f.begins for f in self._meter_faults]
         self._metered: dict[str, list[Fault]] = {}
-        for fault in self._faults:
-            if fault.kind.meters is not None:
-                self._metered.setdefault(fault.device, []).append(fault)
+        for fault in self._meter_faults:
+            self._metered.setdefault(fault.device, []).append(fault)
 
     def _seated(self) -> Seats:
         if self._seats is None:

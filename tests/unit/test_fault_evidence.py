@@ -288,3 +288,19 @@ def test_nothing_moves_before_and_nothing_becomes_unphysical(kind):
     assert (values[:first] == sound().values[kind][:first]).all()
     assert np.isfinite(values).all()
     assert (values[first:] != sound().values[kind][first:]).any()
+
+
+def test_a_controller_believes_its_supply_sensor():
+    parts = [Part(n, KIND, 10_000_000, StationFacts(branch=k), n) for k, n in enumerate(("misled", "well"))]
+    lie = made("sensor_offset", "misled", KIND, begins=NOON, parameters={"point": "t_sec_supply", "offset": 6.0})
+    walked = []
+    for faults in ([lie], []):
+        world = World(parts, SEASONS["midwinter"], utc_offset_s=8 * 3600, seed=3, faults=Schedule(faults))
+        moment = world.advance(world.begin(NOON), NOON + 3 * 3_600_000_000)
+        walked.append((moment.stations.sec_supply, dict(world.record([moment], np.array([0, 1])))))
+    (water, shown), (sound_water, sound_shown) = walked
+    assert water[0] == pytest.approx(sound_water[0] - 6, abs=1.5), "the water is too cold by what the sensor adds"
+    assert water[1] == sound_water[1]
+    for point in ("t_sec_supply", "t_sec_supply_setpoint"):
+        bit = KIND.bits[point]
+        assert shown[0][0, bit] == pytest.approx(sound_shown[0][0, bit], abs=1.5), "and the display looks well"

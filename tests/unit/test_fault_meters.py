@@ -192,6 +192,21 @@ def test_counters_reset_roll_over_jump_and_come_back(sound):
     assert (away[90:] == count[90:]).all()
 
 
+def test_sensors_of_other_kinds_of_devices_fail_alike():
+    parts = [p for p in cast_of(load_catalogue(CITIES), load_kinds(), "xuecheng") if p.kind.name == "weather_station"][
+        :2
+    ]
+    broken = made("sensor_fixed", parts[1].name, parts[1].kind, begins=BEGINS, parameters={"point": "wind_speed"})
+    world = World(parts, SEASONS["cold-night"], utc_offset_s=8 * 3600, seed=3, faults=Schedule([broken]))
+    moments = [world.begin(BEGINS - MINUTE_US)]
+    moments.append(world.advance(moments[0], BEGINS))
+    rows = dict(world.record(moments, np.array([0, 1])))
+    bit = parts[1].kind.bits["wind_speed"]
+    assert rows[1][1, bit] == -39.9
+    assert rows[1][0, bit] >= 0
+    assert (rows[0][:, bit] >= 0).all()
+
+
 def test_what_is_shown_is_in_the_resolution_of_the_meter():
     values = shown(fault("sensor_drift", point="t_sec_return", offset=3, grows_over_days=1))
     column = point(values, "t_sec_return")

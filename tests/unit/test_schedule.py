@@ -101,6 +101,21 @@ def test_faults_come_and_go_while_it_runs_and_the_truth_keeps_them():
     assert len({f.number for f in schedule.faults}) == 2
 
 
+def test_a_meter_that_fails_by_command_is_seen_to_begin_before_those_that_are_planned():
+    schedule = seated(fault("sensor_frozen", "a", begins=START + DAY_US))
+    schedule.add(fault("sensor_frozen", "b", begins=START))
+    assert [f.device for f in schedule.starting(START - 1, START)] == ["b"]
+    schedule.hold(schedule.starting(START - 1, START)[0], np.zeros(1))
+    assert schedule.starting(START - 1, START) == ()
+    assert [f.device for f in schedule.starting(START, START + DAY_US)] == ["a"]
+
+
+def test_what_is_cleared_as_it_begins_has_never_been():
+    schedule = seated(fault("leak"))
+    assert schedule.clear("a", START) == 1
+    assert schedule.faults == ()
+
+
 def test_nothing_can_be_asked_of_plants_before_there_are_any():
     with pytest.raises(FaultError, match="does not know its plants yet"):
         Schedule([fault("leak")]).interventions(START)

@@ -10,9 +10,9 @@ from simulators.faults.fault import FaultKind, Parameters, Plant, Scaled
 
 
 class PowerCut(Parameters):
-    """`battery_min`: how long controller and modem live on their battery; then they fall silent."""
+    """`battery_min`: how long controller and modem live on their battery (two hours at most); then they fall silent."""
 
-    battery_min: Annotated[float, Field(ge=0, le=24 * 60), Scaled(240.0, 20.0)]
+    battery_min: Annotated[float, Field(ge=0, le=120), Scaled(110.0, 20.0)]
 
 
 def _power_cut(p: PowerCut, on: Plant) -> None:

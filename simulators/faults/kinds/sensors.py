@@ -1,6 +1,7 @@
 """Sensors: meters that show what is not so. The plant does not know, except where its controller reads them.
 
-A controller follows its outdoor sensor: when that shows too much, homes get too little heat.
+A controller believes what its sensors say: when the outdoor sensor shows too much, homes get too little heat; when the
+secondary supply shows too much, it is held at the setpoint on the display, and too low in the pipe.
 """
 
 from typing import Annotated, Any, Literal
@@ -13,8 +14,9 @@ from simulators.faults.fault import Days, FaultKind, Parameters, Plant, Scaled, 
 from simulators.heat.curve import DESIGN_OUTDOOR_C, ROOM_C
 
 PointName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-_OUTDOOR = "t_outdoor"
-_OUTDOOR_SPAN_K = 50.0
+_OUTDOOR, _SUPPLY, _SETPOINT = "t_outdoor", "t_sec_supply", "t_sec_supply_setpoint"
+_OUTDOOR_SPAN_K, _SUPPLY_SPAN_K = 50.0, 35.0
+"""Widths of the usual ranges of these points, as the kind of device states them."""
 _SLOWED = 0.8
 """What a controller's filter of three hours leaves of a bump that lasts half a day."""
 
@@ -46,13 +48,20 @@ def _offset_shown(p: Offset, shown: Shown) -> None:
     k = shown.bits[p.point]
     full = p.span_share * shown.span[k] if p.offset is None else p.offset
     over = p.grows_over_days * 86_400
-    shown.values[:, k] += full * (np.clip(shown.age_s / over, 0, 1) if over > 0 else 1.0)
+    more = full * (np.clip(shown.age_s / over, 0, 1) if over > 0 else 1.0)
+    shown.values[:, k] += more
+    if p.point == _SUPPLY and _SETPOINT in shown.bits:
+        # the water is steered lower by just as much, with the setpoint, which itself has not changed
+        setpoint = shown.values[:, shown.bits[_SETPOINT]]
+        shown.values[:, shown.bits[_SETPOINT]] = np.round((setpoint + more) * 2) / 2
 
 
 def _offset_followed(p: Offset, on: Plant) -> None:
+    growth = grown(on.age_s, p.grows_over_days * 86_400)
     if p.point == _OUTDOOR:
-        full = p.span_share * _OUTDOOR_SPAN_K if p.offset is None else p.offset
-        _follow(on, full * grown(on.age_s, p.grows_over_days * 86_400))
+        _follow(on, growth * (p.span_share * _OUTDOOR_SPAN_K if p.offset is None else p.offset))
+    elif p.point == _SUPPLY:
+        on.add("curve_shift", -growth * (p.span_share * _SUPPLY_SPAN_K if p.offset is None else p.offset))
 
 
 def _follow(on: Plant, warmer: float) -> None:
@@ -72,7 +81,7 @@ def _outdoor(p: Sun) -> tuple[str, ...]:
 
 
 def _sun_shown(p: Sun, shown: Shown) -> None:
-    shown.values[:, shown.bits[_OUTDOOR]] += p.excess_k * shown.sun / 500
+    shown.values[:, shown.bits[_OUTDOOR]] += p.excess_k * shown.sun() / 500
 
 
 def _sun_followed(p: Sun, on: Plant) -> None:

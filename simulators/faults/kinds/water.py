@@ -116,7 +116,7 @@ KINDS = (
     FaultKind(
         "burst_primary", Title(zh="一次网爆管", en="Primary pipe burst"),
         "The primary line breaks beside the station: primary pressure falls at once, there and beyond.",
-        ("BURST",), BurstPrimary, plant=_burst_primary, lasts_h=(4, 24),
+        ("BURST",), BurstPrimary, plant=_burst_primary, one_of_area=True, lasts_h=(4, 24),
     ),
     FaultKind(
         "inner_leak", Title(zh="换热器内漏", en="Exchanger leaks inside"),
