@@ -1,6 +1,7 @@
 """Settings of the pretend world: section `simulate`."""
 
 from enum import StrEnum
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,3 +29,4 @@ class SimulateSettings(BaseModel):
     connections: Connections = Connections.GATEWAYS
     jitter: float = Field(default=0.02, ge=0, lt=0.5)
     queue_mib: int = Field(default=256, ge=1)
+    weather: Path | None = None

@@ -16,6 +16,7 @@ from simulators.fleet import LIVE_BEFORE_US
 from simulators.player import Player, WorldPlayer
 from simulators.recorded import load_recordings
 from simulators.settings import SimulateSettings
+from simulators.weather_file import read_weather
 from simulators.world import World
 
 _USUAL = "cold-night"
@@ -98,7 +99,13 @@ def worlds_of(
             played = [p.name for p in parts]
             faults = schedule_of(catalogue, kinds, city, scenario if settings.faults else None, now, played)
             offset = _utc_offset_s(city, now)
-            yield World(parts, sky or season_of(city), utc_offset_s=offset, seed=settings.seed, faults=faults)
+            air = sky or weather_of(city, settings)
+            yield World(parts, air, utc_offset_s=offset, seed=settings.seed, faults=faults)
+
+
+def weather_of(city: City, settings: SimulateSettings) -> Season | Record:
+    """Return the recorded weather of the settings, or the season of the city. Raises WeatherError."""
+    return read_weather(settings.weather) if settings.weather else season_of(city)
 
 
 def schedule_of(
