@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from perception.catalogue import Catalogue
     from simulators.crew import Crew
     from simulators.fleet import FleetCounts
-    from simulators.gateway import Obey
     from simulators.obedience import Obedience
     from simulators.player import Player
     from simulators.sounding import Sounding
@@ -103,11 +101,8 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
     ports.await_audience(stop)
     with ExitStack() as opened:
         tempo, sounding = _tempo(ports, wish, begin, end)
-        obedience = obedient(players, ports.orders())
-        now = ports.clock if not tempo.shifted else lambda: tempo.reached
-        crew = _crew(
-            players, cast.catalogue, told, _by_events(ports, tempo), sounding, partial(_obey, obedience, now)
-        )  # fmt: skip
+        obedience = obedient(players, ports.orders() if begin is None or wish.by_setting else None)
+        crew = _crew(players, cast.catalogue, told, _Now(ports, tempo), sounding, obedience)
         tape = opened.enter_context(_tape(ports, told, wish.record, crew, cast.catalogue))
         link = opened.enter_context(_crowd(ports, crew, tape))
         counts = run_fleet(
@@ -184,9 +179,9 @@ def _crew(
     players: Sequence[Player],
     catalogue: Catalogue,
     told: SimulateSettings,
-    now: Callable[[], int],
+    now: _Now,
     sounding: Sounding | None,
-    obey: Obey,
+    obedience: Obedience,
 ) -> Crew:
     from simulators.airway import Airway
     from simulators.crew import Crew, by_branch, one_each
@@ -196,12 +191,22 @@ def _crew(
     own = told.connections is Connections.DEVICES
     groups = one_each(parts) if own else by_branch(parts, branch_of(catalogue))
     airway = Airway(fates_of(players))
-    return Crew(groups, now, most_bytes=told.queue_mib * _MIB, airway=airway, sounding=sounding, obey=obey)
+
+    def obey(device: str, payload: bytes) -> Sequence[bytes]:
+        return [reply for _device, reply in obedience.hear(device, payload, now.world())]
+
+    return Crew(groups, now.late, most_bytes=told.queue_mib * _MIB, airway=airway, sounding=sounding, obey=obey)
 
 
-def _obey(obedience: Obedience, now: Callable[[], int], device: str, payload: bytes) -> Sequence[bytes]:
-    """Return what a device says to a command at once."""
-    return [reply for _device, reply in obedience.hear(device, payload, now())]
+class _Now:
+    """What time it is: `late` by which a reading is late, and `world` in which devices obey."""
+
+    def __init__(self, ports: Ports, tempo: Tempo) -> None:
+        self.late = _by_events(ports, tempo)
+        self._clock, self._tempo = ports.clock, tempo
+
+    def world(self) -> int:
+        return self._tempo.reached if self._tempo.shifted else self._clock()
 
 
 @contextmanager
