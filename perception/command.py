@@ -41,6 +41,18 @@ class CommandError(ValueError):
         self.why = why
 
 
+def _is_number(value: object) -> bool:
+    """Return whether it is a number that a float can hold: JSON knows longer ones."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_WORD
+
+
 class Choice(BaseModel):
     """One of the words that a parameter may be."""
 
@@ -89,12 +101,13 @@ class Parameter(BaseModel):
     def check(self, value: object) -> None:
         """Raise CommandError unless the value is one that this parameter can have."""
         if self.low is not None and self.high is not None:
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            if not _is_number(value):
                 raise CommandError(Why.MALFORMED, f"{self.name} is a number in {self.unit}, not {value!r:.60}")
+            assert isinstance(value, int | float), "it is a number"
             if not self.low <= value <= self.high:
                 span = f"{self.low:g} to {self.high:g} {self.unit}"
                 raise CommandError(Why.LIMITS, f"{self.name} is {value:g}; it can be {span}")
-        elif not isinstance(value, str) or len(value) > _LONGEST_WORD:
+        elif not _is_word(value):
             raise CommandError(Why.MALFORMED, f"{self.name} is a word, not {value!r:.60}")
         elif self.choices and value not in {c.name for c in self.choices}:
             raise CommandError(
@@ -139,7 +152,7 @@ class Command(BaseModel):
                 known[name].check(value)
             elif not self.open:
                 raise CommandError(Why.MALFORMED, f"{self.name} takes no {name!r:.60}; it takes {self._takes()}")
-            elif not isinstance(value, str | int | float) or (isinstance(value, str) and len(value) > _LONGEST_WORD):
+            elif not (_is_number(value) or isinstance(value, bool) or _is_word(value)):
                 raise CommandError(Why.MALFORMED, f"{name:.60} is a number or a word, not {value!r:.60}")
         self._check_together(given)
 

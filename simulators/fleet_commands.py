@@ -79,10 +79,7 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
 
     stop, heartbeat, clock = ports.stop(), ports.heartbeat(), ports.clock
     cast = ports.cast(wish.stations)
-    if wish.by_setting and not cast.is_new:
-        wish = replace(wish, speed=1.0)
-    elif wish.by_setting and wish.speed != 1:
-        wish = replace(wish, days=told.days)
+    wish = _by_home(wish, told, is_new=cast.is_new)
     begin, end = span_of(wish, clock())
     heartbeat("builds the world", ready=False)
     players = players_for(
@@ -102,6 +99,7 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
     with ExitStack() as opened:
         tempo, sounding = _tempo(ports, wish, begin, end)
         obedience = obedient(players, ports.orders() if begin is None or wish.by_setting else None)
+        opened.callback(obedience.keep)
         crew = _crew(players, cast.catalogue, told, _Now(ports, tempo), sounding, obedience)
         tape = opened.enter_context(_tape(ports, told, wish.record, crew, cast.catalogue))
         link = opened.enter_context(_crowd(ports, crew, tape))
@@ -118,6 +116,15 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
         link.flush(FLUSH_S if stop.is_set() else LONG_FLUSH_S)
     if begin is not None:
         typer.echo(_summary(begin, counts, crew, stopped=stop.is_set()))
+
+
+def _by_home(wish: Wish, told: SimulateSettings, *, is_new: bool) -> Wish:
+    """Return the wish; where the settings wish for speed, a past is played once, in a new home."""
+    if wish.by_setting and not is_new:
+        return replace(wish, speed=1.0)
+    if wish.by_setting and wish.speed != 1:
+        return replace(wish, days=told.days)
+    return wish
 
 
 def play_tape(ports: Ports, file: Path, speed: float, shift_us: int) -> None:

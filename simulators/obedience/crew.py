@@ -24,6 +24,7 @@ Look = Callable[[str], Mapping[str, float]]
 """What the meters of a device show now, by point; empty for a device that shows nothing."""
 
 MOST_WAITING = 10_000
+MOST_AT_A_LOOK = 50
 ORDERED = ("setpoint_offset", "setpoint", "valve_order", "pump_order")
 _SECOND_US = 1_000_000
 _log = structlog.get_logger()
@@ -60,42 +61,62 @@ class Obedience:
         self._busy = {name for name, c in self._controllers.items() if c.is_busy()}
         self._standing = {name for name, c in self._controllers.items() if c.standing.orders}
         self._passed_at = 0
+        self._looked_at = ""
+        self._is_kept = True
         self._break_again()
 
     def hear(self, device: str, payload: bytes, now: int) -> list[Said]:
         """Obey what came on a device's `command` topic, and what waited for it; return what it says to that.
 
-        What is ordered is on disk when this returns, so the message may be acknowledged. A device that is not ours
-        says nothing.
+        A device that is not ours says nothing. What is wrong with a device is not its own affair: faults are begun
+        and ended whether it hears or not.
         """
         if device not in self._controllers:
             return []
-        if not self._hears(device):
+        if not self._hears(device) and not _is_fault(payload):
             self._waiting = [*self._waiting, (device, payload)][-MOST_WAITING:]
             return []
-        return self._kept_first(self._obey(device, payload, now))
+        return self._obey(device, payload, now)
 
     def pass_time(self, now: int) -> list[Said]:
-        """Look, at most once a second, what is done by now and who hears again; return what devices say."""
+        """Look, at most once a second, what is done by now and who hears again; return what devices say.
+
+        What was ordered since the last call is on disk when this returns. Of many devices that are at it, each look
+        takes some in turn.
+        """
+        self.keep()
         if not (self._busy or self._waiting) or 0 <= now - self._passed_at < _SECOND_US:
             return []
         self._passed_at = now
         said = self._take_up(now)
-        before = {name: self._controllers[name].standing for name in sorted(self._busy) if self._hears(name)}
-        for name in before:
-            said += _said(name, self._controllers[name].pass_time(self._look(name), now))
-        changed = any(self._controllers[name].standing is not standing for name, standing in before.items())
-        for name in before:
+        for name in [name for name in self._next_busy() if self._hears(name)]:
+            controller = self._controllers[name]
+            before = controller.standing
+            ended = controller.pass_time(self._look(name), now)
+            self._is_kept &= not ended and controller.standing is before
+            said += _said(name, ended)
             self._note(name)
-        if said or changed:
-            self._save()
+        self.keep()
         return said
+
+    def keep(self) -> None:
+        """Write what is in force, and what was heard, where something is new."""
+        if self._kept is not None and not self._is_kept:
+            save(self._kept, self._controllers)
+        self._is_kept = True
+
+    def _next_busy(self) -> list[str]:
+        """Return devices that are at it, those that were not looked at for longest first."""
+        busy = sorted(self._busy)
+        after = [name for name in busy if name > self._looked_at]
+        chosen = [*after, *busy[: len(busy) - len(after)]][:MOST_AT_A_LOOK]
+        self._looked_at = chosen[-1] if chosen else ""
+        return chosen
 
     def _take_up(self, now: int) -> list[Said]:
         """Obey what waited for devices that hear."""
         due, self._waiting = self._waiting, [told for told in self._waiting if not self._hears(told[0])]
-        said = [one for device, payload in due if self._hears(device) for one in self._obey(device, payload, now)]
-        return self._kept_first(said)
+        return [one for device, payload in due if self._hears(device) for one in self._obey(device, payload, now)]
 
     def over(self, causes: Causes, rows: Mapping[str, int]) -> Causes:
         """Return causes to which what is ordered has been added; `rows` are those of the stations, by device."""
@@ -128,6 +149,7 @@ class Obedience:
             return []
         answers = self._controllers[name].heed(order, self._look(name), now, partial(self._break, name))
         self._note(name)
+        self._is_kept = False
         return _said(name, answers)
 
     def _break(self, device: str, order: Order, now: int) -> None:
@@ -154,15 +176,12 @@ class Obedience:
         (self._busy.add if controller.is_busy() else self._busy.discard)(name)
         (self._standing.add if controller.standing.orders else self._standing.discard)(name)
 
-    def _kept_first(self, said: list[Said]) -> list[Said]:
-        """Return what is said, with everything that it rests on on disk."""
-        if said:
-            self._save()
-        return said
 
-    def _save(self) -> None:
-        if self._kept is not None:
-            save(self._kept, self._controllers)
+def _is_fault(payload: bytes) -> bool:
+    try:
+        return order_of(payload).do in {"fault", "clear_fault"}
+    except CommandError:
+        return False
 
 
 def _said(device: str, answers: Iterable[Answer]) -> list[Said]:

@@ -240,6 +240,7 @@ def test_a_crew_outlives_its_process(tmp_path):
     assert heard(crew, came, NOW) == [
         ("st-1", "accepted"), ("st-2", "accepted"), ("st-2", "done"), ("st-2", "rejected"), ("st-1", "rejected"),
     ]  # fmt: skip
+    assert crew.pass_time(NOW) == []
     again = Obedience(devices, lambda _: WARM, later := Workshop(), file)
     assert later.log == workshop.log == [("add", "st-2", "leak_sec", NOW, None)]
     assert heard(again, [shift], NOW + SECOND) == [("st-1", "accepted")]
@@ -260,6 +261,7 @@ def test_what_comes_to_a_device_without_a_link_waits_for_it():
     came = [(name, order(id=name, do="valve", args={"percent": 60})) for name in ("st-1", "st-2")]
     assert heard(crew, came, NOW) == [("st-2", "accepted")]
     assert crew.pass_time(NOW + SECOND) == []
+    assert heard(crew, [("st-1", order(id="x", do="clear_fault"))], NOW) == [("st-1", "rejected")]  # no workshop here
     deaf.clear()
     assert spoken(crew.pass_time(NOW + 2 * SECOND)) == [("st-1", "accepted")]
     deaf.add("st-2")

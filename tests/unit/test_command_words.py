@@ -44,6 +44,8 @@ def test_what_may_be_told(word, given):
         ("setpoint_offset", {}, Why.MALFORMED, "needs kelvin"),
         ("setpoint_offset", {"kelvin": float("nan")}, Why.MALFORMED, "number"),
         ("setpoint_offset", {"kelvin": True}, Why.MALFORMED, "number"),
+        ("setpoint_offset", {"kelvin": 10**400}, Why.MALFORMED, "number"),
+        ("fault", {"kind": "leak", "size": 10**400}, Why.MALFORMED, "number or a word"),
         ("setpoint_offset", {"kelvin": "2"}, Why.MALFORMED, "number"),
         ("setpoint_offset", {"kelvin": 1, "celsius": 3}, Why.MALFORMED, "takes no 'celsius'"),
         ("setpoint_offset", {"kelvin": 1, AUTOMATIC: True}, Why.MALFORMED, "given alone"),
