@@ -19,6 +19,8 @@ _KEEP_US = 15 * 60 * 1_000_000
 """What was due longer ago is skipped: this machine was asleep, and the devices with it."""
 _LONGEST_NAP_S = 0.5
 _HELD_NAP_S = 0.05
+_LONGEST_ROUND_S, _DEVICES_PER_ROUND_S = 0.1, 20_000
+"""A large fleet goes round ten times a second, whatever falls due between: a round costs as much as many readings."""
 _ASLEEP_US = 60 * 1_000_000
 _PAST_AT_ONCE = 64
 """Lists of the past that may wait to be taken: some 5 MB."""
@@ -123,6 +125,7 @@ class _Fleet:
         self._past: Iterator[Parcel | None] = chain.from_iterable(player.past() for player in players)
         self._past_done = self._was_up = False
         self._dropped_before = 0
+        self._round_s = min(sum(len(p.parts) for p in players) / _DEVICES_PER_ROUND_S, _LONGEST_ROUND_S)
 
     def over(self) -> bool:
         """Return whether everything is played, and everything played is said."""
@@ -204,4 +207,5 @@ class _Fleet:
 
     def _nap_s(self) -> float:
         """Until the next reading is due, by the schedule: no nap adds to another, so nothing drifts."""
-        return min(self._tempo.nap_s(self._due()), _LONGEST_NAP_S)
+        nap_s = self._tempo.nap_s(self._due())
+        return min(max(nap_s, self._round_s), _LONGEST_NAP_S) if nap_s > 0 else 0.0

@@ -74,7 +74,6 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
     """Play until asked to stop, or to the end of the wish. Raises PlanError, RecordingError, TapeError."""
     from simulators.faults import write_truth
     from simulators.fleet import run_fleet
-    from simulators.obedience.workshop import obedient
     from simulators.stage import players_for, schedules_of
 
     stop, heartbeat, clock = ports.stop(), ports.heartbeat(), ports.clock
@@ -98,8 +97,7 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
     ports.await_audience(stop)
     with ExitStack() as opened:
         tempo, sounding = _tempo(ports, wish, begin, end)
-        obedience = obedient(players, ports.orders() if begin is None or wish.by_setting else None)
-        opened.callback(obedience.keep)
+        obedience = opened.enter_context(_obedient(ports, players, live=begin is None or wish.by_setting))
         crew = _crew(players, cast.catalogue, told, _Now(ports, tempo), sounding, obedience)
         tape = opened.enter_context(_tape(ports, told, wish.record, crew, cast.catalogue))
         link = opened.enter_context(_crowd(ports, crew, tape))
@@ -111,7 +109,7 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
             stop=stop,
             progress=lambda c: heartbeat(_detail(c, up=link.connected()), ready=link.connected()),
             sounding=sounding,
-            obedience=obedience.pass_time,
+            obedience=None if obedience is None else obedience.pass_time,
         )
         link.flush(FLUSH_S if stop.is_set() else LONG_FLUSH_S)
     if begin is not None:
@@ -188,8 +186,9 @@ def _crew(
     told: SimulateSettings,
     now: _Now,
     sounding: Sounding | None,
-    obedience: Obedience,
+    obedience: Obedience | None,
 ) -> Crew:
+    """Return who speaks for the devices. Who obeys nobody has client ids that put those of a live fleet not out."""
     from simulators.airway import Airway
     from simulators.crew import Crew, by_branch, one_each
     from simulators.stage import branch_of, fates_of
@@ -197,12 +196,37 @@ def _crew(
     parts = [part for player in players for part in player.parts]
     own = told.connections is Connections.DEVICES
     groups = one_each(parts) if own else by_branch(parts, branch_of(catalogue))
+    beside = "-past" if obedience is None else ""
+    groups = {f"{client_id}{beside}": several for client_id, several in groups.items()}
     airway = Airway(fates_of(players))
 
     def obey(device: str, payload: bytes) -> Sequence[bytes]:
+        assert obedience is not None
         return [reply for _device, reply in obedience.hear(device, payload, now.world())]
 
-    return Crew(groups, now.late, most_bytes=told.queue_mib * _MIB, airway=airway, sounding=sounding, obey=obey)
+    return Crew(
+        groups,
+        now.late,
+        most_bytes=told.queue_mib * _MIB,
+        airway=airway,
+        sounding=sounding,
+        obey=obey if obedience is not None else None,
+    )
+
+
+@contextmanager
+def _obedient(ports: Ports, players: Sequence[Player], *, live: bool) -> Iterator[Obedience | None]:
+    """Yield what the devices obey by; a past is played beside devices that live, and obeys nobody."""
+    from simulators.obedience.workshop import obedient
+
+    if not live:
+        yield None
+        return
+    obedience = obedient(players, ports.orders())
+    try:
+        yield obedience
+    finally:
+        obedience.keep()
 
 
 class _Now:

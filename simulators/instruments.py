@@ -37,15 +37,14 @@ class Instruments:
     def show(self, exact: Floats, places: Places, at: int) -> Floats:
         """Return exact values [n, points] as the devices at these places show them at `at` (microseconds).
 
-        A value inside the physical limits stays inside; one beyond (a broken sensor) is shown as it is. What
-        stands still, shows nothing but zero.
+        A transmitter shows no more than its range, whatever the plant does. What stands still, shows nothing but
+        zero.
         """
         jitter = np.random.default_rng((self._seed, 41, at // 1000)).standard_normal(exact.shape) * _NOISE
         jitter += self._offsets[places]
         shown = exact * (1 + self._relative * jitter) + self._absolute * jitter
         bounded = np.clip(shown, self._low, self._high)
-        broken = (exact < self._low) | (exact > self._high)
-        return _rounded(np.where(broken, shown, np.where(exact == 0, 0.0, bounded)), self._decimals)
+        return _rounded(np.where(exact == 0, 0.0, bounded), self._decimals)
 
     def rounded(self, values: Floats) -> Floats:
         """Return values [..., points] in the resolution of their meters."""

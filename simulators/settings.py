@@ -24,9 +24,9 @@ class SimulateSettings(BaseModel):
     faults: bool = True
     scenario: str = "configs/scenarios/demo.toml"
     recordings: bool = True
+    weather: Path | None = None
     speed: str = Field(default="1", pattern=r"^(max|[0-9]+(\.[0-9]+)?)$")
     days: float = Field(default=1, gt=0, le=366)
     connections: Connections = Connections.GATEWAYS
     jitter: float = Field(default=0.02, ge=0, lt=0.5)
     queue_mib: int = Field(default=256, ge=1)
-    weather: Path | None = None

@@ -287,6 +287,9 @@ def test_nothing_moves_before_and_nothing_becomes_unphysical(kind):
     first = ill().broken
     assert (values[:first] == sound().values[kind][:first]).all()
     assert np.isfinite(values).all()
+    low, high = (np.array([getattr(p, side) for p in KIND.points]) for side in ("low", "high"))
+    if KINDS[kind].meters is None:
+        assert ((values >= low) & (values <= high)).all()
     assert (values[first:] != sound().values[kind][first:]).any()
 
 

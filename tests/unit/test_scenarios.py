@@ -22,6 +22,7 @@ from simulators.faults import (
     made,
     planned,
     read_scenario,
+    read_truth,
     tuned,
 )
 from simulators.faults.fault import RULES
@@ -249,6 +250,20 @@ def test_drawn_faults_of_a_station_do_not_overlap_unless_they_may(five_hundred):
 def test_what_comes_along_is_right_in_every_city(path, five_hundred, city):
     for grounds in (five_hundred, city, grounds_of(generate_city(3, 2), "city-2")):
         assert planned(load_scenario(path), grounds, SENSORS, START, ZONE, str(path))
+
+
+def test_the_examples_of_the_how_to_can_be_played(city, tmp_path):
+    page = (CONFIGS.parent / "docs" / "how-to" / "scenarios.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 2
+    first, drawn = (laid(text, city) for text in examples)
+    assert Counter(f.kind.name for f in first) == {"leak": 1, "power_cut": 8, "wrong_clock": 1}
+    assert {f.parameters.point for f in drawn if f.kind.name == "sensor_frozen"} == {"flow_sec"}
+    (line,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "truth.jsonl").write_text(line.replace("\n", ""), encoding="utf-8")
+    (row,) = read_truth(tmp_path / "truth.jsonl")
+    assert row.parameters == tuned(KINDS["leak"], row.severity, {}).model_dump()
+    assert row.family == KINDS["leak"].family
 
 
 def test_the_season_has_four_hundred_faults_and_each_fault_every_kind(five_hundred):
