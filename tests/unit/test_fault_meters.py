@@ -22,9 +22,13 @@ BEGINS, ENDS, MINUTES = NOON + 30 * MINUTE_US, NOON + 90 * MINUTE_US, 120
 METERED = [k.name for k in KINDS.values() if k.meters is not None]
 
 
+@cache
+def cast():
+    return cast_of(load_catalogue(CITIES), load_kinds(), "xuecheng")
+
+
 def world_with(*faults):
-    parts = cast_of(load_catalogue(CITIES), load_kinds(), "xuecheng")[:2]
-    return World(parts, SEASONS["cold-night"], utc_offset_s=8 * 3600, seed=3, faults=Schedule(faults))
+    return World(cast()[:2], SEASONS["cold-night"], utc_offset_s=8 * 3600, seed=3, faults=Schedule(faults))
 
 
 @cache
@@ -43,8 +47,7 @@ def shown(*faults):
 
 
 def fault(kind, **parameters):
-    device = cast_of(load_catalogue(CITIES), load_kinds(), "xuecheng")[0].name
-    return made(kind, device, KIND, begins=BEGINS, ends=ENDS, severity=0.7, parameters=parameters)
+    return made(kind, cast()[0].name, KIND, begins=BEGINS, ends=ENDS, severity=0.7, parameters=parameters)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,19 @@ def test_it_bends_its_points_while_it_lasts_and_nothing_else(sound, kind):
     assert moved[30:90][:, bent].any(axis=0).all()
     assert not moved[90:].any()
     assert not moved[:, others].any()
+
+
+@pytest.mark.parametrize("kind", METERED)
+def test_readings_one_by_one_are_bent_as_many_at_once(kind):
+    bad = fault(kind)
+    at = np.array([m.at for m in minutes()])
+    together = np.cumsum(np.random.default_rng(5).random((MINUTES, len(KIND.points))), axis=0)
+    alone = together.copy()
+    world_with(bad).schedule.instrument(bad.device, KIND, at, together)
+    schedule = world_with(bad).schedule
+    for k in range(MINUTES):
+        schedule.instrument(bad.device, KIND, at[k : k + 1], alone[k : k + 1])
+    assert (together == alone).all()
 
 
 def residual(values):
@@ -193,9 +209,7 @@ def test_counters_reset_roll_over_jump_and_come_back(sound):
 
 
 def test_sensors_of_other_kinds_of_devices_fail_alike():
-    parts = [p for p in cast_of(load_catalogue(CITIES), load_kinds(), "xuecheng") if p.kind.name == "weather_station"][
-        :2
-    ]
+    parts = [p for p in cast() if p.kind.name == "weather_station"][:2]
     broken = made("sensor_fixed", parts[1].name, parts[1].kind, begins=BEGINS, parameters={"point": "wind_speed"})
     world = World(parts, SEASONS["cold-night"], utc_offset_s=8 * 3600, seed=3, faults=Schedule([broken]))
     moments = [world.begin(BEGINS - MINUTE_US)]
