@@ -188,7 +188,7 @@ def _crew(
     sounding: Sounding | None,
     obedience: Obedience | None,
 ) -> Crew:
-    """Return who speaks for the devices. Whoever obeys nobody bears client ids of its own, beside those of a live fleet."""
+    """Return who speaks for the devices; client ids of its own keep a past from putting a live fleet out."""
     from simulators.airway import Airway
     from simulators.crew import Crew, by_branch, one_each
     from simulators.stage import branch_of, fates_of
