@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from perception.payload import RawReading
+from perception.payload import RawReading, encode
 from simulators.faults import SOUND_LINK, LinkFate
 
 Fates = Callable[[str, int], LinkFate]
 """Tells what becomes of what a device sends at a time (epoch microseconds)."""
 
-MOST_KEPT = 20_000
-"""So many readings a device keeps while its link is silent; then the oldest go."""
+MOST_KEPT = 10_000
+"""So many readings a device keeps while its link is silent, a day's and more at ten seconds; then the oldest go."""
 
 
 def sound(_device: str, _at: int) -> LinkFate:
@@ -23,10 +23,11 @@ def sound(_device: str, _at: int) -> LinkFate:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A reading that has come through. `first` is set on copies: what they are copies of came before."""
+    """A reading that has come through: its time as the device's clock told it, and its JSON object."""
 
     device: str
-    reading: RawReading
+    ts: int
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class _Link:
 
     silent: bool = False
     boots: int = 0
-    kept: deque[RawReading] = field(default_factory=deque)
+    kept: deque[Passed] = field(default_factory=deque)
     last_through: int = 0
 
 
@@ -68,18 +69,19 @@ class Airway:
         link = self._links.get(device)
         if link is None:
             if fate == SOUND_LINK:
-                yield Passed(device, reading)
+                yield Passed(device, at, encode([reading]))
                 return
             link = self._links[device] = _Link()
         yield from self._changes(device, link, fate)
         if fate.clock_offset_s:
             reading = replace(reading, ts=at + round(fate.clock_offset_s * 1000) * 1000)
+        passed = Passed(device, reading.ts or 0, encode([reading]))
         if fate.silent:
-            self._keep(link, reading, keeps=fate.keeps)
+            self._keep(link, passed, keeps=fate.keeps)
             return
         while link.kept:
-            yield from self._send(device, link, link.kept.popleft(), fate, at)
-        yield from self._send(device, link, reading, fate, at)
+            yield from self._send(link, link.kept.popleft(), fate, at)
+        yield from self._send(link, passed, fate, at)
         if fate == SOUND_LINK and link.last_through <= at:
             del self._links[device]
 
@@ -95,17 +97,16 @@ class Airway:
             link.silent = fate.silent
             yield Changed(device, online=not fate.silent, started=started)
 
-    def _keep(self, link: _Link, reading: RawReading, *, keeps: bool) -> None:
+    def _keep(self, link: _Link, passed: Passed, *, keeps: bool) -> None:
         if not keeps:
             self.lost += 1
             return
-        link.kept.append(reading)
+        link.kept.append(passed)
         if len(link.kept) > MOST_KEPT:
             link.kept.popleft()
             self.lost += 1
 
-    def _send(self, device: str, link: _Link, reading: RawReading, fate: LinkFate, at: int) -> Iterator[Passed]:
-        passed = Passed(device, reading)
+    def _send(self, link: _Link, passed: Passed, fate: LinkFate, at: int) -> Iterator[Passed]:
         due = max(at + round(fate.delay_s * 1e6), link.last_through)
         for _ in range(1 + fate.duplicates):
             if due <= at:

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from perception.payload import RawReading, encode
+from perception.payload import RawReading, decode, encode
 from simulators.airway import Airway, Changed, Passed
 from simulators.cast import Part
 from simulators.gateway import Gateway, Obey, Waiting
-from simulators.sounding import Sounding
+from simulators.sounding import LEADS, Sounding
 
 Groups = Mapping[str, Sequence[Part]]
 """Parts by the client id of whoever speaks for them."""
@@ -29,7 +29,7 @@ def by_branch(parts: Iterable[Part], branch_of: Mapping[str, str]) -> dict[str, 
 class Crew:
     """The speakers of a fleet. Each has a share of `most_bytes` for what waits, by its number of devices.
 
-    With `sounding` the first device numbers its readings. `obey` answers commands. Readings pass through `airway`.
+    With `sounding` a few devices number their readings. `obey` answers commands. Readings pass through `airway`.
     """
 
     def __init__(
@@ -43,17 +43,17 @@ class Crew:
         obey: Obey | None = None,
     ) -> None:
         share = most_bytes // max(sum(map(len, groups.values())), 1)
-        lead = next(iter(groups), None) if sounding else None
+        self._leads = _leads(groups, sounding) if sounding is not None else {}
         self.gateways = [
             Gateway(
                 client_id,
                 parts,
                 now,
                 most_bytes=share * len(parts),
-                boot=sounding.boot if sounding and client_id == lead else None,
+                lead=self._leads.get(k),
                 obey=obey,
             )
-            for client_id, parts in groups.items()
+            for k, (client_id, parts) in enumerate(groups.items())
         ]
         self._place = {
             part.name: (k, n) for k, gateway in enumerate(self.gateways) for n, part in enumerate(gateway.parts)
@@ -124,6 +124,14 @@ class Crew:
             gateway.leave()
             self._rung.add(k)
 
+    def take_receipts(self) -> list[bytes]:
+        """Return the receipts that the leads have heard, once."""
+        found: list[bytes] = []
+        for k in self._leads:
+            found += self.gateways[k].receipts
+            self.gateways[k].receipts.clear()
+        return found
+
     def take_rung(self) -> set[int]:
         """Return the places of those who have something to say, once."""
         rung, self._rung = self._rung, set()
@@ -136,12 +144,13 @@ class Crew:
 
     def _put(self, passed: Passed) -> None:
         k, place = self._place[passed.device]
-        reading = passed.reading
+        body = passed.body
         if self._sounding is not None:
-            if k == 0 and place == 0:
-                reading = replace(reading, seq=self._sounding.number())
+            lead = self._leads.get(k)
+            if lead is not None and lead[0] == place:
+                body = _numbered(body, self._sounding.number(lead[1]))
             self._sounding.said(1)
-        self.gateways[k].put(Waiting(place, reading.ts or 0, encode([reading])))
+        self.gateways[k].put(Waiting(place, passed.ts, body))
         self._rung.add(k)
 
     def _change(self, change: Changed) -> None:
@@ -154,3 +163,15 @@ class Crew:
             gateway.born(place)
         gateway.tell_state(place, online=change.online)
         self._rung.add(k)
+
+
+def _numbered(body: bytes, number: int) -> bytes:
+    return encode([replace(reading, seq=number) for reading in decode(body) if isinstance(reading, RawReading)])
+
+
+def _leads(groups: Groups, sounding: Sounding) -> dict[int, tuple[int, str]]:
+    """Return who numbers its readings, by the place of its gateway: who reports often, in different gateways."""
+    often = sorted(
+        (min((part.interval, n) for n, part in enumerate(parts)), k) for k, parts in enumerate(groups.values()) if parts
+    )
+    return {k: (n, sounding.boot(number)) for number, ((_, n), k) in enumerate(often[:LEADS])}

@@ -158,10 +158,8 @@ class _Fleet:
         for place in self._crew.take_rung():
             self._link.ring(place)
         self._link.turn(wait_s)
-        if self._sounding is not None and self._crew.gateways:
-            lead = self._crew.gateways[0]
-            self._sounding.hear(lead.receipts)
-            lead.receipts.clear()
+        if self._sounding is not None:
+            self._sounding.hear(self._crew.take_receipts())
 
     def counts(self) -> FleetCounts:
         """Return how far it has come."""

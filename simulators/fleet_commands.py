@@ -112,6 +112,8 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
             obedience=None if obedience is None else obedience.pass_time,
         )
         link.flush(FLUSH_S if stop.is_set() else LONG_FLUSH_S)
+    if wish.truth is not None:
+        write_truth(wish.truth, *schedules_of(players))  # with what a command has broken or mended
     if begin is not None:
         typer.echo(_summary(begin, counts, crew, stopped=stop.is_set()))
 

@@ -35,7 +35,8 @@ class Gateway:
     """A speaker of a crowd, for one or more devices.
 
     It keeps at most `most_bytes` of JSON, then the oldest readings go: `dropped` counts them. `now` gives the time
-    by which a reading is late. Its will is that of its first device: MQTT has room for one.
+    by which a reading is late. Its will is that of its first device: MQTT has room for one. `lead` is the place of a
+    device that numbers its readings, and the name of that run of numbers.
     """
 
     def __init__(
@@ -45,16 +46,16 @@ class Gateway:
         now: Callable[[], int],
         *,
         most_bytes: int,
-        boot: str | None = None,
+        lead: tuple[int, str] | None = None,
         obey: Obey | None = None,
     ) -> None:
         self.client_id, self.parts = client_id, parts
         self.hears = [str(Topic(p.name, Channel.COMMAND)) for p in parts] if obey else []
-        if boot is not None:
-            self.hears.append(str(Topic(parts[0].name, Channel.STORED)))
+        if lead is not None:
+            self.hears.append(str(Topic(parts[lead[0]].name, Channel.STORED)))
         self.live = self.backfilled = self.dropped = 0
         self.receipts: list[bytes] = []
-        self._now, self._boot, self._obey, self._most_bytes = now, boot, obey, most_bytes
+        self._now, self._lead, self._obey, self._most_bytes = now, lead, obey, most_bytes
         self._readings = [str(Topic(p.name, Channel.READINGS)) for p in parts]
         self._backfill = [str(Topic(p.name, Channel.BACKFILL)) for p in parts]
         self._first: deque[Message] = deque()
@@ -196,7 +197,7 @@ class Gateway:
 
     def _birth(self, place: int) -> Message:
         part = self.parts[place]
-        boot = self._boot if place == 0 else None
+        boot = self._lead[1] if self._lead is not None and self._lead[0] == place else None
         birth = birth_message(part.name, part.kind, part.interval / 1e6, boot=boot, first_seq=0)
         return Message(*birth, retain=True)
 

@@ -1,7 +1,7 @@
-"""Sounding: how far the platform is behind, told by the receipts of one device that numbers its readings.
+"""Sounding: how far the platform is behind, told by the receipts of a few devices that number their readings.
 
 A fleet that plays faster than time could drown the broker: it takes everything at once, and what ingest has not
-fetched lies in its memory. So one device of the fleet is the lead on the line: its readings carry running numbers, and
+fetched lies in its memory. So some devices of the fleet are leads on a line: their readings carry running numbers, and
 a receipt for one of them says that everything before it has arrived.
 """
 
@@ -13,26 +13,35 @@ import msgspec
 
 MOST_AHEAD = 20_000
 """Readings that may be under way: some 30 MB at the broker."""
+LEADS = 3
+"""So many leads: one may be silent, by a fault of its own."""
 PATIENCE_S = 10.0
 """Without any receipt for so long, nobody answers: then the fleet goes on, a load at a time."""
 
 
 class Sounding:
-    """Counts what was said and what is known to have arrived. `boot` names the run of numbers."""
+    """Counts what was said and what is known to have arrived. `name` begins the names of the leads' runs of numbers."""
 
-    def __init__(self, boot: str) -> None:
-        self.boot = boot
+    def __init__(self, name: str) -> None:
         self.unanswered = 0
-        self._next = 0
+        self._name = name
+        self._numbers: dict[str, int] = {}
         self._said = self._arrived = 0
-        self._marks: deque[tuple[int, int]] = deque()
+        self._marks: dict[str, deque[tuple[int, int]]] = {}
         self._heard_at = time.monotonic()
 
-    def number(self) -> int:
-        """Return the number of the next reading of the lead, and mark how much was said before it."""
-        self._next += 1
-        self._marks.append((self._next - 1, self._said))
-        return self._next - 1
+    def boot(self, lead: int) -> str:
+        """Return the name of a lead's run of numbers."""
+        boot = f"{self._name}-{lead}"
+        self._marks.setdefault(boot, deque())
+        return boot
+
+    def number(self, boot: str) -> int:
+        """Return the number of the next reading of a lead, and mark how much was said before it."""
+        number = self._numbers.get(boot, 0)
+        self._numbers[boot] = number + 1
+        self._marks[boot].append((number, self._said))
+        return number
 
     def said(self, readings: int) -> None:
         """Note that so many readings were said."""
@@ -40,10 +49,10 @@ class Sounding:
 
     def hear(self, receipts: Iterable[bytes]) -> None:
         """Take receipts: `{boot, seq}`."""
-        for payload in receipts:
-            seq = _seq_of(payload, self.boot)
-            while self._marks and seq is not None and self._marks[0][0] <= seq:
-                self._arrived = self._marks.popleft()[1]
+        for boot, seq in filter(None, map(_receipt, receipts)):
+            marks = self._marks.get(boot, deque())
+            while marks and marks[0][0] <= seq:
+                self._arrived = max(self._arrived, marks.popleft()[1])
                 self._heard_at = time.monotonic()
 
     def too_deep(self) -> bool:
@@ -53,17 +62,14 @@ class Sounding:
         if time.monotonic() - self._heard_at > PATIENCE_S:
             self.unanswered += 1
             self._arrived, self._heard_at = self._said, time.monotonic()
-            self._marks.clear()
             return False
         return True
 
 
-def _seq_of(payload: bytes, boot: str) -> int | None:
+def _receipt(payload: bytes) -> tuple[str, int] | None:
     try:
         body = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    if not isinstance(body, dict) or body.get("boot") != boot:
-        return None
-    seq = body.get("seq")
-    return seq if isinstance(seq, int) and not isinstance(seq, bool) else None
+    boot, seq = (body.get("boot"), body.get("seq")) if isinstance(body, dict) else (None, None)
+    return (boot, seq) if isinstance(boot, str) and isinstance(seq, int) and not isinstance(seq, bool) else None

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from perception.sensor_kind import SensorKind
 from simulators.faults.fault import Fault, Plant, Shown, Sky
 from simulators.heat.design import Design
-from simulators.heat.interventions import PUMPS, Interventions, sound
+from simulators.heat.interventions import Interventions, sound
 
 Floats = NDArray[np.float64]
 Instants = NDArray[np.int64]
+
+_ROWS = {name: getattr(sound(1), name).size for name in Interventions.__slots__}
+"""Values per station of each intervention: three pumps, else one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +33,15 @@ class Seats:
 def seated(places: Mapping[str, int], design: Design, sky: Sky) -> Seats:
     """Return the seats for these plants."""
     nothing = sound(len(design))
-    return Seats(places, design, sky, np.vstack([getattr(nothing, name) for name in Interventions.__slots__]))
+    return Seats(places, design, sky, np.vstack([getattr(nothing, name) for name in _ROWS]))
 
 
 def _fresh(plain: Floats) -> Interventions:
     """Return interventions of sound plants that may be written to: views of one copy."""
-    rows, columns = iter(plain.copy()), {}
-    for name in Interventions.__slots__:
-        columns[name] = np.stack([next(rows) for _ in range(PUMPS)]) if name == "pump_stopped" else next(rows)
+    copy, first, columns = plain.copy(), 0, {}
+    for name, rows in _ROWS.items():
+        columns[name] = copy[first] if rows == 1 else copy[first : first + rows]
+        first += rows
     return Interventions(**columns)
 
 
