@@ -24,10 +24,6 @@ import application.metering.commands
 import network.commands
 import network.conformance.commands
 import simulators.commands
-import support.commands.archives
-import support.commands.exports
-import support.commands.tending
-import support.commands.verbs
 from application.settings import WatchClock, WatchSettings
 from network.settings import BrokerSettings
 from perception.kinds import load_kinds
@@ -35,6 +31,7 @@ from perception.sensor_kind import SensorKind
 from presentation.settings import ConsoleSettings, PortalSettings
 from simulators import scenario_commands
 from simulators.settings import SimulateSettings
+from support.commands import archives, exports, tending, verbs
 from support.commands.asking import asker
 from support.commands.last_words import last_words
 from support.commands.listing import show
@@ -283,16 +280,17 @@ for _name, _group in (("serve", serve), ("devices", devices), ("rejects", reject
     app.add_typer(_group, name=_name)
 
 _VERB, SPAN = partial(engine, "verb"), partial(span_of, clock)
-support.commands.verbs.register(
-    app, devices, rejects, support.commands.verbs.Ports(home, _VERB, kinds, addresses, actor, prepare, cities, checks)
-)
-support.commands.archives.register(
-    app, support.commands.archives.Ports(home, database_url, lambda: settings().database.embedded)
-)
-support.commands.exports.register(app, support.commands.exports.Ports(_VERB, kinds, SPAN))
-support.commands.tending.register(
+verbs.register(
     app,
-    support.commands.tending.Ports(
+    devices,
+    rejects,
+    verbs.Ports(home, _VERB, kinds, addresses, actor, prepare, cities, checks),
+)
+archives.register(app, archives.Ports(home, database_url, lambda: settings().database.embedded))
+exports.register(app, exports.Ports(_VERB, kinds, SPAN))
+tending.register(
+    app,
+    tending.Ports(
         database_url,
         kinds,
         lambda: settings().tend,
@@ -322,6 +320,7 @@ simulators.commands.register(
         kinds=kinds,
         recordings=CONFIGS / "recordings",
         scenario=lambda name: CHECKOUT / (name or settings().simulate.scenario),
+        orders=lambda: home().run / "obedience.json",
         clock=clock,
         stop=stop_event,
         heartbeat=partial(heartbeat, "simulate"),

@@ -182,6 +182,7 @@ class Fleet:
             online=device.online,
             simulated=device.simulated,
             last_ts=newest.ts // 1000 if newest else None,
+            room=device.room,
         )
 
     def _count(self) -> tuple[int, int]:

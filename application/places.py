@@ -6,12 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from application.read_models import CityCard, CommunityCard, DistrictShape
+from application.read_models import CityCard, CommunityCard, DistrictShape, RoomCard
 from perception.point import Title
 from support import tables
 
 _station, _district, _branch, _source = tables.station, tables.district, tables.branch, tables.heat_source
 _community, _building, _city, _device = tables.community, tables.building, tables.city, tables.device
+_room = tables.room
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class DevicePlace:
     interval_s: float | None
     online: bool | None
     simulated: bool
+    room: RoomCard | None = None
 
 
 _PLACED = select(
@@ -63,7 +65,23 @@ _PLACED = select(
     _station.c.lon,
 ).join_from(_station, _district)
 
-_DEVICES = select(*(_device.c[name] for name in DevicePlace.__dataclass_fields__)).order_by(_device.c.device_id)
+_OF_DEVICE = [name for name in DevicePlace.__dataclass_fields__ if name != "room"]
+_DEVICES = (
+    select(
+        *(_device.c[name] for name in _OF_DEVICE),
+        _room.c.name.label("room"),
+        _room.c.position,
+        _room.c.floor,
+        _community.c.title_zh.label("community_zh"),
+        _community.c.title_en.label("community_en"),
+        _building.c.title_zh.label("building_zh"),
+        _building.c.title_en.label("building_en"),
+    )
+    .outerjoin_from(_device, _room, _device.c.room == _room.c.name)
+    .outerjoin(_building, _room.c.building == _building.c.name)
+    .outerjoin(_community, _building.c.community == _community.c.name)
+    .order_by(_device.c.device_id)
+)
 
 
 def cities(on: Connection) -> Sequence[CityCard]:
@@ -132,7 +150,7 @@ def communities(on: Connection, station: str) -> Sequence[CommunityCard]:
 def device(on: Connection, name: str) -> DevicePlace | None:
     """Return one device."""
     row = on.execute(_DEVICES.where(_device.c.name == name)).one_or_none()
-    return None if row is None else DevicePlace(*row)
+    return None if row is None else _device_place(row)
 
 
 def devices(on: Connection, of_city: str | None, station: str | None = None) -> Sequence[DevicePlace]:
@@ -143,13 +161,21 @@ def devices(on: Connection, of_city: str | None, station: str | None = None) -> 
     elif of_city is not None:
         within = select(_station.c.name).join_from(_station, _district).where(_district.c.city == of_city)
         query = query.where(_device.c.station.in_(within))
-    return [DevicePlace(*row) for row in on.execute(query)]
+    return [_device_place(row) for row in on.execute(query)]
 
 
 def title(row: Row[*tuple[Any, ...]], prefix: str = "title") -> Title:
     """Return the two titles <prefix>_zh and <prefix>_en of a row."""
     fields = row._mapping  # noqa: SLF001  # the public mapping of a row; the underscore avoids column names
     return Title(zh=fields[f"{prefix}_zh"], en=fields[f"{prefix}_en"])
+
+
+def _device_place(row: Row[*tuple[Any, ...]]) -> DevicePlace:
+    fields = row._mapping  # noqa: SLF001  # as above
+    room = None
+    if row.room is not None:
+        room = RoomCard(row.room, title(row, "community"), title(row, "building"), row.position, row.floor)
+    return DevicePlace(**{name: fields[name] for name in _OF_DEVICE}, room=room)
 
 
 def _card(row: Row[*tuple[Any, ...]]) -> CityCard:

@@ -144,8 +144,22 @@ class StationView:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomCard:
+    """A sampled room: where it lies, by community, building, floor and position (middle, end or top)."""
+
+    name: str
+    community_title: Title
+    building_title: Title
+    position: str
+    floor: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """A device in a list. `last_ts` is its newest stored reading of the last 7 days."""
+    """A device in a list. `last_ts` is its newest stored reading of the last 7 days; `room` is where it stands in one.
+
+    Devices of one kind at a station are told apart by their rooms.
+    """
 
     device_id: int
     name: str
@@ -156,6 +170,7 @@ class DeviceRow:
     online: bool | None
     simulated: bool
     last_ts: int | None
+    room: RoomCard | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ StoreDownError when the database cannot be reached. Methods block: call them fro
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -32,6 +33,8 @@ from application.read_models import (
 from application.rule import Rule
 from application.trend import RAW, drawn, most_instants
 from perception.sensor_kind import SensorKind
+from support import orders
+from support.orders import OrderRow
 from support.servers import find
 from support.store import ReadingReader, StoreDownError
 
@@ -157,6 +160,16 @@ class Views:
         """Return what could not be taken in during the last 7 days, newest first."""
         with self._reading() as on:
             return listings.rejects(on, now, device=device, most=most)
+
+    def commands(self, device: str, most: int) -> Sequence[OrderRow] | None:
+        """Return what a device was told, newest first."""
+        with self._reading() as on:
+            return None if places.device(on, device) is None else orders.given(on, device, most)
+
+    def command(self, command_id: UUID) -> OrderRow | None:
+        """Return one command with the answers of its device."""
+        with self._reading() as on:
+            return orders.one(on, command_id)
 
     def snapshot(self, city: str, now: int) -> Sequence[Mapping[str, object]]:
         """Return the newest reading of each device of a city as live frames, one per kind.

@@ -111,13 +111,16 @@ class Numbering:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a device answered to a command. `id` is that of the command."""
+    """What a device answered to a command, whose `id` it repeats: a state, and where it is not done, why."""
 
     device: str
     id: str
     payload: bytes
     received_at: int
     origin: int = 0
+    state: str = "accepted"
+    why: str | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

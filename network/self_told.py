@@ -3,7 +3,9 @@
 import re
 
 from network.link import Birth, Delivery, Numbering, Reply
+from network.orders import answered
 from perception import payload as codec
+from perception.command import CommandError
 from perception.payload import PayloadError
 from perception.readings import Reason
 
@@ -65,10 +67,15 @@ def online(payload: bytes) -> bool:
 
 def reply(delivery: Delivery, device: str, origin: int = 0) -> Reply:
     """Return the reply that a device gave to a command. Raises PayloadError (bad_reply)."""
-    told = _object(delivery.payload, Reason.BAD_REPLY).get("id")
+    body = _object(delivery.payload, Reason.BAD_REPLY)
+    told = body.get("id")
     if not isinstance(told, str):
         raise PayloadError(Reason.BAD_REPLY, 'a reply needs "id": that of the command which it answers')
-    return Reply(device, told, delivery.payload, delivery.received_at, origin)
+    try:
+        state, why, detail = answered(body)
+    except CommandError as err:
+        raise PayloadError(Reason.BAD_REPLY, str(err)) from err
+    return Reply(device, told, delivery.payload, delivery.received_at, origin, state, why, detail)
 
 
 def _object(payload: bytes, reason: Reason) -> dict[str, object]:

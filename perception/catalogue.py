@@ -108,6 +108,25 @@ class Building(_Row):
     envelope: str | None = Field(default=None, pattern="^(old|renovated|new)$")
 
 
+class Position(StrEnum):
+    """Where a room lies in its building: what decides how much heat it loses to the outside."""
+
+    MIDDLE = "middle"
+    END = "end"
+    TOP = "top"
+
+
+class Room(_Row):
+    """A sampled room: a flat in which a room sensor stands, so that somebody knows how warm the homes are.
+
+    It says where in the building it lies and nothing of who lives there: no number of the flat, no person, no title.
+    """
+
+    building: Name
+    position: Position = Position.MIDDLE
+    floor: int | None = Field(default=None, ge=1)
+
+
 class DeviceStatus(StrEnum):
     """Life of a device: it reports only while active."""
 
@@ -117,10 +136,14 @@ class DeviceStatus(StrEnum):
 
 
 class Device(_Row):
-    """One unit of hardware of one kind at a station. `interval_s` None: the kind's own cadence."""
+    """One unit of hardware of one kind at a station, or in a sampled room that the station heats.
+
+    `interval_s` None: the kind's own cadence.
+    """
 
     kind: str
     station: Name
+    room: Name | None = None
     interval_s: float | None = Field(default=None, gt=0)
     status: DeviceStatus = DeviceStatus.ACTIVE
 
@@ -147,6 +170,7 @@ class Catalogue(BaseModel):
     stations: tuple[Station, ...] = ()
     communities: tuple[Community, ...] = ()
     buildings: tuple[Building, ...] = ()
+    rooms: tuple[Room, ...] = ()
     devices: tuple[Device, ...] = ()
 
     @model_validator(mode="after")
@@ -159,7 +183,7 @@ class Catalogue(BaseModel):
     def _twins(self) -> list[str]:
         rows: list[_Row] = [
             *self.cities, *self.districts, *self.sources, *self.branches,
-            *self.stations, *self.communities, *self.buildings,
+            *self.stations, *self.communities, *self.buildings, *self.rooms,
         ]  # fmt: skip
         return [*_named_twice("place", rows), *_named_twice("device", self.devices)]
 
@@ -178,7 +202,27 @@ class Catalogue(BaseModel):
                 if r.station not in stations
             ),
             *(f"device {r.name}: unknown station {r.station}" for r in self.devices if r.station not in stations),
+            *_missing("room", "building", self.rooms, self.buildings),
+            *self._misplaced(),
         ]
+
+    def _misplaced(self) -> list[str]:
+        """Return devices of rooms that are unknown, or that another station heats."""
+        heated_by = self.station_of_rooms()
+        rooms = [(d, d.room) for d in self.devices if d.room is not None]
+        unknown = [f"device {d.name}: unknown room {room}" for d, room in rooms if room not in heated_by]
+        elsewhere = [
+            f"device {d.name} stands at {d.station}, but its room {room} is heated by {heated_by[room]}"
+            for d, room in rooms
+            if heated_by.get(room, d.station) != d.station
+        ]
+        return [*unknown, *elsewhere]
+
+    def station_of_rooms(self) -> dict[str, str]:
+        """Return which station heats each room; rooms of unknown buildings are left out."""
+        by_community = {c.name: c.station for c in self.communities}
+        by_building = {b.name: by_community[b.community] for b in self.buildings if b.community in by_community}
+        return {r.name: by_building[r.building] for r in self.rooms if r.building in by_building}
 
     def _childless(self) -> list[str]:
         housed = {b.community for b in self.buildings}

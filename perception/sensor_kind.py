@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from perception.command import EVERY_DEVICE, Command
 from perception.point import Point, Title
 
 MAX_POINTS = 60
@@ -16,7 +17,8 @@ class SensorKind(BaseModel):
 
     The place of a point in `points` is its bit in the quality word, so points are only ever
     added at the end. `version` rises with each addition. `key_points` are the few that a list
-    or a bar shows first.
+    or a bar shows first. `commands` are what such a device can be told, besides what every
+    device can.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,6 +29,7 @@ class SensorKind(BaseModel):
     interval_s: float = Field(gt=0)
     points: tuple[Point, ...] = Field(min_length=1, max_length=MAX_POINTS)
     key_points: tuple[str, ...] = ()
+    commands: tuple[Command, ...] = ()
 
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> Self:
@@ -37,6 +40,12 @@ class SensorKind(BaseModel):
         unknown = sorted(set(self.key_points) - set(names))
         if unknown:
             raise ValueError(f"kind {self.name}: key_points not among its points: {', '.join(unknown)}")
+        orders = [c.name for c in self.commands]
+        if len({*orders, *EVERY_DEVICE}) < len(orders) + len(EVERY_DEVICE):
+            raise ValueError(f"kind {self.name}: commands named twice, or like those of every device: {orders}")
+        shown = {p.point for c in self.commands for p in c.parameters if p.point is not None}
+        if not shown <= set(names):
+            raise ValueError(f"kind {self.name}: commands name points that it has not: {sorted(shown - set(names))}")
         return self
 
     @cached_property
@@ -48,6 +57,11 @@ class SensorKind(BaseModel):
     def bits(self) -> dict[str, int]:
         """Bit (and column) of each point."""
         return {p.name: i for i, p in enumerate(self.points)}
+
+    @cached_property
+    def command_words(self) -> dict[str, Command]:
+        """What its devices can be told, by name: what every device can, and what is its own."""
+        return {**EVERY_DEVICE, **{c.name: c for c in self.commands}}
 
     def point(self, name: str) -> Point:
         """Return the point of this name; KeyError when the kind has none."""

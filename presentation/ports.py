@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
+from uuid import UUID
 
 from application.districts import DistrictNow, DistrictTrend
 from application.metering.consumption import Consumption, Per
@@ -16,6 +17,7 @@ from application.read_models import (
     StationView,
     Trend,
 )
+from support.orders import OrderRow
 
 LiveFrames = AsyncIterator[tuple[str, bytes]]
 """Live frames as they come: (city, JSON bytes of one frame). Its end means that the feed was closed."""
@@ -63,6 +65,12 @@ class ConsoleViews(Protocol):
 
     def rejects(self, now: int, *, device: str | None = None, most: int = ...) -> Sequence[RejectRow]:
         """Return what could not be taken in, newest first."""
+
+    def commands(self, device: str, most: int) -> Sequence[OrderRow] | None:
+        """Return what a device was told, newest first."""
+
+    def command(self, command_id: UUID) -> OrderRow | None:
+        """Return one command with the answers of its device."""
 
     def snapshot(self, city: str, now: int) -> Sequence[Mapping[str, object]]:
         """Return the newest reading of every device, one live frame per kind, with `seq` 0."""

@@ -39,17 +39,18 @@ def cast_of(catalogue: Catalogue, kinds: Mapping[str, SensorKind], city: str) ->
     """Return the active devices of a city whose kind is known, in the catalogue's order."""
     facts = _facts_by_station(catalogue)
     cities = city_by_station(catalogue)
+    positions = {room.name: room.position.value for room in catalogue.rooms}
     return tuple(
-        part(device, kinds[device.kind], facts[device.station])
+        part(device, kinds[device.kind], facts[device.station], positions.get(device.room or ""))
         for device in catalogue.devices
         if device.status is DeviceStatus.ACTIVE and device.kind in kinds and cities[device.station] == city
     )
 
 
-def part(device: Device, kind: SensorKind, facts: StationFacts | None = None) -> Part:
-    """Return the part that this device plays."""
+def part(device: Device, kind: SensorKind, facts: StationFacts | None = None, position: str | None = None) -> Part:
+    """Return the part that this device plays; `position` is that of its room in the building, if it stands in one."""
     interval = round((device.interval_s or kind.interval_s) * 1e6)
-    room = RoomFacts(device.name) if kind.name == ROOM_CLIMATE else None
+    room = RoomFacts(device.room or device.name, position) if kind.name == ROOM_CLIMATE else None
     return Part(device.name, kind, interval, facts or StationFacts(), device.station, room)
 
 

@@ -11,6 +11,7 @@ from perception.catalogue import Branch, Building, Catalogue, City, Community, D
 from perception.point import Title
 from simulators.climate import SEASONS
 from simulators.place_names import COMMUNITIES, DISTRICTS, SOURCES, Corner, DistrictPlan, SourcePlan
+from simulators.sampling import room_devices, sampled_rooms
 
 MPA_PER_METRE = 0.00981
 _STOREY_M = 2.9
@@ -54,6 +55,7 @@ def generate_city(stations: int, seed: int, plan: CityPlan | None = None) -> Cat
     sites = _sites(plan, stations, rng)
     branches = _branches(plan, sites)
     communities, buildings = _homes(sites, rng)
+    rooms = tuple(sampled_rooms(communities, buildings, seed))
     return Catalogue(
         cities=(_city(plan),),
         districts=tuple(
@@ -65,7 +67,8 @@ def generate_city(stations: int, seed: int, plan: CityPlan | None = None) -> Cat
         stations=tuple(_stations(plan, sites, branches, communities, buildings)),
         communities=tuple(communities),
         buildings=tuple(buildings),
-        devices=tuple(_devices(plan, sites)),
+        rooms=rooms,
+        devices=(*_devices(plan, sites), *room_devices(rooms, communities, buildings)),
     )
 
 

@@ -112,6 +112,12 @@ class Crew:
         self.gateways[k].put_past([Waiting(place, r.ts or 0, encode([r])) for r in readings])
         self._rung.add(k)
 
+    def reply(self, device: str, payload: bytes) -> None:
+        """Say what a device answers to a command later than at once."""
+        k, _place = self._place[device]
+        self.gateways[k].reply(device, payload)
+        self._rung.add(k)
+
     def leave(self) -> None:
         """Say of every device that it is offline."""
         for k, gateway in enumerate(self.gateways):

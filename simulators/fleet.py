@@ -1,6 +1,6 @@
 """Fleet, the spine of the pretend world: every device publishes at its cadence, as devices do."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
@@ -49,6 +49,10 @@ class Link(Protocol):
         """Say what there is to say and take what comes; wait so long at most for something to happen."""
 
 
+Replies = Callable[[int], Iterable[tuple[str, bytes]]]
+"""What devices say of their orders as time passes (epoch microseconds): a device, and the payload of its reply."""
+
+
 class Stop(Protocol):
     """An event that says when to end; `threading.Event` is one."""
 
@@ -87,14 +91,15 @@ def run_fleet(
     stop: Stop,
     progress: Progress,
     sounding: Sounding | None = None,
+    obedience: Replies | None = None,
 ) -> FleetCounts:
     """Play until `stop` or the tempo's end: what is due now first, the past whenever there is time for it.
 
     While the broker is away devices go on measuring and the crew keeps what it can, or, in a world with a time of
     its own, time stands still. At the end every device says that it is offline; the caller flushes and closes the
-    link.
+    link. `obedience` tells how orders end.
     """
-    fleet = _Fleet(players, crew, link, tempo, sounding)
+    fleet = _Fleet(players, crew, link, tempo, sounding, obedience)
     while not stop.is_set() and not fleet.over():
         fleet.turn()
         progress(fleet.counts())
@@ -107,9 +112,16 @@ class _Fleet:
     """A fleet on its way."""
 
     def __init__(
-        self, players: Sequence[Player], crew: Crew, link: Link, tempo: Tempo, sounding: Sounding | None
+        self,
+        players: Sequence[Player],
+        crew: Crew,
+        link: Link,
+        tempo: Tempo,
+        sounding: Sounding | None,
+        obedience: Replies | None,
     ) -> None:
         self._players, self._crew, self._link, self._tempo, self._sounding = players, crew, link, tempo, sounding
+        self._obedience = obedience
         self._past: Iterator[Parcel | None] = chain.from_iterable(player.past() for player in players)
         self._past_done = self._was_up = False
         self._dropped_before = 0
@@ -133,6 +145,8 @@ class _Fleet:
             for device, reading in player.play(until):
                 self._crew.take(device, reading)
         self._crew.pass_time(until)
+        for device, payload in self._obedience(until) if self._obedience is not None else ():
+            self._crew.reply(device, payload)
         self.hand_over(0.0)
         if not self._play_past():
             self.hand_over(self._nap_s())

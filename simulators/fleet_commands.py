@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from perception.catalogue import Catalogue
     from simulators.crew import Crew
     from simulators.fleet import FleetCounts
+    from simulators.obedience import Obedience
     from simulators.player import Player
     from simulators.sounding import Sounding
     from simulators.tape import Tape
@@ -77,10 +78,7 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
 
     stop, heartbeat, clock = ports.stop(), ports.heartbeat(), ports.clock
     cast = ports.cast(wish.stations)
-    if wish.by_setting and not cast.is_new:
-        wish = replace(wish, speed=1.0)
-    elif wish.by_setting and wish.speed != 1:
-        wish = replace(wish, days=told.days)
+    wish = _by_home(wish, told, is_new=cast.is_new)
     begin, end = span_of(wish, clock())
     heartbeat("builds the world", ready=False)
     players = players_for(
@@ -99,8 +97,8 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
     ports.await_audience(stop)
     with ExitStack() as opened:
         tempo, sounding = _tempo(ports, wish, begin, end)
-        beside = "-past" if begin is not None and not wish.by_setting else ""
-        crew = _crew(players, cast.catalogue, told, _by_events(ports, tempo), sounding, beside)
+        obedience = opened.enter_context(_obedient(ports, players, live=begin is None or wish.by_setting))
+        crew = _crew(players, cast.catalogue, told, _Now(ports, tempo), sounding, obedience)
         tape = opened.enter_context(_tape(ports, told, wish.record, crew, cast.catalogue))
         link = opened.enter_context(_crowd(ports, crew, tape))
         counts = run_fleet(
@@ -111,12 +109,22 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
             stop=stop,
             progress=lambda c: heartbeat(_detail(c, up=link.connected()), ready=link.connected()),
             sounding=sounding,
+            obedience=None if obedience is None else obedience.pass_time,
         )
         link.flush(FLUSH_S if stop.is_set() else LONG_FLUSH_S)
     if wish.truth is not None:
         write_truth(wish.truth, *schedules_of(players))  # with what a command has broken or mended
     if begin is not None:
         typer.echo(_summary(begin, counts, crew, stopped=stop.is_set()))
+
+
+def _by_home(wish: Wish, told: SimulateSettings, *, is_new: bool) -> Wish:
+    """Return the wish; where the settings wish for speed, a past is played once, in a new home."""
+    if wish.by_setting and not is_new:
+        return replace(wish, speed=1.0)
+    if wish.by_setting and wish.speed != 1:
+        return replace(wish, days=told.days)
+    return wish
 
 
 def play_tape(ports: Ports, file: Path, speed: float, shift_us: int) -> None:
@@ -178,11 +186,11 @@ def _crew(
     players: Sequence[Player],
     catalogue: Catalogue,
     told: SimulateSettings,
-    now: Callable[[], int],
+    now: _Now,
     sounding: Sounding | None,
-    beside: str,
+    obedience: Obedience | None,
 ) -> Crew:
-    """Return who speaks for the devices; `beside` ends client ids that must not put those of another fleet out."""
+    """Return who speaks for the devices; client ids of its own keep a past from putting a live fleet out."""
     from simulators.airway import Airway
     from simulators.crew import Crew, by_branch, one_each
     from simulators.stage import branch_of, fates_of
@@ -190,8 +198,48 @@ def _crew(
     parts = [part for player in players for part in player.parts]
     own = told.connections is Connections.DEVICES
     groups = one_each(parts) if own else by_branch(parts, branch_of(catalogue))
+    beside = "-past" if obedience is None else ""
     groups = {f"{client_id}{beside}": several for client_id, several in groups.items()}
-    return Crew(groups, now, most_bytes=told.queue_mib * _MIB, airway=Airway(fates_of(players)), sounding=sounding)
+    airway = Airway(fates_of(players))
+
+    def obey(device: str, payload: bytes) -> Sequence[bytes]:
+        assert obedience is not None
+        return [reply for _device, reply in obedience.hear(device, payload, now.world())]
+
+    return Crew(
+        groups,
+        now.late,
+        most_bytes=told.queue_mib * _MIB,
+        airway=airway,
+        sounding=sounding,
+        obey=obey if obedience is not None else None,
+    )
+
+
+@contextmanager
+def _obedient(ports: Ports, players: Sequence[Player], *, live: bool) -> Iterator[Obedience | None]:
+    """Yield what the devices obey by; a past is played beside devices that live, and obeys nobody."""
+    from simulators.obedience.workshop import obedient
+
+    if not live:
+        yield None
+        return
+    obedience = obedient(players, ports.orders())
+    try:
+        yield obedience
+    finally:
+        obedience.keep()
+
+
+class _Now:
+    """What time it is: `late` by which a reading is late, and `world` in which devices obey."""
+
+    def __init__(self, ports: Ports, tempo: Tempo) -> None:
+        self.late = _by_events(ports, tempo)
+        self._clock, self._tempo = ports.clock, tempo
+
+    def world(self) -> int:
+        return self._tempo.reached if self._tempo.shifted else self._clock()
 
 
 @contextmanager

@@ -162,8 +162,12 @@ class Gateway:
         if channel == Channel.STORED:
             self.receipts.append(payload)
         elif self._obey is not None:
-            reply = str(Topic(device, Channel.REPLY))
-            self._first.extend(Message(reply, answer) for answer in self._obey(device, payload))
+            for answer in self._obey(device, payload):
+                self.reply(device, answer)
+
+    def reply(self, device: str, payload: bytes) -> None:
+        """Say what a device answers to a command, before its readings."""
+        self._first.append(Message(str(Topic(device, Channel.REPLY)), payload))
 
     def _is_late(self, reading: Waiting) -> bool:
         return self._now() - reading.ts > BACKFILL_AFTER_US

@@ -13,7 +13,7 @@ Parcel = tuple[str, list[RawReading]]
 MOST_PER_PARCEL = 60
 _AT_ONCE = 100_000
 """Readings worked out in one go: some 150 MB."""
-_SMALL = 100
+_SMALL = 200
 """Worlds up to so many devices keep every moment of their past; larger ones walk each hour twice."""
 
 

@@ -69,6 +69,7 @@ class WorldPlayer:
         self._due = self._planned + self._late(self._every)
         self._tick = tick_s * _SECOND_US
         self._dead: set[str] = set()
+        self._place_of = {part.name: place for place, part in enumerate(world.parts)}
         self._now = world.begin(live_from)
         self._past = None if past_from is None else Past(world, past_from, self._now, round(step_s * 1e6))
 
@@ -81,6 +82,22 @@ class WorldPlayer:
     def schedule(self) -> Schedule:
         """What goes wrong in that world."""
         return self._world.schedule
+
+    @property
+    def world(self) -> World:
+        """The world that is played."""
+        return self._world
+
+    def shown(self, device: str) -> dict[str, float]:
+        """Return what the meters of a device show now, by point."""
+        place = self._place_of[device]
+        [(_, rows)] = self._world.record([self._now], np.array([place]))
+        named = zip(self.parts[place].kind.names, rows[0].tolist(), strict=True)
+        return {name: value for name, value in named if value == value}  # noqa: PLR0124 - only NaN differs from itself
+
+    def hears(self, device: str) -> bool:
+        """Return whether a device has a link and power now: else nothing reaches it, and it says nothing."""
+        return not self.fate(device, self._now.at).silent
 
     def fate(self, device: str, at: int) -> LinkFate:
         """Return what becomes of what a device measured at that time: a fault of its link, or its battery is empty."""

@@ -43,6 +43,7 @@ class Cast(Protocol):
 class Ports:
     """What the verbs work on; each is made when it is asked for.
 
+    `orders` is the file in which orders to simulated devices outlive the process.
     `cast(stations)` waits for its turn; `await_audience(stop)` until somebody keeps what is said.
     `require_active` raises where a device may not report; `tally` is the ledger of a device. `event_time` says
     whether ingest lives by the time of events, as in a trial home; `scenario(name)` is a file, None: that of the
@@ -54,6 +55,7 @@ class Ports:
     kinds: Callable[[], Mapping[str, SensorKind]]
     recordings: Path
     scenario: Callable[[str | None], Path]
+    orders: Callable[[], Path]
     clock: Callable[[], int]
     stop: Callable[[], Stop]
     heartbeat: Callable[[], Heartbeat]

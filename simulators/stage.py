@@ -99,8 +99,13 @@ def worlds_of(
             played = [p.name for p in parts]
             faults = schedule_of(catalogue, kinds, city, scenario if settings.faults else None, now, played)
             offset = _utc_offset_s(city, now)
-            weather = sky or weather_of(city, settings)
-            yield World(parts, weather, utc_offset_s=offset, seed=settings.seed, faults=faults)
+            air = sky or weather_of(city, settings)
+            yield World(parts, air, utc_offset_s=offset, seed=settings.seed, faults=faults)
+
+
+def weather_of(city: City, settings: SimulateSettings) -> Season | Record:
+    """Return the recorded weather of the settings, or the season of the city. Raises WeatherError."""
+    return read_weather(settings.weather) if settings.weather else season_of(city)
 
 
 def schedule_of(
@@ -119,11 +124,6 @@ def schedule_of(
         return Schedule()
     grounds = grounds_of(catalogue, city.name, played)
     return Schedule(planned(load_scenario(scenario), grounds, kinds, start, ZoneInfo(city.timezone), str(scenario)))
-
-
-def weather_of(city: City, settings: SimulateSettings) -> Season | Record:
-    """Return the recorded weather of the settings, or the season of the city. Raises WeatherError."""
-    return read_weather(settings.weather) if settings.weather else season_of(city)
 
 
 def season_of(city: City) -> Season:

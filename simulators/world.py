@@ -117,7 +117,7 @@ class World:
 
     def row(self, device: str) -> int:
         """Return the row of the station that a device stands at. Raises KeyError for a device that does not play."""
-        return int(self._rows[next(i for i, p in enumerate(self.parts) if p.name == device)])
+        return int(self._rows[self._place_of[device]])
 
     def obey(self, causes: Causes) -> None:
         """Take interventions from another source from now on. A world walked from the start meets all of them."""

@@ -21,6 +21,7 @@ from perception.catalogue import (
     DeviceStatus,
     District,
     HeatSource,
+    Room,
     Station,
 )
 from support import tables
@@ -30,6 +31,7 @@ _NAMES_AUDITED = 100
 
 Values = dict[str, Any]
 Place = TypeVar("Place", City, District, HeatSource, Branch, Station, Community, Building)
+Untitled = TypeVar("Untitled", Room, Device)
 
 
 class CatalogueError(Exception):
@@ -81,13 +83,19 @@ def load_catalogue(conn: Connection) -> Catalogue:
         stations=tuple(_place(Station, r) for r in _all(conn, t.station)),
         communities=tuple(_place(Community, r) for r in _all(conn, t.community)),
         buildings=tuple(_place(Building, r) for r in _all(conn, t.building)),
-        devices=tuple(_device(r) for r in _all(conn, t.device) if r.station is not None),
+        rooms=tuple(_untitled(Room, r) for r in _all(conn, t.room)),
+        devices=tuple(_untitled(Device, r) for r in _all(conn, t.device) if r.station is not None),
     )
 
 
 def add_device(conn: Connection, device: Device, actor: str, *, simulated: bool = False) -> int:
-    """Add a device and return its device_id. Raises CatalogueError when the name is taken or the station unknown."""
+    """Add a device and return its device_id.
+
+    Raises CatalogueError when the name is taken, the station unknown, or the room none of those that it heats.
+    """
     _known_station(conn, device.station)
+    if device.room is not None:
+        _heated_room(conn, device.room, device.station)
     row = {**_device_values(device), "simulated": simulated}
     added = conn.execute(
         insert(tables.device).values(row).on_conflict_do_nothing().returning(tables.device.c.device_id)
@@ -101,7 +109,7 @@ def add_device(conn: Connection, device: Device, actor: str, *, simulated: bool 
 def set_status(conn: Connection, name: str, status: DeviceStatus, actor: str, station: str | None = None) -> None:
     """Change a device's status, and its station where one is given. Raises CatalogueError.
 
-    A device becomes active only at a station.
+    A device becomes active only at a station. One that moves to another station leaves its room.
     """
     row = conn.execute(select(tables.device).where(tables.device.c.name == name).with_for_update()).one_or_none()
     if row is None:
@@ -114,7 +122,12 @@ def set_status(conn: Connection, name: str, status: DeviceStatus, actor: str, st
     conn.execute(
         update(tables.device)
         .where(tables.device.c.name == name)
-        .values(status=status.value, station=station or row.station, changed_at=func.now())
+        .values(
+            status=status.value,
+            station=station or row.station,
+            room=row.room if station in (None, row.station) else None,
+            changed_at=func.now(),
+        )
     )
     detail: Values = {"from": row.status, "to": status.value, "station": station or row.station}
     _audit(conn, actor, f"device {status.value}", f"device:{name}", detail)
@@ -148,6 +161,7 @@ def _place_rows(catalogue: Catalogue) -> list[tuple[Table, list[Values]]]:
         (t.station, [_values(s) for s in catalogue.stations]),
         (t.community, [_values(c) for c in catalogue.communities]),
         (t.building, [_values(b) for b in catalogue.buildings]),
+        (t.room, [r.model_dump(mode="json") for r in catalogue.rooms]),
     ]
 
 
@@ -195,7 +209,7 @@ def _upsert_devices(conn: Connection, catalogue: Catalogue, simulated: bool | No
     ]
     table, statement = tables.device, insert(tables.device)
     new = statement.excluded
-    facts: dict[str, ColumnElement[Any]] = {f: new[f] for f in ("kind", "station", "interval_s", "simulated")}
+    facts: dict[str, ColumnElement[Any]] = {f: new[f] for f in ("kind", "station", "room", "interval_s", "simulated")}
     facts["status"] = func.coalesce(func.nullif(table.c.status, DeviceStatus.PENDING.value), new.status)
     differs = tuple_(*(table.c[f] for f in facts)).is_distinct_from(tuple_(*facts.values()))
     upsert = statement.on_conflict_do_update(
@@ -218,6 +232,16 @@ def _known_station(conn: Connection, name: str) -> None:
         raise CatalogueError(f"no station is named {name}: seed it first, or choose one of the catalogue's")
 
 
+def _heated_room(conn: Connection, name: str, station: str) -> None:
+    t = tables
+    placed = select(t.community.c.station).join_from(t.room, t.building).join(t.community).where(t.room.c.name == name)
+    heated_by = conn.execute(placed).scalar()
+    if heated_by is None:
+        raise CatalogueError(f"no room is named {name}: rooms come in by the city files, see configs/cities")
+    if heated_by != station:
+        raise CatalogueError(f"room {name} is heated by {heated_by}, not by {station}")
+
+
 def _all(conn: Connection, table: Table) -> Sequence[Row[Any]]:
     return conn.execute(select(table).order_by(table.c.name)).all()
 
@@ -233,9 +257,9 @@ def _season(row: Row[Any]) -> dict[str, str] | None:
     return None if row.season_zh is None else {"zh": row.season_zh, "en": row.season_en}
 
 
-def _device(row: Row[Any]) -> Device:
+def _untitled(model: type[Untitled], row: Row[Any]) -> Untitled:
     columns = row._mapping  # noqa: SLF001 - as above
-    return Device.model_validate({field: columns[field] for field in Device.model_fields})
+    return model.model_validate({field: columns[field] for field in model.model_fields})
 
 
 def _record(row: Row[Any]) -> DeviceRecord:

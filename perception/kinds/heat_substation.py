@@ -7,6 +7,7 @@ Every number is a default of the catalogue.
 
 from typing import Any
 
+from perception.command import EVERY_SIMULATED, Choice, Command, Parameter
 from perception.point import Point, Title
 from perception.sensor_kind import SensorKind
 
@@ -31,7 +32,40 @@ def _contact(name: str, zh: str, en: str) -> Point:
     return _point(name, zh, en, unit="1", low=0, high=1, decimals=0, event=True)
 
 
+def _command(name: str, zh: str, en: str, *parameters: Parameter, **facts: Any) -> Command:
+    return Command(name=name, title=Title(zh=zh, en=en), parameters=parameters, **facts)
+
+
+def _number(name: str, zh: str, en: str, **facts: Any) -> Parameter:
+    return Parameter(name=name, title=Title(zh=zh, en=en), **facts)
+
+
+def _choice(name: str, zh: str, en: str) -> Choice:
+    return Choice(name=name, title=Title(zh=zh, en=en))
+
+
 # fmt: off
+_COMMANDS = (
+    _command("setpoint_offset", "供水温度设定偏移", "Shift the supply setpoint",
+        _number("kelvin", "偏移", "Shift", unit="K", low=-8, high=8, step=5, required=True), releases=True),
+    _command("curve", "供热曲线", "Heating curve",
+        _number("shift", "曲线平移", "Shift of the curve", unit="K", low=-10, high=10, step=5),
+        _number("supply", "固定供水温度", "Fixed supply temperature", unit="Cel", low=25, high=75, step=15, alone=True,
+                point="t_sec_supply_setpoint"),
+        needs_one=True, releases=True),
+    _command("pump_speed", "循环泵频率", "Circulation pump speed",
+        _number("hertz", "频率", "Frequency", unit="Hz", low=15, high=50, step=20, required=True), releases=True),
+    _command("valve", "一次阀开度", "Primary valve position",
+        _number("percent", "开度", "Opening", unit="%", low=0, high=100, step=40, decimals=0, required=True,
+                point="valve_pri_position"), releases=True),
+    _command("mode", "运行方式", "Mode of operation",
+        Parameter(name="mode", title=Title(zh="方式", en="Mode"), required=True, choices=(
+            _choice("automatic", "自动", "Automatic"), _choice("manual", "手动（保持现状）", "Manual: hold what is"),
+            _choice("off", "夏季停运", "Off for summer")))),
+    *EVERY_SIMULATED,
+)
+"""Limits and steps are trade practice and defaults of the catalogue: what a heating network bears in one go."""
+
 KIND = SensorKind(
     name="heat_substation",
     title=Title(zh="换热站", en="Heat-exchange station"),
@@ -40,6 +74,7 @@ KIND = SensorKind(
         "t_sec_supply", "t_sec_return", "t_pri_supply", "t_pri_return",
         "p_sec_return", "p_sec_supply", "flow_sec", "heat_power",
     ),
+    commands=_COMMANDS,
     points=(
         _celsius("t_outdoor", "室外温度", "Outdoor temperature", -45, 45, (-30, 20), noise=0.1, max_rate=0.2, interval_s=60),
         # Primary side

@@ -1,5 +1,6 @@
 """weather_station: outdoor conditions of a district, against which every heating curve is judged."""
 
+from perception.command import EVERY_SIMULATED
 from perception.point import Point, Title
 from perception.sensor_kind import SensorKind
 
@@ -8,6 +9,7 @@ KIND = SensorKind(
     title=Title(zh="气象站", en="Weather station"),
     interval_s=60,
     key_points=("t_outdoor", "wind_speed", "rh_outdoor"),
+    commands=EVERY_SIMULATED,
     points=(
         Point(
             name="t_outdoor",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from application.read_models import CommunityCard, DeviceRow, StationRow, StationView
+from application.read_models import CommunityCard, DeviceRow, RoomCard, StationRow, StationView
 from perception.point import Point
 from perception.sensor_kind import SensorKind
 from presentation import ids
@@ -60,10 +60,22 @@ def _heading(view: StationView, t: Texts, at: int) -> Markup:
 
 
 def _values(view: StationView, kinds: Mapping[str, SensorKind], t: Texts, at: int) -> Markup:
-    """Return the values of every device of the station that is in use, the substation first."""
+    """Return the values of every device of the station that is in use: the substation first, sampled rooms last."""
     active = [d for d in view.devices if d.status == "active" and d.kind in kinds]
-    ordered = sorted(active, key=lambda d: (d.name != view.station.device, d.name))
-    return fragment([_device_values(device, view.station, kinds[device.kind], t, at) for device in ordered])
+    ordered = sorted((d for d in active if d.room is None), key=lambda d: (d.name != view.station.device, d.name))
+    rooms = sorted((d for d in active if d.room is not None), key=lambda d: d.name)
+    return fragment(
+        [_device_values(device, view.station, kinds[device.kind], t, at) for device in ordered],
+        el("h2", t.say("Sampled rooms"), class_="device-head") if rooms else None,
+        [_room_values(device, device.room, kinds[device.kind], t, at) for device in rooms if device.room],
+    )
+
+
+def _room_values(device: DeviceRow, room: RoomCard, kind: SensorKind, t: Texts, at: int) -> Markup:
+    """Return what a device in a room says, headed by where the room lies: that tells it from its neighbours."""
+    age = live_age(device.last_ts, at, device.device_id, hold_ms(device.interval_s), t)
+    head = el("p", el("strong", room_text(room, t)), " · ", age, class_="device-head")
+    return fragment(head, [_group(name, points, device, {}, (), t) for name, points in grouped(kind)])
 
 
 def _device_values(device: DeviceRow, row: StationRow, kind: SensorKind, t: Texts, at: int) -> Markup:
@@ -156,7 +168,7 @@ def _devices(rows: Sequence[DeviceRow], kinds: Mapping[str, SensorKind], at: int
     body = [
         el(
             "tr",
-            el("th", d.name, scope="row"),
+            el("th", d.name, el("small", " ", room_text(d.room, t)) if d.room else None, scope="row"),
             el("td", t.title(kinds[d.kind].title) if d.kind in kinds else d.kind),
             el("td", status_text(d, t)),
             el("td", t.age(d.interval_s), class_="number"),
@@ -165,6 +177,15 @@ def _devices(rows: Sequence[DeviceRow], kinds: Mapping[str, SensorKind], at: int
         for d in rows
     ]
     return _table(heads, body, numbers={3, 4})
+
+
+def room_text(room: RoomCard, t: Texts) -> str:
+    """Return where a room lies. Nothing else is known of it."""
+    positions = {"middle": t.say("middle of the building"), "end": t.say("end wall"), "top": t.say("under the roof")}
+    words = [t.title(room.community_title), t.title(room.building_title)]
+    if room.floor is not None:
+        words.append(t.say("floor {floor}", floor=room.floor))
+    return " · ".join([*words, positions.get(room.position, room.position)])
 
 
 def status_text(device: DeviceRow, t: Texts) -> str:

@@ -37,7 +37,8 @@ class Interventions:
 
     House. `door_open`, `flooded`, `smoke`: 1 when it is so.
 
-    Orders. `setpoint_offset` in K on the curve; `setpoint` in Cel; `valve_order` 0..1; `pump_order` in Hz.
+    Orders. `setpoint_offset` in K on the curve; `setpoint` in Cel; `valve_order` 0..1; `pump_order` in Hz,
+    0 stops the pumps.
     """
 
     leak_sec: Floats

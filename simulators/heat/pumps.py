@@ -91,7 +91,7 @@ def _on_duty(d: Design, s: Stations, f: Forcing, dt: float) -> tuple[Floats, Flo
     missing_s = np.where(missing, s.missing_s + dt, 0.0)
     stands_in = (missing_s > d.standby_s) & (f.causes.standby_fails == 0)
     wanted = works * (np.cumsum(works, axis=0) <= d.pumps)
-    run = np.where(stands_in, wanted, duty) * (f.causes.power > 0)
+    run = np.where(stands_in, wanted, duty) * (f.causes.power > 0) * (f.causes.pump_order != 0)
     return run, missing_s
 
 

@@ -208,6 +208,27 @@ def point_rows(kind: SensorKind) -> Rows:
     ]
 
 
+def command_rows(kind: SensorKind) -> Rows:
+    """Return what a device of a kind can be told, a row per argument."""
+    return [
+        {
+            "command": c.name,
+            "argument": p.name if p else None,
+            "unit": p.unit if p and p.is_number else None,
+            "low": p.low if p else None,
+            "high": p.high if p else None,
+            "step": p.step if p else None,
+            "words": " ".join(choice.name for choice in p.choices) if p else None,
+            "automatic": c.releases,
+            "simulated_only": c.simulated,
+            "title": (p.title if p else c.title).en,
+            "title_zh": (p.title if p else c.title).zh,
+        }
+        for c in kind.command_words.values()
+        for p in c.parameters or (None,)
+    ]
+
+
 def _device(wish: Mapping[str, object]) -> Device:
     try:
         return Device.model_validate(wish)

@@ -9,7 +9,7 @@ import typer
 
 from perception.catalogue import DeviceStatus
 from perception.sensor_kind import SensorKind
-from support.commands import accounts, correcting, fixing, foreign, recomputing, rights
+from support.commands import accounts, correcting, fixing, foreign, ordering, recomputing, rights
 from support.commands import rejects as rejecting
 from support.commands.listing import show, show_json
 from support.home import Home
@@ -50,6 +50,7 @@ def register(app: typer.Typer, devices: typer.Typer, rejects: typer.Typer, ports
     fixing.register(rejects, ports.engine, ports.kinds, ports.actor)
     correcting.register(devices, ports.engine, ports.kinds, ports.actor)
     recomputing.register(app, ports.engine, ports.kinds, ports.actor)
+    ordering.register(app, ports.engine, ports.kinds, ports.actor)
     _about_devices(devices, ports)
     rights.register(app, devices, ports)
     foreign.register(app, ports.engine, ports.kinds, ports.actor)
@@ -134,6 +135,7 @@ def _about_devices(devices: typer.Typer, ports: Ports) -> None:
         city: Annotated[
             str | None, typer.Option(help="City of the new station; the only real one if left out.")
         ] = None,
+        room: Annotated[str | None, typer.Option(help="The sampled room in which it stands, if it does.")] = None,
         credential: Annotated[
             bool | None,
             typer.Option(help="Issue a password for the broker; if left out, when other devices have one."),
@@ -142,7 +144,7 @@ def _about_devices(devices: typer.Typer, ports: Ports) -> None:
         """Add a device; it may report at once."""
         from support.commands import catalogue
 
-        wish = {"name": name, "kind": kind, "station": station, "interval_s": interval_s}
+        wish = {"name": name, "kind": kind, "station": station, "interval_s": interval_s, "room": room}
         typer.echo(
             catalogue.add(
                 ports.engine(), ports.kinds(), wish, ports.actor(), city=city, new_station=new_station,
@@ -171,12 +173,18 @@ def _about_kinds(app: typer.Typer, ports: Ports) -> None:
     @app.command()
     def kinds(
         kind: Annotated[str | None, typer.Argument(help="Show the points of this kind.")] = None,
+        commands: Annotated[
+            bool, typer.Option("--commands", help="Show what a device of the kind can be told.")
+        ] = False,
         as_json: AsJson = False,
     ) -> None:
-        """Show the sensor kinds, or the points of one."""
+        """Show the sensor kinds, or the points or commands of one."""
         from support.commands import catalogue
 
         known = ports.kinds()
         if kind is not None and kind not in known:
             raise typer.BadParameter(f"no kind is named {kind!r}: there are {', '.join(known)}")
+        if commands and kind is not None:
+            show(catalogue.command_rows(known[kind]), as_json)
+            return
         show(catalogue.kind_rows(known) if kind is None else catalogue.point_rows(known[kind]), as_json)

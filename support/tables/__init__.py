@@ -10,7 +10,7 @@ from support.tables.alarms import (
     watch_state,
 )
 from support.tables.foreign import foreign_approval, foreign_device
-from support.tables.house import audit, ingest_epoch, outbox, roster_version
+from support.tables.house import audit, command_reply, ingest_epoch, outbox, roster_version
 from support.tables.intake import (
     device_seq,
     ledger,
@@ -33,6 +33,7 @@ from support.tables.places import (
     district,
     heat_source,
     point,
+    room,
     station,
 )
 from support.tables.upkeep import consumption, counter_mark, raw_horizon, rollup_mark, rollup_touch
@@ -44,6 +45,7 @@ __all__ = [
     "branch",
     "building",
     "city",
+    "command_reply",
     "community",
     "consumption",
     "correction",
@@ -71,6 +73,7 @@ __all__ = [
     "reject",
     "rollup_mark",
     "rollup_touch",
+    "room",
     "roster_version",
     "seq_gap",
     "shelving",

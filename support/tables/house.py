@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ForeignKey,
     Identity,
     Index,
     Integer,
@@ -35,8 +36,22 @@ outbox = Table(
     Column("reply", JSONB),
     when("replied_at", nullable=True),
     Index("ix_outbox_waiting", "outbox_id", postgresql_where=text("sent_at is null and refused is null")),
+    Index("ix_outbox_device", "device", "outbox_id", postgresql_where=text("command_id is not null")),
 )
 """What ingest sends: commands to devices, with what they reply, and notifications. `refused`: why it cannot be sent."""
+
+command_reply = Table(
+    "command_reply",
+    metadata,
+    Column("command_id", Uuid, ForeignKey("outbox.command_id", ondelete="CASCADE"), primary_key=True),
+    Column("state", Text, primary_key=True),
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("body", JSONB, nullable=False),
+    when("replied_at"),
+    CheckConstraint("state in ('accepted', 'rejected', 'done', 'failed')", name="state"),
+)
+"""What devices answered to commands, step by step: the first answer of each state. `outbox.reply` is the very first."""
 
 audit = Table(
     "audit",

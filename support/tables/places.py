@@ -60,6 +60,17 @@ building = _place(
     Column("envelope", Text),
 )
 
+room = Table(
+    "room",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _within("building"),
+    Column("position", Text, nullable=False),
+    Column("floor", Integer),
+    CheckConstraint("position in ('middle', 'end', 'top')", name="position"),
+)
+"""A sampled room. Nothing in it says which flat of the building it is, or whose."""
+
 device = Table(
     "device",
     metadata,
@@ -68,6 +79,7 @@ device = Table(
     Column("kind", Text, nullable=False),
     Column("kind_version", Integer, nullable=False, server_default="1"),
     _within("station", nullable=True),
+    _within("room", nullable=True),
     Column("interval_s", Double),
     Column("status", Text, nullable=False, server_default="active"),
     Column("simulated", Boolean, nullable=False, server_default=text("false")),

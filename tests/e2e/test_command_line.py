@@ -166,6 +166,19 @@ def test_retired_devices_are_heeded_and_come_back(system):
     assert listed["xc-songlin-03"]["status"] == "active"
 
 
+def test_a_simulated_device_obeys_and_a_real_one_is_never_broken(system):
+    done = system.call("command", "send", "xc-songlin-02", "ping", "--wait", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [a["state"] for a in told["answers"]] == ["accepted", "done"]
+    assert system.json("command", "show", told["id"])["actor"] == f"cli:{getpass.getuser()}"
+    status, body = system.get(f"{system.console}/api/v1/commands/{told['id']}")
+    assert (status, json.loads(body)["status"]) == (200, "done")
+    refused = system.call("command", "send", "nis-l4", "fault", "kind=leak")
+    assert refused.returncode == 1
+    assert "nis-l4 is a real one" in refused.stderr
+
+
 def test_doctor_finds_a_running_system_well(system):
     done = system.call("doctor", "--json")
     assert done.returncode == 0, done.stdout

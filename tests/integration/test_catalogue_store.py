@@ -23,6 +23,7 @@ from support.postgres.writer import PostgresStore
 
 CITIES = Path(__file__).resolve().parents[2] / "configs" / "cities"
 SEED = read_seed(CITIES)
+SENSOR = next(d for d in SEED.devices if d.room is not None)
 
 
 @pytest.fixture
@@ -99,11 +100,25 @@ def test_the_life_of_a_device_is_audited(seeded):
     ]
 
 
+def test_a_device_that_moves_to_another_station_leaves_its_room(seeded):
+    add_device(seeded, SENSOR.model_copy(update={"name": "second-sensor"}), "operator")
+    set_status(seeded, SENSOR.name, DeviceStatus.ACTIVE, "operator", station=SENSOR.station)
+    devices = by_name(load_catalogue(seeded))["devices"]
+    assert devices[SENSOR.name].room == devices["second-sensor"].room == SENSOR.room
+    set_status(seeded, SENSOR.name, DeviceStatus.ACTIVE, "operator", station="nis-l4")
+    assert by_name(load_catalogue(seeded))["devices"][SENSOR.name].room is None
+
+
 @pytest.mark.parametrize(
     ("act", "says"),
     [
         (lambda c: add_device(c, SEED.devices[0], "x"), "already there"),
         (lambda c: add_device(c, SEED.devices[0].model_copy(update={"station": "nowhere"}), "x"), "no station"),
+        (
+            lambda c: add_device(c, SENSOR.model_copy(update={"name": "new-1", "station": "nis-l4"}), "x"),
+            "is heated by",
+        ),
+        (lambda c: add_device(c, SENSOR.model_copy(update={"name": "new-1", "room": "attic"}), "x"), "no room"),
         (lambda c: set_status(c, "nobody", DeviceStatus.ACTIVE, "x"), "no device"),
         (lambda c: set_status(c, SEED.devices[0].name, DeviceStatus.ACTIVE, "x", station="nowhere"), "no station"),
     ],

@@ -69,6 +69,20 @@ def test_the_role_has_no_attribute_and_belongs_to_nobody(empty_town):
     assert row == (False, False, False, False, False, 0)
 
 
+def test_what_happens_in_a_room_is_not_published(empty_town):
+    town, owner = empty_town, empty_town.owner
+    owner.execute("insert into room values ('attic-1', 'house-warm', 'top', 5)")
+    owner.execute(
+        "insert into device (name, kind, station, room) values ('attic-1', 'room_climate', 'st-warm', 'attic-1')"
+    )
+    for rule in ("sensor_out_of_range", "device_silent"):
+        town.alarm("st-warm", rule)
+        owner.execute("update alarm set device = 'attic-1' where rule = %s", [rule])
+        town.alarm("st-cool", rule)
+    noticed = owner.execute("select distinct community from portal.notice").fetchall()
+    assert noticed == [("home-cool",)]
+
+
 def test_a_costly_question_is_cut_off(citizen):
     assert citizen.execute("show statement_timeout").fetchone() == ("5s",)
 

@@ -197,7 +197,7 @@ def test_cleared_alarms_are_listed_when_asked_for(views, store, devices):
     state = watch_and_keep(store, watch, state, low_pressure(device, range(-200, -100, 20)))
     watch_and_keep(store, watch, state, [whole(device, NOW + s * SECOND) for s in range(-100, 0, 20)])
     assert not [a for a in views.alarms("xuecheng", NOW) if a.rule == "return_pressure_low"]
-    (alarm,) = [a for a in views.alarms("xuecheng", NOW, closed=True) if a.rule == "return_pressure_low"]
+    (alarm,) = [a for a in views.alarms("xuecheng", NOW, closed=True, most=500) if a.rule == "return_pressure_low"]
     assert alarm.cleared_at == (NOW - 40 * SECOND) // 1000
     assert alarm.evidence["p_sec_return"] == 0.05
     what = [j.what for j in views.journal("xuecheng", NOW) if j.rule == "return_pressure_low"]

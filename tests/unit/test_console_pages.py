@@ -18,6 +18,7 @@ from application.read_models import (
     DistrictShape,
     JournalRow,
     Overview,
+    RoomCard,
     StationRow,
     StationView,
 )
@@ -165,6 +166,23 @@ def test_a_device_of_another_kind_gets_its_bars_without_a_line_of_code():
                         simulated=True, last_ts=NOW)  # fmt: skip
     page = station_html(ROWS[0], devices=[weather])
     assert 'data-device="77" data-pointer="wind_speed"' in page
+
+
+def test_devices_of_one_kind_are_told_apart_by_their_rooms():
+    rooms = [
+        RoomCard(f"calm-a-r{n}", CITY.title, Title(zh=f"{n}号楼", en=f"Building {n}"), position, n)
+        for n, position in ((3, "top"), (4, "end"))
+    ]
+    sensors = [
+        DeviceRow(80 + k, room.name, "room_climate", "calm", "active", 600.0, online=None, simulated=True,
+                  last_ts=NOW, room=room)
+        for k, room in enumerate(rooms)
+    ]  # fmt: skip
+    page = station_html(ROWS[0], devices=[*sensors])
+    first, second = page.index("Building 3 · floor 3 · under the roof"), page.index("Building 4 · floor 4 · end wall")
+    assert page.index("Sampled rooms") < first < page.index('data-device="80" data-pointer="t_indoor"') < second
+    assert page.index('data-device="81" data-pointer="t_indoor"') > second
+    assert "Sampled rooms" not in station_html(ROWS[0])
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda k: k.name)

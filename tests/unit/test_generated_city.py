@@ -21,6 +21,13 @@ def test_the_same_seed_gives_the_same_city():
     assert generate_city(20, seed=9) == generate_city(20, seed=9)
 
 
+def test_rooms_are_sampled_in_some_communities():
+    city = generate_city(40, seed=6)
+    sensors = [d for d in city.devices if d.kind == "room_climate"]
+    assert [d.room for d in sensors] == [r.name for r in city.rooms]
+    assert 20 < len(sensors) < 160
+
+
 def test_cities_of_different_seeds_live_side_by_side():
     both = generate_city(10, seed=1).merged(generate_city(10, seed=2))
     assert len({s.lat for s in both.stations}) == 20

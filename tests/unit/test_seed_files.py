@@ -26,7 +26,11 @@ def test_shipped_cities(shipped):
     city_of = {d.name: d.city for d in shipped.districts}
     stations = Counter(city_of[s.district] for s in shipped.stations)
     assert (districts["xuecheng"], sources["xuecheng"], stations["xuecheng"], stations["nis"]) == (3, 2, 40, 3)
-    assert Counter(d.kind for d in shipped.devices) == {"heat_substation": 43, "weather_station": 3}
+    assert Counter(d.kind for d in shipped.devices) == {
+        "heat_substation": 43,
+        "room_climate": len(shipped.rooms),
+        "weather_station": 3,
+    }
     assert {d.kind for d in shipped.devices} <= set(load_kinds())
 
 
@@ -47,6 +51,45 @@ def test_static_head_follows_from_the_highest_building(shipped):
     for station in known:
         metres = station.static_head_mpa / 0.00981
         assert 2.5 < metres / storeys[station.name] < 3.5, station.name
+
+
+def test_sampled_rooms_are_enough_for_a_median_and_name_nobody(shipped):
+    community = {b.name: b.community for b in shipped.buildings}
+    floors = {b.name: b.floors for b in shipped.buildings}
+    sampled = Counter(community[r.building] for r in shipped.rooms)
+    assert len(sampled) >= 15
+    assert set(sampled.values()) <= {2, 3, 4}
+    assert all(r.floor == floors[r.building] for r in shipped.rooms if r.position == "top")
+    assert set(type(shipped.rooms[0]).model_fields) == {"name", "building", "position", "floor"}
+    assert {d.room for d in shipped.devices if d.kind == "room_climate"} == {r.name for r in shipped.rooms}
+
+
+ROOM = """
+districts = [{ name = 'dis', city = 'abc', title = { zh = '甲', en = 'A' } }]
+sources = [{ name = 'src', city = 'abc', title = { zh = '甲', en = 'A' } }]
+branches = [{ name = 'bra', source = 'src', title = { zh = '甲', en = 'A' } }]
+stations = [
+  { name = 'st1', district = 'dis', branch = 'bra', title = { zh = '甲', en = 'A' } },
+  { name = 'st2', district = 'dis', branch = 'bra', title = { zh = '乙', en = 'B' } },
+]
+communities = [{ name = 'com', station = 'st1', title = { zh = '甲', en = 'A' } }]
+buildings = [{ name = 'bui', community = 'com', title = { zh = '甲', en = 'A' } }]
+rooms = [{ name = 'roo', building = 'bui', position = 'end', floor = 2 }]
+"""
+
+
+@pytest.mark.parametrize(
+    ("device", "complaint"),
+    [
+        ("{ name = 'dev', kind = 'room_climate', station = 'st2', room = 'roo' }", "its room roo is heated by st1"),
+        ("{ name = 'dev', kind = 'room_climate', station = 'st1', room = 'attic' }", "unknown room attic"),
+    ],
+)
+def test_a_device_stands_in_a_room_that_its_station_heats(device, complaint):
+    right = "devices = [{ name = 'dev', kind = 'room_climate', station = 'st1', room = 'roo' }]"
+    assert read_catalogue({"one.toml": CITY + ROOM + right}).station_of_rooms() == {"roo": "st1"}
+    with pytest.raises(SeedError, match=complaint):
+        read_catalogue({"one.toml": CITY + ROOM + f"devices = [{device}]"})
 
 
 def test_what_is_unknown_about_nis_is_left_unknown(shipped):

@@ -30,10 +30,11 @@ class Day:
     """The minutes up to NOW of every substation: values[minute, station, point]."""
 
     def __init__(self, world, names, minutes=MINUTES):
-        self.names = names
+        self.names, self.world = names, world
         moments = [world.begin(NOW - minutes * MINUTE_US)]
         while len(moments) < minutes:
             moments.append(world.advance(moments[-1], moments[-1].at + MINUTE_US))
+        self.moment = moments[-1]
         rows = dict(world.record(moments, np.arange(len(names))))
         self.values = np.stack([rows[i] for i in range(len(names))], axis=1)
 
@@ -63,6 +64,17 @@ def day(catalogue):
 @pytest.fixture(scope="module")
 def healthy(catalogue):
     return Day(*world_of(catalogue, faults=False))
+
+
+def test_rooms_lie_where_the_catalogue_says_and_are_as_warm_as_that(catalogue, healthy):
+    parts = {p.name: p for p in cast_of(catalogue, load_kinds(), "xuecheng") if p.kind.name == "room_climate"}
+    assert {n: p.room.position for n, p in parts.items()} == {r.name: r.position for r in catalogue.rooms}
+    told = dict(healthy.world.record([healthy.moment], np.arange(len(healthy.world.parts))))
+    warmth = {p.name: told[place][0, 0] for place, p in enumerate(healthy.world.parts)}
+    warm = [warmth[r.name] for r in catalogue.rooms if r.position == "middle"]
+    cool = [warmth[r.name] for r in catalogue.rooms if r.position != "middle"]
+    assert 18 < np.median(warm) < 26
+    assert np.median(cool) < np.median(warm) - 0.5
 
 
 def head_of(catalogue, name):

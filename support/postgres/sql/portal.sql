@@ -1,7 +1,7 @@
 -- The reviewed projection: all that the public may see, and nothing else.
 --
 -- A view here is a decision to publish. Left out on purpose: positions of homes, heated areas, numbers
--- of homes, devices and their names, pressures, flows, energy, rules and their evidence, the journal, people.
+-- of homes, rooms and what is measured in them, devices and their names, pressures, flows, energy, rules and their evidence, the journal, people.
 -- A rule that is not named in portal.notice is not published. Numbers are rounded to 0.1 kelvin, times of
 -- notices to the minute. Views read with the rights of their owner; the role of the portal is granted the
 -- views listed at the end by name, so that a view added above stays unpublished until somebody says so.
@@ -148,6 +148,8 @@ join (
     ('device_silent', 'silence')
 ) w (rule, category) on w.rule = a.rule
 where a.cleared_at is null and a.suppressed_by is null
+    -- What happens in somebody's rooms is nobody else's concern.
+    and not exists (select from public.device d where d.name = a.device and d.room is not null)
     -- A station is silent when all its devices of that kind are: one silent device beside others is the operators' concern.
     and (a.rule <> 'device_silent' or not exists (
         select from public.device d join public.device silent on silent.name = a.device
