@@ -85,7 +85,7 @@ def test_the_measured_heat_balance_is_within_six_percent(days):
 
 
 def test_daily_heat_follows_the_weather():
-    month = lived(city(SEED), datetime(2026, 11, 5, tzinfo=UTC), 30, 900)
-    heat, outdoor = (point(month, name).reshape(30, -1, N).mean(axis=1) for name in ("heat_power", "t_outdoor"))
+    month = lived(city(SEED), datetime(2026, 11, 5, tzinfo=UTC), 24, 1800)
+    heat, outdoor = (point(month, name).reshape(24, -1, N).mean(axis=1) for name in ("heat_power", "t_outdoor"))
     fit = np.array([np.corrcoef(outdoor[:, i], heat[:, i])[0, 1] ** 2 for i in range(N)])
     assert np.median(fit) > 0.95
