@@ -5,12 +5,14 @@ from numpy.typing import NDArray
 
 from simulators.likeness.track import POWER, SEC_RETURN, SEC_SUPPLY, Flags, Track
 
-_SHARE = 0.05
-"""Of the 95th percentile of power: a station that gives less is off, whatever its meter's noise."""
+_SHARE = 0.10
+"""Of the 95th percentile of power: a station that gives less is off, or keeps itself from freezing."""
 _SPREAD_K = 2.0
 """Between secondary supply and return: less is off, where there is no power."""
 SETTLED_S = 3 * 3600.0
 """After so long the morning's start is over: the surge of a cold loop and of cold rooms, as seen in Niš."""
+STOPPING_S = 3600.0
+"""So long before it is seen off a station may already be on its way."""
 
 
 def running(track: Track) -> Flags:
@@ -30,14 +32,14 @@ def known(track: Track) -> Flags:
 
 
 def settled(track: Track) -> Flags:
-    """Return where a gridded station heats and was never seen off in the three hours before.
+    """Return where a gridded station heats and was not seen off in the three hours before or the hour after.
 
     Hours of which too little is known (fewer than two readings, or the very beginning) are not settled. This is
     what leaves out the night switch-off of the stations of Niš and their morning starts.
     """
     heats, seen = running(track), known(track)
-    window = max(round(SETTLED_S / (track.step_s or SETTLED_S)), 1)
-    off = _in_window(seen & ~heats, window)
+    window, ahead = (max(round(s / (track.step_s or s)), 1) for s in (SETTLED_S, STOPPING_S))
+    off = _in_window(seen & ~heats, window) + _in_window((seen & ~heats)[::-1], ahead)[::-1]
     there = _in_window(seen, window)
     is_late_enough = np.arange(len(track)) >= window
     found: Flags = heats & (off == 0) & (there >= 2) & is_late_enough
