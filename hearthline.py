@@ -24,6 +24,7 @@ import application.metering.commands
 import network.commands
 import network.conformance.commands
 import simulators.commands
+import simulators.look_commands
 import support.commands.archives
 import support.commands.exports
 import support.commands.tending
@@ -336,6 +337,7 @@ simulators.commands.register(
         show=show,
     ),
 )
+simulators.look_commands.register(app, simulators.look_commands.Ports(CONFIGS / "recordings", kinds, cities))
 
 
 @app.command()

@@ -27,10 +27,11 @@ def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
     return found
 
 
-def change_per_hour(track: Track, point: str, wanted: Flags) -> Floats:
-    """Return |value one hour later - value| wherever both ends are wanted and there."""
+def change_per_hour(track: Track, point: str, wanted: Flags, *, signed: bool = False) -> Floats:
+    """Return |value one hour later - value|, or the signed change, wherever both ends are wanted and there."""
     lag = _places(track, 1)
-    return _ends(np.abs(track.of(point)[lag:] - track.of(point)[:-lag]), wanted, lag)
+    change = _ends(track.of(point)[lag:] - track.of(point)[:-lag], wanted, lag)
+    return change if signed else np.abs(change)
 
 
 def control_error(track: Track, wanted: Flags) -> Floats:

@@ -100,6 +100,12 @@ def daily_shape(track: Track, point: str) -> Floats:
     return np.where(count * 10 >= count.max(), shape, np.nan)
 
 
+def mean_power(track: Track) -> float:
+    """Return the mean power in kW while the station runs; NaN when it is not known."""
+    power = track.of(POWER)[running(track)]
+    return float(np.mean(power)) if len(power) else float("nan")
+
+
 def heat_balance_residual(track: Track) -> Floats:
     """Return (P - rho cp V dT) / P in %, where flow and power are there and the load is above 30 %."""
     power, flow = track.of(POWER), track.of(FLOW)
@@ -127,6 +133,7 @@ def energy(track: Track) -> Iterator[tuple[str, float]]:
     for point in SHAPED:
         shape = daily_shape(track, point)
         there = shape[np.isfinite(shape)]
-        yield f"shape.{point}.swing", float(np.ptp(there)) if len(there) else float("nan")
+        swing = float(np.ptp(there)) if len(there) else float("nan")
+        yield f"shape.{point}.swing", 100 * swing / mean_power(track) if point == POWER else swing
     residual = quantiles(heat_balance_residual(track), RESIDUAL_QUANTILES)
     yield from ((f"residual.p{q}", float(v)) for q, v in zip(RESIDUAL_QUANTILES, residual, strict=True))

@@ -1,0 +1,96 @@
+"""Report: from what is wanted to the page: see the real station, play the simulated one, compare, write."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from perception.catalogue import Catalogue
+from perception.point import Title
+from perception.sensor_kind import SensorKind
+from simulators.likeness.figures import Likeness, likeness
+from simulators.likeness.track import Track
+from simulators.look import texts
+from simulators.look.page import Report, Side, filled, page
+from simulators.look.played import Cast, cast_for, play
+from simulators.look.seen import Seen, Wanted, see
+
+_LEAST_STEP_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A finished comparison: the page, and both likenesses."""
+
+    html: str
+    real: Likeness
+    simulated: Likeness
+
+
+@dataclass(frozen=True, slots=True)
+class Pretend:
+    """What plays the simulated station: the catalogue of its city, its name (None: the first), seed, and sky."""
+
+    catalogue: Catalogue
+    station: str | None
+    seed: int
+    own_sky: bool
+
+
+def look(
+    wanted: Wanted,
+    pretend: Pretend,
+    *,
+    recordings: Path,
+    kinds: Mapping[str, SensorKind],
+    told: Callable[[float], None],
+) -> Looked:
+    """Return the comparison. Raises RecordingError when the real station or the simulated one cannot be used."""
+    seen = see(wanted, recordings, kinds)
+    cast = cast_for(pretend.catalogue, kinds, pretend.station)
+    cast = cast if pretend.own_sky else cast.scaled_to(seen.sky)
+    step_s = max(seen.step_s, _LEAST_STEP_S)
+    track = play(cast, seen, step_s=step_s, seed=pretend.seed, own_sky=pretend.own_sky, told=told)
+    return compared(seen, cast, track, pretend)
+
+
+def compared(seen: Seen, cast: Cast, track: Track, pretend: Pretend, season: str = "") -> Looked:
+    """Return the comparison of a real station with the track of a simulated one."""
+    step_s = max(seen.step_s, _LEAST_STEP_S)
+    real, simulated = likeness(seen.track, step_s), likeness(track, step_s)
+    report = Report(
+        real=Side(seen.name, _remark_on_real(seen), real),
+        simulated=Side(cast.name, _remark_on_simulated(cast, pretend.seed), simulated),
+        begin=seen.begin,
+        days=seen.days,
+        same_sky=not pretend.own_sky,
+        sources=_sources(seen),
+        facts=_facts(seen, cast, pretend.seed),
+        season=season,
+    )
+    return Looked(page(report), real, simulated)
+
+
+def _remark_on_real(seen: Seen) -> Title:
+    first, last = seen.recorded
+    return Title(zh=f"记录自 {first} 至 {last}", en=f"recorded from {first} to {last}")
+
+
+def _remark_on_simulated(cast: Cast, seed: int) -> Title:
+    area = f"{cast.area_m2:,.0f}"
+    return Title(zh=f"供热面积 {area} m²，种子 {seed}", en=f"{area} m² heated, seed {seed}")
+
+
+def _sources(seen: Seen) -> tuple[Title, ...]:
+    facts = {"name": seen.name, "source": seen.source}
+    return filled(texts.SHIPPED if seen.source else texts.OWN_FILE, facts), texts.PRETEND
+
+
+def _facts(seen: Seen, cast: Cast, seed: int) -> dict[str, str]:
+    return {
+        "zone": seen.track.zone,
+        "rows": str(seen.trouble.rows),
+        "cells": str(seen.trouble.cells),
+        "station": cast.name,
+        "seed": str(seed),
+        "area": f"{cast.area_m2:,.0f}",
+    }
