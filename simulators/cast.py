@@ -7,15 +7,32 @@ from perception.catalogue import Building, Catalogue, Device, DeviceStatus, Stat
 from perception.sensor_kind import SensorKind
 from simulators.heat.design import StationFacts
 
+ROOM_CLIMATE = "room_climate"
+"""The kind of the devices that stand in sampled rooms."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFacts:
+    """A sampled room at a station: its name, and where it lies: "middle", "end" or "top"; None: drawn by its name."""
+
+    name: str
+    position: str | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One device to be played: its kind, its cadence in microseconds, and its station's facts."""
+    """One device to be played: its kind, its cadence in microseconds, its station and that station's facts.
+
+    `room` is the sampled room that a device of the kind `room_climate` stands in. Devices of one `station` see the
+    same station; a part without a name of a station has one of its own.
+    """
 
     name: str
     kind: SensorKind
     interval: int
     facts: StationFacts
+    station: str = ""
+    room: RoomFacts | None = None
 
 
 def cast_of(catalogue: Catalogue, kinds: Mapping[str, SensorKind], city: str) -> tuple[Part, ...]:
@@ -31,7 +48,9 @@ def cast_of(catalogue: Catalogue, kinds: Mapping[str, SensorKind], city: str) ->
 
 def part(device: Device, kind: SensorKind, facts: StationFacts | None = None) -> Part:
     """Return the part that this device plays."""
-    return Part(device.name, kind, round((device.interval_s or kind.interval_s) * 1e6), facts or StationFacts())
+    interval = round((device.interval_s or kind.interval_s) * 1e6)
+    room = RoomFacts(device.name) if kind.name == ROOM_CLIMATE else None
+    return Part(device.name, kind, interval, facts or StationFacts(), device.station, room)
 
 
 def city_by_station(catalogue: Catalogue) -> dict[str, str]:
@@ -44,13 +63,17 @@ def _facts_by_station(catalogue: Catalogue) -> dict[str, StationFacts]:
     station_of = {c.name: c.station for c in catalogue.communities}
     source_of = {b.name: b.source for b in catalogue.branches}
     number = {s.name: k for k, s in enumerate(catalogue.sources)}
+    line = {b.name: k for k, b in enumerate(catalogue.branches)}
     homes: dict[str, list[Building]] = {}
     for building in catalogue.buildings:
         homes.setdefault(station_of[building.community], []).append(building)
-    return {s.name: _facts(s, homes.get(s.name, []), number[source_of[s.branch]]) for s in catalogue.stations}
+    return {
+        s.name: _facts(s, homes.get(s.name, []), (number[source_of[s.branch]], line[s.branch]))
+        for s in catalogue.stations
+    }
 
 
-def _facts(station: Station, buildings: Sequence[Building], source: int) -> StationFacts:
+def _facts(station: Station, buildings: Sequence[Building], at: tuple[int, int]) -> StationFacts:
     usual = StationFacts()
     return StationFacts(
         area_m2=sum(b.heated_area_m2 or 0.0 for b in buildings) or usual.area_m2,
@@ -58,7 +81,8 @@ def _facts(station: Station, buildings: Sequence[Building], source: int) -> Stat
         envelope=next(_envelopes(buildings), usual.envelope),
         static_head_mpa=station.static_head_mpa or usual.static_head_mpa,
         pipe_m=station.pipe_m or usual.pipe_m,
-        source=source,
+        source=at[0],
+        branch=at[1],
     )
 
 

@@ -1,14 +1,13 @@
 """Faults: what is wrong in the pretend world, where, and since when."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulators.heat.design import Design
-
-Floats = NDArray[np.float64]
+from simulators.heat.interventions import Interventions, sound
 
 _BELOW_HEAD_MPA = 0.02
 _LEAK_BEGAN_US = 80 * 60 * 1_000_000
@@ -54,11 +53,20 @@ def opening_scene(names: Sequence[str], now: int, leak_at: str | None, sensor_at
     )
 
 
-def leaks_at(faults: Faults, d: Design, places: dict[str, int], at: int) -> Floats:
-    """Return the leak of each station at that time, in m3/h per sqrt(MPa)."""
-    found = np.zeros(len(d))
-    for leak in faults.leaks:
-        if at >= leak.since:
-            i = places[leak.device]
-            found[i] = 2 * d.makeup[i] / np.sqrt(max(d.static_head[i] - _BELOW_HEAD_MPA, 0.02))
-    return found
+def leaking(faults: Faults, d: Design, places: dict[str, int]) -> Callable[[int], Interventions]:
+    """Return the source of interventions that these leaks are; `places` are the rows of the devices."""
+    plain = sound(len(d))
+    began = [(leak.since, places[leak.device]) for leak in faults.leaks]
+    size = 2 * d.makeup / np.sqrt(np.maximum(d.static_head - _BELOW_HEAD_MPA, 0.02))
+
+    @cache
+    def open_at(leaks: tuple[int, ...]) -> Interventions:
+        leak_sec = np.zeros(len(d))
+        for row in leaks:
+            leak_sec[row] = size[row]
+        return replace(plain, leak_sec=leak_sec)
+
+    def at(time: int) -> Interventions:
+        return open_at(tuple(row for since, row in began if time >= since))
+
+    return at

@@ -1,19 +1,22 @@
 """World: one made-up city of heat-exchange stations under its own weather. Vectorised, deterministic, clockless."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.cast import Part
+from simulators.cast import ROOM_CLIMATE, Part, RoomFacts
 from simulators.climate import Climate, Season
-from simulators.faults import Faults, leaks_at
+from simulators.faults import Faults, leaking
 from simulators.heat.curve import load_share, source_supply
 from simulators.heat.design import Design, StationFacts, design, repeated
+from simulators.heat.homes import gains_at
+from simulators.heat.interventions import Interventions
 from simulators.heat.meters import read
+from simulators.heat.rooms import furnished, room_climate
 from simulators.heat.stations import Forcing, Stations, at_rest, side_by_side
-from simulators.heat.substation import gains_at, step
+from simulators.heat.substation import step
 from simulators.instruments import Instruments
 from simulators.strangers import idle_values
 from simulators.unrest import Unrest
@@ -34,13 +37,16 @@ _FINE_US = 4 * 3600 * 1_000_000
 COUNTERS = ("energy", "volume_pri", "volume_makeup", "electricity")
 _ALWAYS_S = 30 * 86_400.0
 _ROUNDED_UP = 1.08
+_GENEROUS = 0.003
 _CONTROLLER_LAG_S = 3 * 3600.0
 _PLANT_LAG_S = 5 * 3600.0
-_GROUND_C = 5.0
 _HOT_WATER_W = 750.0
 """Per home at the peak, shared among many homes."""
 _SOLAR_SHARE = 0.012
 """W per m2 of floor for each W/m2 on the ground: windows, their side of the sky, their frames."""
+
+Causes = Callable[[int], Interventions]
+"""What is wrong with the plants, or ordered, at a time in epoch microseconds: the same for the same time, always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +64,40 @@ def recounted(moment: Moment, before: Stations, after: Stations) -> Moment:
     return replace(moment, stations=replace(s, **counters))
 
 
+def _generous(born: Moment, young: Moment) -> Moment:
+    """Return the moment with what it has counted rounded up, so that one started later never counts less."""
+    counted = {c: getattr(young.stations, c) - getattr(born.stations, c) for c in COUNTERS}
+    more = {c: getattr(young.stations, c) + _GENEROUS * gained for c, gained in counted.items()}
+    return replace(young, stations=replace(young.stations, **more))
+
+
 class World:
-    """The devices of one city. `parts` fixes their places: every method speaks of devices by place."""
+    """The devices of one city. `parts` fixes their places: every method speaks of devices by place.
+
+    The physics speak of stations by row, in the order of `stations`: the station of each substation first.
+    `causes` is the source of interventions; without one `faults` leak, or everything is sound.
+    """
 
     def __init__(
-        self, parts: Sequence[Part], season: Season, *, utc_offset_s: float, seed: int, faults: Faults | None = None
+        self,
+        parts: Sequence[Part],
+        season: Season,
+        *,
+        utc_offset_s: float,
+        seed: int,
+        faults: Faults | None = None,
+        causes: Causes | None = None,
     ) -> None:
         self.parts = parts
         self._seed = seed
         self._faults = faults or Faults()
+        self.stations, self._rows, facts = _stations_of(parts)
         self._substations = _of_kind(parts, SUBSTATION)
-        facts = [parts[i].facts for i in self._substations]
         self._design = design(facts or [StationFacts()], seed)
         self._repeated = {1: self._design}
         self._places = {parts[i].name: k for k, i in enumerate(self._substations)}
+        self._causes = causes or leaking(self._faults, self._design, self._places)
+        self._rooms = furnished(_rooms_of(parts, self._rows), seed)
         rng = np.random.default_rng((seed, 5))
         self._climate = Climate(season, rng.normal(0, 0.35, len(self._design)), utc_offset_s=utc_offset_s, seed=seed)
         self._source_phase = rng.uniform(0, 2 * np.pi, int(self._design.source.max()) + 1)
@@ -79,15 +105,37 @@ class World:
         kinds = {p.kind.name: p.kind for p in parts}
         self._instruments = {name: Instruments(kind, seed, len(parts)) for name, kind in kinds.items()}
 
+    @property
+    def design(self) -> Design:
+        """What the stations are, by row."""
+        return self._design
+
+    def row(self, device: str) -> int:
+        """Return the row of the station that a device stands at. Raises KeyError for a device that does not play."""
+        return int(self._rows[next(i for i, p in enumerate(self.parts) if p.name == device)])
+
+    def obey(self, causes: Causes) -> None:
+        """Take interventions from another source from now on. A world walked from the start meets all of them."""
+        self._causes = causes
+
+    def silent(self, moment: Moment) -> NDArray[np.bool_]:
+        """Return whose mains are cut and whose battery is empty, by place. Room sensors have batteries of their own."""
+        s = moment.stations
+        dead = (s.power == 0) & (s.battery <= 0)
+        from_mains = np.array([p.kind.name != ROOM_CLIMATE for p in self.parts], dtype=np.bool_)
+        found: NDArray[np.bool_] = (self._rows >= 0) & dead[self._rows] & from_mains
+        return found
+
     def begin(self, at: int) -> Moment:
         """Return the world at that time, grown up since the last Monday that is a day or more before.
 
         The last hours are walked in small steps: whatever step the walk before had, it comes to the same place.
         """
         monday = (at - _DAY_US - _MONDAY_US) // _WEEK_US * _WEEK_US + _MONDAY_US
-        stations = at_rest(self._design, self._climate.outdoor(monday, _CONTROLLER_LAG_S))
-        young = self.advance(Moment(monday, self._counting(stations, monday)), at - _FINE_US, _COARSE_S)
-        return self.advance(young, at, _FINE_S)
+        stations = at_rest(self._design, self._climate.outdoor(monday, _CONTROLLER_LAG_S), self._sent(monday))
+        born = Moment(monday, self._counting(stations, monday))
+        young = self.advance(born, at - _FINE_US, _COARSE_S)
+        return self.advance(_generous(born, young), at, _FINE_S)
 
     def advance(self, moment: Moment, until: int, longest_s: float = _FINE_S) -> Moment:
         """Return the world at `until`, reached in steps of at most `longest_s` seconds."""
@@ -117,6 +165,8 @@ class World:
             return self._read_substations(moments, places)
         if kind == WEATHER:
             return np.stack([self._read_weather(m.at, places) for m in moments])
+        if kind == ROOM_CLIMATE:
+            return np.stack([self._read_rooms(m, places) for m in moments])
         return np.stack([idle_values(self._instruments[kind].kind, places, m.at) for m in moments])
 
     def _read_substations(self, moments: Sequence[Moment], places: Places) -> Floats:
@@ -154,28 +204,40 @@ class World:
         }
         return np.tile([columns.get(p.name, np.nan) for p in kind.points], (len(places), 1))
 
+    def rooms(self, moment: Moment) -> dict[str, Floats]:
+        """Return t_indoor in Cel and rh_indoor in % of every sampled room, exact, in the order of the parts."""
+        return room_climate(self._rooms, moment.stations, moment.at / 1e6, self._climate.hour(moment.at))
+
+    def _read_rooms(self, moment: Moment, places: Places) -> Floats:
+        """Return [places, points] of room sensors, exact."""
+        chosen = np.searchsorted(_of_kind(self.parts, ROOM_CLIMATE), places)
+        told = self.rooms(moment)
+        unknown = np.full(len(self._rooms.station), np.nan)
+        return np.column_stack([told.get(n, unknown)[chosen] for n in self._instruments[ROOM_CLIMATE].kind.names])
+
     def _forcing(self, at: int, dt: float) -> Forcing:
         hour = self._climate.hour(at)
         return Forcing(
+            at_s=at / 1e6,
             outdoor=self._climate.outdoor(at),
             outdoor_slow=self._climate.outdoor(at, _CONTROLLER_LAG_S),
             sun=self._climate.irradiance(at) * _SOLAR_SHARE,
             gains=gains_at(hour),
-            pri_supply=self._primary(at),
+            sent=self._sent(at),
             dhw=self._design.dhw_homes * _HOT_WATER_W * _hot_water_share(hour),
-            leak=leaks_at(self._faults, self._design, self._places, at),
             wobble=self._unrest.at(at),
             top_up=self._unrest.rings(at - round(dt * 1e6), at),
+            causes=self._causes(at),
         )
 
-    def _primary(self, at: int) -> Floats:
-        """Return what the plant sent out when this water left it, cooled on its way: plug flow at design velocity."""
-        left_s = at / 1e6 - self._design.delay_s
-        sent = source_supply(self._climate.mean(left_s, _PLANT_LAG_S))
-        phase = self._source_phase[self._design.source]
-        hand = 0.9 * np.sin(left_s * 2 * np.pi / 10_900 + phase) + 0.7 * np.sin(left_s * 2 * np.pi / 26_300 + 2 * phase)
-        arrived: Floats = _GROUND_C + (sent + hand - _GROUND_C) * self._design.cooling
-        return arrived
+    def _sent(self, at: int) -> Floats:
+        """Return what the plant of each station sends out, Cel: by its curve, and by the hands of its people."""
+        at_s = at / 1e6
+        sent = source_supply(self._climate.mean(np.array([at_s]), _PLANT_LAG_S))
+        phase = self._source_phase
+        hand = 0.9 * np.sin(at_s * 2 * np.pi / 10_900 + phase) + 0.7 * np.sin(at_s * 2 * np.pi / 26_300 + 2 * phase)
+        by_source: Floats = sent + hand
+        return by_source[self._design.source]
 
     def _counting(self, stations: Stations, at: int) -> Stations:
         """Counters as they stand on a Monday: ordinary days since commissioning, rounded up, never backwards."""
@@ -193,6 +255,40 @@ class World:
 
 def _of_kind(parts: Sequence[Part], kind: str) -> Places:
     return np.array([i for i, p in enumerate(parts) if p.kind.name == kind], dtype=np.intp)
+
+
+def _stations_of(parts: Sequence[Part]) -> tuple[tuple[str, ...], Places, list[StationFacts]]:
+    """Return the stations by name, the row of each part's (-1: none is needed), and the facts of each row.
+
+    Every substation has a row of its own, in the order of the parts; a room needs that of its station, which it
+    brings along when the substation does not play.
+    """
+    names: list[str] = []
+    facts: list[StationFacts] = []
+    rows = np.full(len(parts), -1, dtype=np.intp)
+    row_of: dict[str, int] = {}
+    for kind in (SUBSTATION, ROOM_CLIMATE):
+        for i in _of_kind(parts, kind):
+            name = parts[i].station or parts[i].name
+            if kind == SUBSTATION or name not in row_of:
+                row_of.setdefault(name, len(names))
+                rows[i] = len(names)
+                names.append(name)
+                facts.append(parts[i].facts)
+            else:
+                rows[i] = row_of[name]
+    others = [i for i, p in enumerate(parts) if rows[i] < 0 and p.station in row_of]
+    rows[others] = [row_of[parts[i].station] for i in others]
+    return tuple(names), rows, facts
+
+
+def _rooms_of(parts: Sequence[Part], rows: Places) -> list[tuple[str, str | None, int]]:
+    """Return the sampled rooms in the order of the parts: name, position, row of the station."""
+    found: list[tuple[str, str | None, int]] = []
+    for i in _of_kind(parts, ROOM_CLIMATE):
+        room = parts[i].room or RoomFacts(parts[i].name)
+        found.append((room.name, room.position, int(rows[i])))
+    return found
 
 
 def _hot_water_share(hour: float) -> float:

@@ -5,8 +5,10 @@ from numpy.typing import NDArray
 
 from simulators.heat.design import Design
 from simulators.heat.exchanger import CP_WATER
+from simulators.heat.house import electric_power
+from simulators.heat.interventions import PUMPS
+from simulators.heat.pumps import MAINS_HZ, WATER_KG_M3
 from simulators.heat.stations import Stations
-from simulators.heat.substation import WATER_KG_M3, dp_primary, electric_power
 
 Floats = NDArray[np.float64]
 
@@ -14,8 +16,8 @@ _M3_H = 3600 / WATER_KG_M3
 """kg/s to m3/h."""
 _MOTOR = np.sqrt(3) * 0.38 * 0.86
 """kW per A of a three-phase motor at 380 V, power factor 0.86."""
-_IDLE_A = 0.18
-"""Share of the rated current that a motor draws for its field alone."""
+_IDLE_A_PER_KW = 0.5
+"""What a motor draws for its field alone, by the head at no flow (MPa) times the design flow (kg/s): about kW."""
 _DHW_COLD_C, _DHW_HOT_C = 10.0, 55.0
 
 
@@ -26,7 +28,7 @@ def read(d: Design, s: Stations, hour: Floats) -> dict[str, Floats]:
     """
     return {
         **_thermal(s),
-        **_hydraulic(d, s),
+        **_hydraulic(s),
         **_circulation(d, s),
         **_makeup(s),
         **_electric(d, s, hour),
@@ -53,47 +55,45 @@ def _thermal(s: Stations) -> dict[str, Floats]:
     }
 
 
-def _hydraulic(d: Design, s: Stations) -> dict[str, Floats]:
-    dp_pri = dp_primary(d, s)
-    p_pri_return = d.p_pri_return + 0.004 * s.wobble[3]
+def _hydraulic(s: Stations) -> dict[str, Floats]:
     return {
-        "p_pri_supply": p_pri_return + dp_pri,
-        "p_pri_return": p_pri_return,
-        "dp_pri": dp_pri,
+        "p_pri_supply": s.p_pri_return + s.dp_pri,
+        "p_pri_return": s.p_pri_return,
+        "dp_pri": s.dp_pri,
         "p_sec_supply": s.p_return + s.dp_sec,
         "p_sec_return": s.p_return,
         "dp_sec": s.dp_sec,
-        "dp_strainer_pri": d.strainer_pri * (s.flow_pri / d.plates.flow_pri_d) ** 2,
-        "dp_strainer_sec": d.strainer_sec * (s.flow_sec / d.flow_sec) ** 2,
+        "dp_strainer_pri": s.strainer_pri * 1000,
+        "dp_strainer_sec": s.strainer_sec * 1000,
     }
 
 
 def _circulation(d: Design, s: Stations) -> dict[str, Floats]:
-    """Pumps 1 and, in larger stations, 2 run together; pump 3 stands by."""
+    """Return pump by pump; those that run do so at the same frequency."""
     found: dict[str, Floats] = {}
-    rated = s.pump_power / s.speed**3 / _MOTOR
-    for k in (1, 2, 3):
-        run = (d.pumps >= k).astype(np.float64)
+    rated = d.head_zero * d.flow_sec / d.pumps
+    for k in range(1, PUMPS + 1):
+        run = s.pump_run[k - 1]
         found[f"pump_circ_{k}_run"] = run
-        found[f"pump_circ_{k}_freq"] = run * s.speed * 50
-        found[f"pump_circ_{k}_current"] = run * (s.pump_power / _MOTOR + _IDLE_A * rated)
+        found[f"pump_circ_{k}_freq"] = run * s.speed * MAINS_HZ
+        found[f"pump_circ_{k}_current"] = run * (s.pump_power / _MOTOR + _IDLE_A_PER_KW * rated * s.speed)
         found[f"pump_circ_{k}_power"] = run * s.pump_power
-        found[f"pump_circ_{k}_fault"] = np.zeros_like(run)
+        found[f"pump_circ_{k}_fault"] = s.pump_fault[k - 1]
     return found
 
 
 def _makeup(s: Stations) -> dict[str, Floats]:
     found: dict[str, Floats] = {}
     for k in (1, 2):
-        run = (s.filling >= k).astype(np.float64)
+        run = (s.filling > k - 1).astype(np.float64)
         found[f"pump_makeup_{k}_run"] = run
-        found[f"pump_makeup_{k}_freq"] = run * np.where(s.filling > 1, 50.0, 42.0)
+        found[f"pump_makeup_{k}_freq"] = run * np.where(s.filling > 1, MAINS_HZ, 42.0)
     return {
         **found,
         "flow_makeup": s.flow_makeup,
         "volume_makeup_total": s.volume_makeup,
         "level_makeup_tank": s.tank,
-        "valve_relief_open": np.zeros_like(s.tank),
+        "valve_relief_open": s.relief,
     }
 
 
@@ -102,19 +102,18 @@ def _electric(d: Design, s: Stations, hour: Floats) -> dict[str, Floats]:
     return {
         "elec_energy_total": s.electricity,
         "elec_power": electric_power(d, s),
-        "voltage_mains": 384.0 - 5.0 * evening + 1.5 * s.wobble[3],
-        "ups_on_battery": np.zeros(len(d)),
+        "voltage_mains": s.power * (384.0 - 5.0 * evening + 1.5 * s.wobble[3]),
+        "ups_on_battery": 1 - s.power,
     }
 
 
 def _house(d: Design, s: Stations) -> dict[str, Floats]:
-    """Read the room itself, which its pipes warm and its walls cool, and the contacts."""
-    zero = np.zeros(len(d))
+    """Read the room itself and its contacts."""
     return {
-        "t_station_room": 14.5 + 0.16 * s.sec_supply + 0.12 * s.outdoor + 0.8 * s.wobble[1] + d.house_power,
-        "door_open": zero,
-        "flood_contact": zero,
-        "smoke_contact": zero,
+        "t_station_room": s.room + 0.8 * s.wobble[1],
+        "door_open": s.contacts[0],
+        "flood_contact": s.contacts[1],
+        "smoke_contact": s.contacts[2],
         "comm_rssi": -66.0 - 5.0 * d.house_power + 2.0 * s.wobble[3],
     }
 

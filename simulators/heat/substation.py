@@ -1,125 +1,154 @@
-"""Substation: one step in time of all stations: pumps, control, exchange, homes, and the counters."""
+"""Substation: one step in time of all stations: pumps, control, network, exchange, homes, and the counters."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.heat.curve import load_share, supply_for
-from simulators.heat.design import VALVE_RANGE, Design
-from simulators.heat.exchanger import CP_WATER, Exchange, exchange
-from simulators.heat.pressure import hold_pressure
+from simulators.heat.control import Control, conductance, control
+from simulators.heat.design import Design
+from simulators.heat.exchanger import CP_WATER, transfer
+from simulators.heat.homes import emission, warm
+from simulators.heat.house import battery_after, electric_power, room_after
+from simulators.heat.network import HEAD_MPA, LEAST_DP_MPA, PLANT_RETURN_MPA, drop
+from simulators.heat.pipes import GROUND_C, Pipes, carry
+from simulators.heat.pressure import Water, hold_pressure
+from simulators.heat.pumps import WATER_KG_M3, Circulation, circulate
 from simulators.heat.stations import Forcing, Stations
 
 Floats = NDArray[np.float64]
 
-WATER_KG_M3 = 985.0
-_WATTS_PER_MPA = 1e6 / WATER_KG_M3
-"""Hydraulic power of one kg/s against one MPa."""
-_CONTROL_LAG_S = 90.0
-_VALVE_TRAVEL_S = 120.0
-_SLACK_K = 0.35
-"""How far a real controller strays: the median error of real substations is 0.5 to 0.6 K."""
-_GAINS_W_M2 = 3.8
-"""People, cooking, lamps (JGJ 26)."""
 _DHW_RETURN_C = 38.0
+_DHW_LEAST_K = 10.0
+COLD_C = 10.0
+"""Of the water that replaces what was lost."""
+_KG_S = WATER_KG_M3 / 3600
+"""Of one m3/h."""
+_ROUNDS = 2
+"""Flows and pressures of a branch hang on each other: so many times per step they are brought nearer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Primary:
+    """The primary side of a step: flows in kg/s, pressures in MPa, temperatures in Cel, heat in W."""
+
+    heating: Floats
+    hot_water: Floats
+    leak: Floats
+    dp: Floats
+    p_return: Floats
+    pipes: Pipes
+    supply: Floats
+    ground: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """The exchanger and the loop after a step: temperatures in Cel, heat in W."""
+
+    passed: Floats
+    given: Floats
+    refill: Floats  # to warm make-up water
+    inner: Floats  # that came with the water through the plates
+    sec_return: Floats
+    sec_supply: Floats
+    pri_return: Floats
 
 
 def step(d: Design, s: Stations, f: Forcing, dt: float) -> Stations:
     """Return the stations `dt` seconds later. Stable for steps from one second to half an hour."""
-    s = replace(s, wobble=f.wobble)
-    s = _circulate(d, s, f)
-    s = _control(d, s, f, dt)
-    s = _heat(d, s, f, dt)
-    s = hold_pressure(d, s, f, dt)
-    return _count(d, s, dt)
+    pumped = circulate(d, s, f, dt)
+    k = control(d, s, f, pumped.flow_part, dt)
+    water = hold_pressure(d, s, f, dt)
+    primary = _primary(d, s, f, conductance(d, f, k), dt)
+    heat = _exchange(d, s, f, primary, pumped, water, dt)
+    rooms = warm(d, s, f, heat.given, dt)
+    moved = replace(
+        _taken_over(s, f, k, pumped, water, primary, heat),
+        air=rooms.air,
+        walls=rooms.walls,
+        chill=rooms.chill,
+        room=room_after(d, s, f, dt),
+        battery=battery_after(s, f, dt),
+        strainer_pri=d.strainer_pri * f.causes.clog_pri * primary.heating**2,
+        books=s.books + dt * _flows(s, f, primary, water, heat, (rooms.lost, rooms.gained)),
+    )
+    return _count(d, moved, dt)
 
 
-def _circulate(d: Design, s: Stations, f: Forcing) -> Stations:
-    """Pumps hold a differential pressure that follows the load a little; speed by the affinity laws."""
-    wanted = d.dp_sec * (0.82 + 0.18 * load_share(f.outdoor_slow)) + 0.0006 * s.wobble[2]
-    flow = d.flow_sec * np.sqrt(wanted / d.dp_sec) * (1 + 0.012 * s.wobble[1])
-    head = wanted + d.dp_inside * (flow / d.flow_sec) ** 2
-    each = flow / d.pumps
-    speed = np.minimum(np.sqrt((head + d.head_slope * each**2) / d.head_zero), 1.0)
-    power = each * head * _WATTS_PER_MPA / d.efficiency / 1000
-    return replace(s, dp_sec=wanted, flow_sec=flow, speed=speed, pump_power=power)
+def _primary(d: Design, s: Stations, f: Forcing, opened: Floats, dt: float) -> Primary:
+    """Find what the network offers, what each station takes of it, and the water that arrives."""
+    head = HEAD_MPA * (1 + 0.025 * s.wobble[0]) + d.dp_own
+    leak = f.causes.leak_pri * np.sqrt(np.maximum(s.p_pri_return + s.dp_pri, 0.0)) * _KG_S
+    hot_water = f.dhw * f.causes.power / (CP_WATER * np.maximum(s.pri_supply - _DHW_RETURN_C, _DHW_LEAST_K))
+    drawn, lost = s.drawn, s.wobble[0]
+    for _ in range(_ROUNDS):
+        lost = drop(d.network, drawn)
+        wanted = opened * np.sqrt(np.maximum(head - 2 * lost, LEAST_DP_MPA)) + hot_water + leak
+        drawn = 0.5 * (drawn + wanted)
+    dp = np.maximum(head - 2 * lost, LEAST_DP_MPA)
+    heating = opened * np.sqrt(dp)
+    total = heating + hot_water + leak
+    pipes, left, ground = carry(s.pipes, f.sent + f.causes.source_offset - GROUND_C, total * dt / d.cell, dt)
+    p_return = np.maximum(PLANT_RETURN_MPA + d.p_own + lost + 0.004 * s.wobble[3], 0.0)
+    return Primary(heating, hot_water, leak, dp, p_return, pipes, left + GROUND_C, ground * d.cell * CP_WATER / dt)
 
 
-def _control(d: Design, s: Stations, f: Forcing, dt: float) -> Stations:
-    """Set by the heating curve, follow with the primary valve: an integral controller that knows the plant's gain."""
-    curve = supply_for(load_share(f.outdoor_slow), d.supply, d.back, d.exponent) + d.curve_shift
-    setpoint = _stepped(s.setpoint, curve)
-    now = exchange(d.plates, _through(d, s, s.valve), s.flow_sec, f.pri_supply, s.sec_return)
-    opened = exchange(d.plates, _through(d, s, s.valve + 0.02), s.flow_sec, f.pri_supply, s.sec_return)
-    gain = np.maximum((opened.sec_supply - now.sec_supply) / 0.02, 8.0)
-    error = setpoint + _SLACK_K * f.wobble[2] - now.sec_supply
-    wanted = np.clip(error / gain, -0.3, 0.3)
-    command = np.clip(s.valve + wanted * (1 - np.exp(-dt / _CONTROL_LAG_S)), 0.05, 1.0)
-    most = dt / _VALVE_TRAVEL_S
-    valve = s.valve + np.clip(command - s.valve, -most, most)
-    return replace(s, setpoint=setpoint, command=command, valve=valve)
+def _exchange(d: Design, s: Stations, f: Forcing, p: Primary, pumped: Circulation, water: Water, dt: float) -> Heat:
+    """Move heat through the plates and around the loop: one implicit step, in which what goes in is what comes out."""
+    c_sec = pumped.flow * CP_WATER
+    per_k = transfer(d.plates, p.heating, pumped.flow, f.causes.fouling) * (p.supply > s.sec_return)
+    before = s.sec_return
+    now = per_k * (p.supply - before)
+    e = emission(d, s, f, before + now / c_sec, 1 - per_k / c_sec)
+    refill = water.flow_makeup * _KG_S * CP_WATER * (before - COLD_C)
+    into = np.maximum(water.inner, 0.0) * _KG_S * CP_WATER
+    inner = into * (s.pri_return - before)
+    change = dt * (now - e.given - refill + inner) / (d.loop_heat + dt * (per_k + e.per_k))
+    passed = now - per_k * change
+    sec_return = before + change
+    heating_return = p.supply - passed / (p.heating * CP_WATER)
+    used = np.minimum(_DHW_RETURN_C, p.supply)
+    mixed = (p.heating * heating_return + p.hot_water * used) / (p.heating + p.hot_water)
+    return Heat(passed, e.given + e.per_k * change, refill, inner, sec_return, sec_return + passed / c_sec, mixed)
 
 
-def _stepped(before: Floats, curve: Floats) -> Floats:
-    """Move a setpoint in half degrees, and not back and forth around a boundary."""
-    after: Floats = np.where(np.abs(curve - before) > 0.4, np.round(curve * 2) / 2, before)
-    return after
-
-
-def _through(d: Design, s: Stations, opening: Floats) -> Floats:
-    flow: Floats = d.valve_flow * VALVE_RANGE ** (opening - 1) * np.sqrt(dp_primary(d, s))
-    return flow
-
-
-def dp_primary(d: Design, s: Stations) -> Floats:
-    """Return the differential pressure that the primary network offers, MPa."""
-    offered: Floats = d.dp_pri * (1 + 0.025 * s.wobble[0])
-    return offered
-
-
-def _heat(d: Design, s: Stations, f: Forcing, dt: float) -> Stations:
-    flow_pri = _through(d, s, s.valve)
-    x = exchange(d.plates, flow_pri, s.flow_sec, f.pri_supply, s.sec_return)
-    given = _emitted(d, x, s)
-    cold = x.sec_supply - given / (s.flow_sec * CP_WATER)
-    sec_return = cold + (s.sec_return - cold) * np.exp(-dt / d.loop_lag_s)
-    flow_dhw = f.dhw / (CP_WATER * np.maximum(f.pri_supply - _DHW_RETURN_C, 10.0))
-    both = flow_pri + flow_dhw
-    air, walls = _rooms(d, s, f, given, dt)
+def _taken_over(
+    s: Stations, f: Forcing, k: Control, pumped: Circulation, water: Water, p: Primary, heat: Heat
+) -> Stations:
+    """Return the stations with what the step's parts have found."""
+    c = f.causes
+    flow_pri = p.heating + p.hot_water
+    hot_water = p.hot_water * CP_WATER * np.maximum(p.supply - _DHW_RETURN_C, 0.0)
     return replace(
         s,
-        air=air,
-        walls=walls,
-        outdoor=f.outdoor,
-        pri_supply=f.pri_supply,
-        sec_supply=x.sec_supply,
-        sec_return=sec_return,
-        pri_return=(flow_pri * x.pri_return + flow_dhw * _DHW_RETURN_C) / both,
-        flow_pri=both,
-        heat=x.heat + f.dhw,
-        dhw=f.dhw,
-    )
+        wobble=f.wobble, outdoor=f.outdoor, starved=c.starved, power=c.power,
+        contacts=np.stack([c.door_open, c.flooded, c.smoke]),
+        pipes=p.pipes, pri_supply=p.supply, dp_pri=p.dp, p_pri_return=p.p_return,
+        flow_pri=flow_pri, drawn=flow_pri + p.leak,
+        setpoint=k.setpoint, felt=k.felt, command=k.command, valve=k.valve, shut=k.shut,
+        flow_part=pumped.flow_part, flow_sec=pumped.flow, dp_sec=pumped.dp_sec, strainer_sec=pumped.strainer,
+        pump_run=pumped.run, pump_fault=pumped.fault, missing_s=pumped.missing_s,
+        pump_power=pumped.power, speed=pumped.speed,
+        p_return=water.p_return, loop=water.loop, filling=water.filling, flow_makeup=water.flow_makeup,
+        tank=water.tank, tank_inlet=water.tank_inlet, relief=water.relief,
+        sec_return=heat.sec_return, sec_supply=heat.sec_supply, pri_return=heat.pri_return,
+        heat=heat.passed + hot_water, dhw=hot_water,
+    )  # fmt: skip
 
 
-def _emitted(d: Design, x: Exchange, s: Stations) -> Floats:
-    warm = np.maximum((x.sec_supply + s.sec_return) / 2 - s.air, 0.1)
-    given: Floats = d.emitter * warm ** (1 + d.exponent)
-    return given
-
-
-def _rooms(d: Design, s: Stations, f: Forcing, given: Floats, dt: float) -> tuple[Floats, Floats]:
-    """Air and walls, each a heat capacity: windows lose from the air, the envelope from the walls."""
-    to_walls = d.wall_link * (s.air - s.walls)
-    gains = d.area * (f.gains + f.sun) + given
-    air = s.air + dt / d.air_mass * (gains - to_walls - 0.45 * d.loss * (s.air - f.outdoor))
-    walls = s.walls + dt / d.wall_mass * (to_walls - 0.55 * d.loss * (s.walls - f.outdoor))
-    return air, walls
-
-
-def gains_at(hour: float) -> float:
-    """Return what people, cooking and lamps give, W/m2: most in the evening, least at night."""
-    return float(_GAINS_W_M2 + 1.5 * np.cos(2 * np.pi * (hour - 19.5) / 24))
+def _flows(s: Stations, f: Forcing, p: Primary, water: Water, heat: Heat, homes: tuple[Floats, Floats]) -> Floats:
+    """Return what crosses the border of the balance, W [6, n], by FLOWS: see the audit."""
+    out = np.maximum(-water.inner, 0.0) * _KG_S
+    into = np.maximum(water.inner, 0.0) * _KG_S
+    flow = p.heating + p.hot_water
+    sent = (flow + p.leak) * (f.sent + f.causes.source_offset)
+    back = (flow - into) * heat.pri_return + out * (s.sec_return - COLD_C) + (p.leak + into) * COLD_C
+    leaked = p.leak * (p.supply - COLD_C) + (into - out) * (s.sec_return - COLD_C)
+    carried = CP_WATER * leaked + heat.refill
+    carried += CP_WATER * into * (heat.pri_return - s.pri_return)
+    hot_water = p.hot_water * CP_WATER * np.maximum(p.supply - _DHW_RETURN_C, 0.0)
+    return np.stack([CP_WATER * (sent - back), p.ground, carried, hot_water, homes[0], homes[1]])
 
 
 def _count(d: Design, s: Stations, dt: float) -> Stations:
@@ -131,9 +160,3 @@ def _count(d: Design, s: Stations, dt: float) -> Stations:
         volume_makeup=s.volume_makeup + s.flow_makeup * hours,
         electricity=s.electricity + electric_power(d, s) * hours,
     )
-
-
-def electric_power(d: Design, s: Stations) -> Floats:
-    """Return what the station draws from the mains, kW."""
-    drawn: Floats = d.pumps * s.pump_power + d.house_power + 0.55 * s.flow_makeup / d.makeup
-    return drawn

@@ -115,8 +115,8 @@ def test_heat_per_square_metre_is_that_of_the_trade(catalogue, healthy):
 
 def test_control_follows_its_setpoint(healthy):
     error = np.abs(healthy.point("t_sec_supply") - healthy.point("t_sec_supply_setpoint"))
-    assert np.median(error) < 0.6
-    assert error.max() < 2
+    assert 0.3 < np.median(error) < 0.9
+    assert np.percentile(error, 99) < 2
 
 
 def test_trends_are_smooth_and_turn_with_the_day(healthy):
@@ -185,7 +185,7 @@ def test_a_world_started_later_is_the_same_world(catalogue, healthy):
     for name, lag in lag_of.items():
         counted = np.array([row[i][0, KIND.bits[name]] for i in range(len(names))])
         drift = (counted - healthy.point(name)[-1]) / np.diff(healthy.point(name), axis=0).mean(axis=0)
-        assert -lag < drift.min() < drift.max() < lag + 15, name  # minutes of ordinary counting, after a day
+        assert -lag < drift.min() < drift.max() < lag + 20, name  # minutes of ordinary counting, after a day
 
 
 def test_scene_falls_to_others_where_the_named_devices_are_not():
