@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ import typer
 if TYPE_CHECKING:
     from perception.catalogue import Catalogue
     from perception.sensor_kind import SensorKind
+    from simulators.likeness.verdicts import Verdict
 
 _REAL = "nis-l4"
 
@@ -47,6 +50,7 @@ def register(app: typer.Typer, ports: Ports) -> None:
             bool, typer.Option("--own-sky", help="Simulate the city's own weather and size, not the real station's.")
         ] = False,
         out: Annotated[Path, typer.Option(help="The page that is written.")] = Path("look.html"),
+        as_json: Annotated[bool, typer.Option("--json", help="Print every line and its verdict for programs.")] = False,
     ) -> None:
         """Compare a simulated station with a real one and write what is seen as an HTML page."""
         from simulators.likeness.verdicts import score, verdicts
@@ -59,8 +63,26 @@ def register(app: typer.Typer, ports: Ports) -> None:
             pretend = Pretend(ports.cities(), station, seed, own_sky)
             found = look(wanted, pretend, recordings=ports.recordings, kinds=ports.kinds(), told=told)
         out.write_text(found.html, encoding="utf-8")
-        yes, no, unknown = score(verdicts(found.real, found.simulated))
-        typer.echo(f"{out}: {yes} of {yes + no} judged lines agree, {unknown} cannot be told")
+        judged = verdicts(found.real, found.simulated)
+        if as_json:
+            typer.echo(json.dumps([_told(verdict) for verdict in judged], indent=1))
+            return
+        yes, no, unknown = score(judged)
+        typer.echo(f"{out}: {yes} of {yes + no + unknown} judged lines agree, {no} differ, {unknown} cannot be told")
+
+
+def _told(verdict: Verdict) -> dict[str, object]:
+    """Return a verdict as JSON has it; null: cannot be told."""
+    line = verdict.line
+    figures = {"real": verdict.real, "simulated": verdict.simulated}
+    return {
+        "group": line.group,
+        "figure": line.figure,
+        "unit": line.unit,
+        "rule": line.rule.value,
+        **{side: round(value, 4) if math.isfinite(value) else None for side, value in figures.items()},
+        "agrees": verdict.agrees,
+    }
 
 
 def _day(word: str | None) -> date | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,6 +22,8 @@ WATER = (PRI_SUPPLY, PRI_RETURN, SEC_SUPPLY, SEC_RETURN)
 """The four temperatures of the water, in Cel."""
 LOOKED_AT = (OUTDOOR, *WATER, SETPOINT, POWER, FLOW)
 """Every point that a likeness is taken of; a station may lack some."""
+COUNTED = MappingProxyType({POWER: ("heat_energy_total", 1e6), FLOW: ("volume_pri_total", 3600.0)})
+"""What a counter tells where the rate itself is not reported: GJ/s to kW, m3/s to m3/h."""
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
@@ -62,10 +65,29 @@ class Track:
 
 
 def track_of(readings: Sequence[RawReading], zone: str, points: Iterable[str] = LOOKED_AT) -> Track:
-    """Return the track of readings that are in order of time and all have one. What is no number is left out."""
+    """Return the track of readings that are in order of time and all have one. What is no number is left out.
+
+    Where power or flow is never reported, it is what its counter gained since the reading before.
+    """
     at = np.array([r.ts or 0 for r in readings], dtype=np.int64)
-    columns = {p: np.array([_number(r.values.get(p)) for r in readings], dtype=np.float64) for p in points}
-    return Track(at, {p: c for p, c in columns.items() if np.isfinite(c).any()}, zone)
+    found = {p: _column(readings, p) for p in points}
+    for point, (counter, per_second) in COUNTED.items():
+        if point in found and not np.isfinite(found[point]).any():
+            found[point] = _rate(at, _column(readings, counter)) * per_second
+    return Track(at, {p: c for p, c in found.items() if np.isfinite(c).any()}, zone)
+
+
+def _column(readings: Sequence[RawReading], point: str) -> Floats:
+    return np.array([_number(r.values.get(point)) for r in readings], dtype=np.float64)
+
+
+def _rate(at: Instants, counts: Floats) -> Floats:
+    """Return what a counter gains per second, at each reading but its first; NaN where it falls."""
+    there = np.flatnonzero(np.isfinite(counts))
+    rate = np.full(len(counts), np.nan)
+    gained = np.diff(counts[there])
+    rate[there[1:]] = np.where(gained >= 0, gained, np.nan) / (np.diff(at[there]) / 1e6)
+    return rate
 
 
 def _number(value: object) -> float:

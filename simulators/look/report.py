@@ -8,11 +8,12 @@ from perception.catalogue import Catalogue
 from perception.point import Title
 from perception.sensor_kind import SensorKind
 from simulators.likeness.figures import Likeness, likeness
-from simulators.likeness.track import Track
+from simulators.likeness.track import OUTDOOR, Track
 from simulators.look import texts
 from simulators.look.page import Report, Side, filled, page
 from simulators.look.played import Cast, cast_for, play
 from simulators.look.seen import Seen, Wanted, see
+from simulators.recording import RecordingError
 
 _LEAST_STEP_S = 60.0
 
@@ -46,6 +47,8 @@ def look(
 ) -> Looked:
     """Return the comparison. Raises RecordingError when the real station or the simulated one cannot be used."""
     seen = see(wanted, recordings, kinds)
+    if not (pretend.own_sky or seen.sky.has(OUTDOOR)):
+        raise RecordingError(f"{seen.name}: no outdoor temperature in these days: map t_outdoor, or ask for --own-sky")
     cast = cast_for(pretend.catalogue, kinds, pretend.station)
     cast = cast if pretend.own_sky else cast.scaled_to(seen.sky)
     step_s = max(seen.step_s, _LEAST_STEP_S)

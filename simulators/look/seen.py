@@ -10,7 +10,8 @@ import numpy as np
 
 from perception.sensor_kind import SensorKind
 from simulators.likeness.dirt import cleaned
-from simulators.likeness.track import DAY_US, OUTDOOR, Instants, Track, cadence_s, local_us, track_of
+from simulators.likeness.running import running
+from simulators.likeness.track import DAY_US, HOUR_US, Instants, Track, cadence_s, local_us, track_of
 from simulators.recorded import entries
 from simulators.recording import RecordingError, Trouble, load_map, read_recording
 
@@ -18,6 +19,10 @@ SUBSTATION = "heat_substation"
 NIS_SOURCE = "Cvetković, Zdravković, Ignjatović: Data in Brief 2025, doi 10.1016/j.dib.2025.111320, CC BY 4.0"
 _NIS = "nis-"
 _LEAST_DAYS = 2
+_MONDAY = 4
+"""1970-01-01, day 0, was a Thursday."""
+_HEATED = 0.9
+"""Of the hours of the week that is heated most."""
 _EPOCH = date(1970, 1, 1)
 
 
@@ -77,10 +82,6 @@ def see(wanted: Wanted, recordings: Path, kinds: Mapping[str, SensorKind]) -> Se
     if last - first < 2:
         raise RecordingError(f"{file}: there is nothing in the {wanted.days} days from {_day(begin)}: {_reach(local)}")
     cut = track.between(int(track.at[first]), int(track.at[last - 1]) + 1)
-    if not cut.has(OUTDOOR):
-        raise RecordingError(
-            f"{file}: no outdoor temperature in the {wanted.days} days from {_day(begin)}: map t_outdoor"
-        )
     return Seen(name, source, cut, begin, trouble, (_day(int(local[0])), _day(int(local[-1]))))
 
 
@@ -101,16 +102,18 @@ def _chosen(wanted: Wanted, recordings: Path) -> tuple[Path, Path, str, str]:
 
 
 def _begin(track: Track, wanted: Wanted, file: Path) -> int:
-    """Return the local midnight that begins the week: the wanted one, or the first whole Monday that has a week."""
+    """Return the local midnight that begins the week: the wanted one, or the first Monday of a week of heating."""
     local = local_us(track)
     if wanted.week is not None:
         return (wanted.week - _EPOCH).days * DAY_US
-    first = -(-int(local[0]) // DAY_US)
-    days = int(local[-1]) // DAY_US - first + 1
-    if days < _LEAST_DAYS:
-        raise RecordingError(f"{file}: shorter than {_LEAST_DAYS} whole days: {_reach(local)}")
-    to_monday = (4 - first) % 7  # day 0 was a Thursday, day 4 a Monday
-    return (first + (to_monday if days - to_monday >= 7 else 0)) * DAY_US
+    first, last = (int(local[k]) // DAY_US for k in (0, -1))
+    if last - first + 1 < _LEAST_DAYS:
+        raise RecordingError(f"{file}: shorter than {_LEAST_DAYS} days: {_reach(local)}")
+    hours = np.unique(local[running(cleaned(track)[0])] // HOUR_US)
+    mondays = range(first + (_MONDAY - first) % 7, last - 5, 7)
+    heated = [int(((hours >= 24 * m) & (hours < 24 * (m + 7))).sum()) for m in mondays]
+    enough = (m for m, h in zip(mondays, heated, strict=True) if h >= _HEATED * max(heated))
+    return next(enough, first) * DAY_US
 
 
 def utc_offset_s(track: Track) -> float:

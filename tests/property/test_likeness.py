@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perception.payload import RawReading
 from simulators.likeness.behaviour import change_per_hour, gaps, memory, noise
 from simulators.likeness.dirt import cleaned
 from simulators.likeness.energy import daily_shape, heat_balance_residual, signature
 from simulators.likeness.figures import likeness
 from simulators.likeness.running import running, settled
-from simulators.likeness.track import HOUR_US, Track, cadence_s, on_grid
+from simulators.likeness.track import HOUR_US, Track, cadence_s, on_grid, track_of
 
 BEGIN = 1_704_067_200_000_000  # 2024-01-01 00:00 UTC
 STEP_S = 900
@@ -169,3 +170,13 @@ def test_gaps_follow_a_cadence_that_changes():
     fine, coarse = track(days=40, step_s=900), track(days=40, step_s=3600)
     at = np.r_[coarse.at, fine.at + 40 * 24 * HOUR_US]
     assert gaps(Track(at, {}, "UTC")) < 0.3  # the month in which it changes counts on its own
+
+
+def test_where_power_is_not_reported_its_counter_tells_it():
+    gigajoules = [0.0, 0.36, 0.72, 0.0, 0.36, None, 1.08]  # 100 kW, and a reset
+    readings = [
+        RawReading(BEGIN + k * HOUR_US, {} if gj is None else {"heat_energy_total": gj})
+        for k, gj in enumerate(gigajoules)
+    ]
+    power = track_of(readings, "UTC").of("heat_power")
+    assert power == pytest.approx([np.nan, 100, 100, np.nan, 100, np.nan, 100], nan_ok=True)

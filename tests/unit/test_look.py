@@ -172,8 +172,16 @@ def test_an_unreadable_file_is_said_to_be_one(tmp_path):
 
 def test_a_recording_without_outdoor_cannot_be_a_sky(tmp_path):
     wanted = recorded(tmp_path, rows(3), {p: c for p, c in COLUMNS.items() if p != "t_outdoor"})
-    with pytest.raises(RecordingError, match="t_outdoor"):
-        see(wanted, RECORDINGS, KINDS)
+    with pytest.raises(RecordingError, match="t_outdoor, or ask for --own-sky"):
+        looked(wanted)
+
+
+def test_without_a_wish_the_first_week_of_heating_is_shown(tmp_path):
+    table = [list(row) for row in rows(40, minutes=60)]
+    for row in table[: 17 * 24]:
+        row[7] = "0.0"
+    seen = see(recorded(tmp_path, table), RECORDINGS, KINDS)
+    assert seen.begin == (date(2023, 12, 25) - date(1970, 1, 1)).days * 86_400_000_000
 
 
 def test_an_unknown_station_is_said_to_be_one():
