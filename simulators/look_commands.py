@@ -49,6 +49,10 @@ def register(app: typer.Typer, ports: Ports) -> None:
         own_sky: Annotated[
             bool, typer.Option("--own-sky", help="Simulate the city's own weather and size, not the real station's.")
         ] = False,
+        season: Annotated[
+            Path | None,
+            typer.Option(exists=True, help="A folder of Parquet files: its energy over the season as well."),
+        ] = None,
         out: Annotated[Path, typer.Option(help="The page that is written.")] = Path("look.html"),
         as_json: Annotated[bool, typer.Option("--json", help="Print every line and its verdict for programs.")] = False,
     ) -> None:
@@ -61,7 +65,7 @@ def register(app: typer.Typer, ports: Ports) -> None:
         wanted = Wanted(real, columns, _zone(zone), _day(week), days)
         with _bar(station or "the simulated station") as told:
             pretend = Pretend(ports.cities(), station, seed, own_sky)
-            found = look(wanted, pretend, recordings=ports.recordings, kinds=ports.kinds(), told=told)
+            found = look(wanted, pretend, recordings=ports.recordings, kinds=ports.kinds(), told=told, season=season)
         out.write_text(found.html, encoding="utf-8")
         judged = verdicts(found.real, found.simulated)
         if as_json:

@@ -112,11 +112,16 @@ def heat_balance_residual(track: Track) -> Floats:
     positive = power[power > 0]
     if not len(positive) or not track.has(FLOW):
         return np.empty(0)
-    hot, cold = track.of(PRI_SUPPLY), track.of(PRI_RETURN)
-    drawn = flow * _density((hot + cold) / 2) * _CP_KJ * (hot - cold) / 3600
+    drawn = carried_kw(flow, track.of(PRI_SUPPLY), track.of(PRI_RETURN))
     wanted = settled(track) & (power > _LOADED * np.percentile(positive, 95))
     residual = 100 * (power[wanted] - drawn[wanted]) / power[wanted]
     return residual[np.isfinite(residual)]
+
+
+def carried_kw(flow: Floats, hot: Floats, cold: Floats) -> Floats:
+    """Return the heat that a flow in m3/h leaves between two temperatures, kW."""
+    carried: Floats = flow * _density((hot + cold) / 2) * _CP_KJ * (hot - cold) / 3600
+    return carried
 
 
 def _density(t: Floats) -> Floats:

@@ -15,6 +15,7 @@ from simulators.likeness.figures import Likeness
 from simulators.likeness.track import DAY_US, LOOKED_AT, OUTDOOR, POWER, WATER, Flags, Track, local_us
 from simulators.likeness.verdicts import Rule, Verdict, score, verdicts
 from simulators.look import charts, texts
+from simulators.look.markup import both, filled
 from simulators.look.svg import number
 
 Places = NDArray[np.intp]
@@ -47,20 +48,6 @@ class Report:
     sources: Sequence[Title]
     facts: Mapping[str, str]
     season: str = ""
-
-
-def both(title: Title, tag: str = "span") -> str:
-    """Return a text in both languages; the page shows one of them."""
-    return (
-        f'<{tag} class="zh" lang="zh">{escape(title.zh)}</{tag}><{tag} class="en" lang="en">{escape(title.en)}</{tag}>'
-    )
-
-
-def filled(title: Title, facts: Mapping[str, object]) -> Title:
-    """Return a text with its facts in place; a fact may be a title itself."""
-    zh = {k: v.zh if isinstance(v, Title) else v for k, v in facts.items()}
-    en = {k: v.en if isinstance(v, Title) else v for k, v in facts.items()}
-    return Title(zh=title.zh.format_map(zh), en=title.en.format_map(en))
 
 
 def page(report: Report) -> str:

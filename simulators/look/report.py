@@ -10,8 +10,11 @@ from perception.sensor_kind import SensorKind
 from simulators.likeness.figures import Likeness, likeness
 from simulators.likeness.track import OUTDOOR, Track
 from simulators.look import texts
-from simulators.look.page import Report, Side, filled, page
+from simulators.look.markup import filled
+from simulators.look.page import Report, Side, page
 from simulators.look.played import Cast, cast_for, play
+from simulators.look.season import read_season
+from simulators.look.season_page import season_section
 from simulators.look.seen import Seen, Wanted, see
 from simulators.recording import RecordingError
 
@@ -44,8 +47,10 @@ def look(
     recordings: Path,
     kinds: Mapping[str, SensorKind],
     told: Callable[[float], None],
+    season: Path | None = None,
 ) -> Looked:
     """Return the comparison. Raises RecordingError when the real station or the simulated one cannot be used."""
+    section = season_section(read_season(season)) if season else ""
     seen = see(wanted, recordings, kinds)
     if not (pretend.own_sky or seen.sky.has(OUTDOOR)):
         raise RecordingError(f"{seen.name}: no outdoor temperature in these days: map t_outdoor, or ask for --own-sky")
@@ -53,7 +58,7 @@ def look(
     cast = cast if pretend.own_sky else cast.scaled_to(seen.sky)
     step_s = max(seen.step_s, _LEAST_STEP_S)
     track = play(cast, seen, step_s=step_s, seed=pretend.seed, own_sky=pretend.own_sky, told=told)
-    return compared(seen, cast, track, pretend)
+    return compared(seen, cast, track, pretend, section)
 
 
 def compared(seen: Seen, cast: Cast, track: Track, pretend: Pretend, season: str = "") -> Looked:

@@ -49,7 +49,6 @@ CONTROL_NOTE = Title(
 TABLE = Title(zh="逐项结论", en="Line by line")
 RULES = Title(zh="怎样比较", en="How it was compared")
 SOURCES = Title(zh="数据来源与许可", en="Sources and licences")
-SEASON = Title(zh="一季的能量平衡", en="Energy over a season")
 CHART_TITLES = MappingProxyType(
     {
         "levels": Title(zh="水平：p5、中位数、p95", en="Levels: p5, median, p95"),
