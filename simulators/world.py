@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.air import Record
 from simulators.cast import ROOM_CLIMATE, Part, RoomFacts
 from simulators.climate import Climate, Season
 from simulators.faults import Faults, leaking
-from simulators.heat.curve import load_share, source_supply
+from simulators.heat.curve import load_share
 from simulators.heat.design import Design, StationFacts, design, repeated
 from simulators.heat.homes import gains_at
 from simulators.heat.interventions import Interventions
 from simulators.heat.meters import read
+from simulators.heat.plant import Plant
 from simulators.heat.rooms import furnished, room_climate
 from simulators.heat.stations import Forcing, Stations, at_rest, side_by_side
 from simulators.heat.substation import step
@@ -35,7 +37,7 @@ _COARSE_S = 900.0
 _FINE_S = 60.0
 _FINE_US = 4 * 3600 * 1_000_000
 COUNTERS = ("energy", "volume_pri", "volume_makeup", "electricity")
-_ALWAYS_S = 30 * 86_400.0
+_DAILY_S = 0.3 * 86_400.0
 _ROUNDED_UP = 1.08
 _GENEROUS = 0.003
 _CONTROLLER_LAG_S = 3 * 3600.0
@@ -81,7 +83,7 @@ class World:
     def __init__(
         self,
         parts: Sequence[Part],
-        season: Season,
+        season: Season | Record,
         *,
         utc_offset_s: float,
         seed: int,
@@ -100,7 +102,7 @@ class World:
         self._rooms = furnished(_rooms_of(parts, self._rows), seed)
         rng = np.random.default_rng((seed, 5))
         self._climate = Climate(season, rng.normal(0, 0.35, len(self._design)), utc_offset_s=utc_offset_s, seed=seed)
-        self._source_phase = rng.uniform(0, 2 * np.pi, int(self._design.source.max()) + 1)
+        self._plant = Plant(int(self._design.source.max()) + 1, seed)
         self._unrest = Unrest(len(self._design), seed)
         kinds = {p.kind.name: p.kind for p in parts}
         self._instruments = {name: Instruments(kind, seed, len(parts)) for name, kind in kinds.items()}
@@ -219,6 +221,7 @@ class World:
         hour = self._climate.hour(at)
         return Forcing(
             at_s=at / 1e6,
+            hour=hour,
             outdoor=self._climate.outdoor(at),
             outdoor_slow=self._climate.outdoor(at, _CONTROLLER_LAG_S),
             sun=self._climate.irradiance(at) * _SOLAR_SHARE,
@@ -231,22 +234,19 @@ class World:
         )
 
     def _sent(self, at: int) -> Floats:
-        """Return what the plant of each station sends out, Cel: by its curve, and by the hands of its people."""
-        at_s = at / 1e6
-        sent = source_supply(self._climate.mean(np.array([at_s]), _PLANT_LAG_S))
-        phase = self._source_phase
-        hand = 0.9 * np.sin(at_s * 2 * np.pi / 10_900 + phase) + 0.7 * np.sin(at_s * 2 * np.pi / 26_300 + 2 * phase)
-        by_source: Floats = sent + hand
-        return by_source[self._design.source]
+        """Return what the plant of each station sends out, Cel."""
+        weather = self._climate.mean(np.array([at / 1e6]), _PLANT_LAG_S)
+        return self._plant.sent(at / 1e6, weather)[self._design.source]
 
     def _counting(self, stations: Stations, at: int) -> Stations:
         """Counters as they stand on a Monday: ordinary days since commissioning, rounded up, never backwards."""
         d = self._design
-        hours = max(at / 1e6 - _COMMISSIONED_S, 0.0) / 3600
-        ordinary = d.heat * load_share(self._climate.outdoor(at, _ALWAYS_S)) * _ROUNDED_UP
+        days_s = np.arange(_COMMISSIONED_S, at / 1e6, _DAY_US / 1e6) + _DAY_US / 2e6
+        hours = 24.0 * len(days_s)
+        ordinary = d.heat * load_share(self._climate.mean(days_s, _DAILY_S) - 1.0).sum() * _ROUNDED_UP
         return replace(
             stations,
-            energy=ordinary * hours * 3600 / 1e9,
+            energy=ordinary * _DAY_US / 1e15,
             volume_pri=d.plates.flow_pri_d * 3.6 * hours,
             volume_makeup=d.seep * hours * 1.05,
             electricity=(d.house_power + 0.4 * d.area / 1000) * hours,

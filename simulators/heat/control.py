@@ -22,6 +22,7 @@ _SUBSTEP_S, _SUBSTEPS, _CALM = 10.0, 30, 0.3
 """Control is walked in steps of its own: a valve that hunts moves faster than a home warms."""
 _SETPOINT_C = (20.0, 85.0)
 _LEAST_OPEN = 0.05
+_PROGRAMME_H = 0.7
 _TOO_HOT_C, _COOL_AGAIN_C, _MOVING = 88.0, 75.0, 0.3
 
 
@@ -54,6 +55,19 @@ def _setpoint(d: Design, s: Stations, f: Forcing, flow_part: Floats) -> Floats:
     )
     wanted = np.where(np.isnan(c.setpoint), _stepped(s.setpoint, curve), c.setpoint)
     return np.clip(np.where(c.power > 0, wanted, s.setpoint), *_SETPOINT_C)
+
+
+def _night(d: Design, hour: float) -> Floats:
+    """Return 0 by day, 1 at night, by each station's own clock; moved in steps over some time."""
+    into, out_of = (hour - d.night) % 24 / _PROGRAMME_H
+    longest = (d.night[1] - d.night[0]) % 24 / _PROGRAMME_H
+    night: Floats = np.where(into < longest, np.minimum(into, 1.0), np.maximum(1.0 - out_of, 0.0))
+    return night
+
+
+def _mild(load: Floats) -> Floats:
+    """Return how much of the night's programme is used: all of it in mild weather, nothing in the coldest."""
+    return np.clip((1.05 - load) / 0.3, 0.0, 1.0)
 
 
 def _stepped(before: Floats, curve: Floats) -> Floats:

@@ -21,6 +21,8 @@ VALVE_RANGE = 30.0
 """Rangeability of an equal-percentage valve."""
 _WATER_VELOCITY_M_S = 1.2
 _LOOP_LITRES_M2 = 1.2
+_PROGRAMMED = 0.5
+"""Share of the stations whose setpoint follows the clock."""
 _RELIEF_ABOVE_MPA = 0.20
 _COMPLIANCE_PER_MPA = 0.03
 """Share of the loop's volume that one MPa squeezes in: a gas cushion of ordinary size."""
@@ -64,6 +66,8 @@ class Design:
     dp_own: Floats  # what the station's own connection adds to the network's differential pressure
     p_own: Floats  # likewise to its return pressure
     valve_flow: Floats  # kg/s per sqrt(MPa), fully open
+    setback: Floats  # how much colder the operator's programme sends at night, K
+    night: Floats  # [2, n]: local hours of its beginning and end
     stray: Floats  # how far the valve's controller strays from its setpoint, K
     cell: Floats  # kg of water in one cell of the pipe from the plant
     source: NDArray[np.int64]
@@ -183,6 +187,8 @@ def _control(n: int, seed: int) -> dict[str, Any]:
     rng = np.random.default_rng((seed, 29))
     return {
         "regulation": rng.choice([CONSTANT_FLOW, STEADY_FLOW, STEPPED_FLOW], n, p=[0.4, 0.3, 0.3]).astype(np.float64),
+        "setback": rng.uniform(4.0, 10.0, n) * (rng.random(n) < _PROGRAMMED),
+        "night": np.stack([rng.uniform(21.5, 23.5, n), rng.uniform(4.0, 5.5, n)]),
         "stray": rng.uniform(0.35, 0.9, n),
         "standby_s": rng.uniform(8, 25, n),
         "house_c": rng.uniform(14, 20, n),

@@ -19,7 +19,7 @@ FLOWS = ("source", "pipe", "water", "dhw", "homes", "gains")
 
 @dataclass(frozen=True, slots=True)
 class Forcing:
-    """What acts on the stations from outside during one step, which ends at `at_s` (epoch seconds).
+    """What acts on the stations from outside during one step, which ends at `at_s` (epoch seconds), local `hour`.
 
     `outdoor` and `outdoor_slow` (as the controllers see it) in Cel; `sun` and `gains` in W/m2 of floor; `sent` in
     Cel as it leaves the plant; `dhw` is the hot water wanted, W; `wobble` [4, n] are slow disturbances of unit size;
@@ -27,6 +27,7 @@ class Forcing:
     """
 
     at_s: float
+    hour: float
     outdoor: Floats
     outdoor_slow: Floats
     sun: float
