@@ -49,6 +49,10 @@ def register(app: typer.Typer, ports: Ports) -> None:
         own_sky: Annotated[
             bool, typer.Option("--own-sky", help="Simulate the city's own weather and size, not the real station's.")
         ] = False,
+        same_orders: Annotated[
+            bool,
+            typer.Option("--same-orders", help="Let it obey the real station's recorded setpoint and stops as well."),
+        ] = False,
         season: Annotated[
             Path | None,
             typer.Option(exists=True, help="A folder of Parquet files: its energy over the season as well."),
@@ -58,13 +62,16 @@ def register(app: typer.Typer, ports: Ports) -> None:
     ) -> None:
         """Compare a simulated station with a real one and write what is seen as an HTML page."""
         from simulators.likeness.verdicts import score, verdicts
+        from simulators.look.played import Terms
         from simulators.look.report import Pretend, look
         from simulators.look.seen import Wanted
 
         _reachable(out)
+        if own_sky and same_orders:
+            raise typer.BadParameter("--same-orders are those of the real station's sky: leave out --own-sky")
         wanted = Wanted(real, columns, _zone(zone), _day(week), days)
         with _bar(station or "the simulated station") as told:
-            pretend = Pretend(ports.cities(), station, seed, own_sky)
+            pretend = Pretend(ports.cities(), station, Terms(seed, own_sky, same_orders))
             found = look(wanted, pretend, recordings=ports.recordings, kinds=ports.kinds(), told=told, season=season)
         out.write_text(found.html, encoding="utf-8")
         judged = verdicts(found.real, found.simulated)

@@ -44,7 +44,7 @@ class Report:
     simulated: Side
     begin: int
     days: int
-    same_sky: bool
+    lead: Title
     sources: Sequence[Title]
     facts: Mapping[str, str]
     season: str = ""
@@ -73,12 +73,11 @@ def _header(report: Report, judged: Sequence[Verdict]) -> str:
     told = filled(texts.SUMMARY, {"told": yes + no + unknown, "yes": yes, "no": no, "unknown": unknown})
     order = sorted((v for v in judged if v.line.rule is not Rule.TOLD), key=lambda v: (v.agrees is None, not v.agrees))
     bars = "".join(f'<span class="{_VERDICT[v.agrees][0]}" style="flex:1"></span>' for v in order)
-    lead = texts.LEAD_SAME_SKY if report.same_sky else texts.LEAD_OWN_SKY
     return (
         '<header><div class="buttons">'
         f'<button id="language" type="button">{both(texts.LANGUAGE)}</button>'
         f'<button id="theme" type="button">{both(texts.THEME)}</button></div>'
-        f"<h1>{both(texts.TITLE)}</h1><p>{both(lead)}</p>"
+        f"<h1>{both(texts.TITLE)}</h1><p>{both(report.lead)}</p>"
         f'<div class="verdicts" aria-hidden="true">{bars}</div><p id="summary"><b>{both(told)}</b></p></header>'
     )
 

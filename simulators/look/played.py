@@ -12,6 +12,7 @@ from simulators.climate import Season
 from simulators.heat.curve import load_share
 from simulators.likeness.energy import Signature, signature
 from simulators.likeness.track import LOOKED_AT, Floats, Instants, Track, on_grid
+from simulators.look.orders import Orders
 from simulators.look.seen import SUBSTATION, Seen, utc_offset_s
 from simulators.look.sky import RecordedSky
 from simulators.recording import RecordingError
@@ -88,21 +89,37 @@ class _UnderSky(World):
         self._climate = sky
 
 
-def play(cast: Cast, seen: Seen, *, step_s: float, seed: int, own_sky: bool, told: Callable[[float], None]) -> Track:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms the simulated station plays: its seed, whose sky it lives under, whose orders it obeys."""
+
+    seed: int = 7
+    own_sky: bool = False
+    same_orders: bool = False
+
+
+def play(cast: Cast, seen: Seen, terms: Terms, *, step_s: float, told: Callable[[float], None]) -> Track:
     """Return the simulated station over the real one's span, every `step_s`; `told` hears of the share that is done."""
-    offset = utc_offset_s(seen.track)
-    world: World
-    if own_sky:
-        world = World(cast.parts, cast.season, utc_offset_s=offset, seed=seed)
-    else:
-        sky = RecordedSky(seen.sky, cast.season, len(cast.parts), utc_offset_s=offset, seed=seed)
-        world = _UnderSky(cast, sky, utc_offset_s=offset, seed=seed)
+    world = _world(cast, seen, terms)
     step = round(step_s * 1e6)
     grid = np.arange(-(-int(seen.track.at[0]) // step), int(seen.track.at[-1]) // step + 1, dtype=np.int64) * step
     rows = list(_rows(world, cast.place, grid, told))
     values = np.concatenate(rows) if rows else np.empty((0, len(cast.parts[cast.place].kind.points)))
     bits = cast.parts[cast.place].kind.bits
     return Track(grid, {p: values[:, bits[p]] for p in LOOKED_AT}, seen.track.zone)
+
+
+def _world(cast: Cast, seen: Seen, terms: Terms) -> World:
+    offset = utc_offset_s(seen.track)
+    world: World
+    if terms.own_sky:
+        world = World(cast.parts, cast.season, utc_offset_s=offset, seed=terms.seed)
+    else:
+        sky = RecordedSky(seen.clean, cast.season, len(cast.parts), utc_offset_s=offset, seed=terms.seed)
+        world = _UnderSky(cast, sky, utc_offset_s=offset, seed=terms.seed)
+    if terms.same_orders:
+        world.obey(Orders(seen.clean, world.row(cast.name), len(world.design)))
+    return world
 
 
 def _rows(world: World, place: int, grid: Instants, told: Callable[[float], None]) -> Iterator[Floats]:

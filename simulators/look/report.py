@@ -12,7 +12,7 @@ from simulators.likeness.track import OUTDOOR, Track
 from simulators.look import texts
 from simulators.look.markup import filled
 from simulators.look.page import Report, Side, page
-from simulators.look.played import Cast, cast_for, play
+from simulators.look.played import Cast, Terms, cast_for, play
 from simulators.look.season import read_season
 from simulators.look.season_page import season_section
 from simulators.look.seen import Seen, Wanted, see
@@ -32,12 +32,11 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Pretend:
-    """What plays the simulated station: the catalogue of its city, its name (None: the first), seed, and sky."""
+    """What plays the simulated station: the catalogue of its city, its name (None: the first), and its terms."""
 
     catalogue: Catalogue
     station: str | None
-    seed: int
-    own_sky: bool
+    terms: Terms
 
 
 def look(
@@ -52,12 +51,12 @@ def look(
     """Return the comparison. Raises RecordingError when the real station or the simulated one cannot be used."""
     section = season_section(read_season(season)) if season else ""
     seen = see(wanted, recordings, kinds)
-    if not (pretend.own_sky or seen.sky.has(OUTDOOR)):
+    if not (pretend.terms.own_sky or seen.clean.has(OUTDOOR)):
         raise RecordingError(f"{seen.name}: no outdoor temperature in these days: map t_outdoor, or ask for --own-sky")
     cast = cast_for(pretend.catalogue, kinds, pretend.station)
-    cast = cast if pretend.own_sky else cast.scaled_to(seen.sky)
+    cast = cast if pretend.terms.own_sky else cast.scaled_to(seen.clean)
     step_s = max(seen.step_s, _LEAST_STEP_S)
-    track = play(cast, seen, step_s=step_s, seed=pretend.seed, own_sky=pretend.own_sky, told=told)
+    track = play(cast, seen, pretend.terms, step_s=step_s, told=told)
     return compared(seen, cast, track, pretend, section)
 
 
@@ -67,15 +66,22 @@ def compared(seen: Seen, cast: Cast, track: Track, pretend: Pretend, season: str
     real, simulated = likeness(seen.track, step_s), likeness(track, step_s)
     report = Report(
         real=Side(seen.name, _remark_on_real(seen), real),
-        simulated=Side(cast.name, _remark_on_simulated(cast, pretend.seed), simulated),
+        simulated=Side(cast.name, _remark_on_simulated(cast, pretend.terms.seed), simulated),
         begin=seen.begin,
         days=seen.days,
-        same_sky=not pretend.own_sky,
+        lead=_lead(pretend.terms),
         sources=_sources(seen),
-        facts=_facts(seen, cast, pretend.seed),
+        facts=_facts(seen, cast, pretend.terms.seed),
         season=season,
     )
     return Looked(page(report), real, simulated)
+
+
+def _lead(terms: Terms) -> Title:
+    """Return what the two have in common, as the page says it first."""
+    if terms.own_sky:
+        return texts.LEAD_OWN_SKY
+    return texts.LEAD_SAME_ORDERS if terms.same_orders else texts.LEAD_SAME_SKY
 
 
 def _remark_on_real(seen: Seen) -> Title:

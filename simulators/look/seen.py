@@ -54,8 +54,8 @@ class Seen:
         return -(-int(self.track.at[-1] - self.track.at[0] + 1) // DAY_US)
 
     @property
-    def sky(self) -> Track:
-        """The outdoor temperature without its dirt."""
+    def clean(self) -> Track:
+        """The track without its dirt."""
         clean, _ = cleaned(self.track)
         return clean
 

@@ -14,6 +14,13 @@ LEAD_SAME_SKY = Title(
     " outdoor temperature that the real one recorded, and is scaled to its heat load; all else follows from the"
     " physics.",
 )
+LEAD_SAME_ORDERS = Title(
+    zh="同一片天空、同样的指令：左边是真实记录，右边是模拟。模拟站得到真实站记录的室外温度，"
+    "并执行其运行人员下达的二次供水设定与停供；供回水温度与功率由物理模型得出。",
+    en="One sky, the same orders: recorded on the left, simulated on the right. The simulated station gets the outdoor"
+    " temperature that the real one recorded, and obeys the setpoint and the stops that its operators ordered; supply,"
+    " return and power follow from the physics.",
+)
 LEAD_OWN_SKY = Title(
     zh="两座换热站：左边是真实记录，右边是模拟，各有各的天气。",
     en="Two heat stations: recorded on the left, simulated on the right, each under its own weather.",

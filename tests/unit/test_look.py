@@ -15,7 +15,8 @@ from simulators.likeness.figures import likeness
 from simulators.likeness.track import OUTDOOR
 from simulators.likeness.verdicts import LINES, Rule, score, shapes_together, verdicts, within_factor
 from simulators.look import texts
-from simulators.look.played import cast_for
+from simulators.look.orders import Orders
+from simulators.look.played import Terms, cast_for
 from simulators.look.report import Pretend, compared, look
 from simulators.look.seen import Wanted, see
 from simulators.look.svg import number, ticks
@@ -58,7 +59,7 @@ def recorded(folder, table, points=COLUMNS, name="station.csv"):
     return Wanted(str(file), columns, None, None, 7)
 
 
-PRETEND = Pretend(CITY, None, 3, own_sky=False)
+PRETEND = Pretend(CITY, None, Terms(seed=3))
 
 
 def looked(wanted):
@@ -94,6 +95,22 @@ def test_the_simulated_station_lives_under_the_recorded_sky_and_has_its_size(who
     assert np.abs(apart).max() < 1.0
     power = [side.figures["level.heat_power.p50"] for side in (whole.real, whole.simulated)]
     assert within_factor(*power, factor=2.0)
+
+
+def test_orders_are_those_of_the_recording(tmp_path):
+    table = [list(row) for row in rows(3)]
+    table[10][6] = ""
+    for row in table[20:30]:
+        row[7] = "0.0"
+    seen = see(recorded(tmp_path, table), RECORDINGS, KINDS)
+    orders = Orders(seen.clean, row=1, stations=3)
+    at = seen.track.at
+    setpoint = float(table[9][6])
+    assert orders(int(at[10])).setpoint[1] == orders(int(at[9]) + 60_000_000).setpoint[1] == setpoint
+    assert np.isnan(orders(int(at[10])).setpoint[[0, 2]]).all()
+    assert np.isnan(orders(int(at[10])).valve_order).all()
+    assert orders(int(at[25])).valve_order[1] == orders(int(at[25])).pump_order[1] == 0
+    assert np.isnan(orders(int(at[0]) - 1).setpoint).all()
 
 
 def test_the_page_asks_nobody_for_anything(whole):
