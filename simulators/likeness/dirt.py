@@ -33,6 +33,7 @@ RANGE = MappingProxyType(
     }
 )
 """Physical limits, as of the kind `heat_substation`; -39.9 Cel is the code of an open circuit."""
+_PAIRS = ((PRI_SUPPLY, PRI_RETURN), (SEC_SUPPLY, SEC_RETURN))
 _OUTLIER = 3.0
 """Times the 99th percentile: more is no power of this station."""
 _JUMP_K = 8.0
@@ -43,7 +44,8 @@ _FROZEN_US = 12 * 3_600_000_000
 def cleaned(track: Track) -> tuple[Track, Mapping[str, int]]:
     """Return the track without dirt, and how many values each rule took, in this order.
 
-    out_of_range: beyond the physical limits. dead_pair: both ends of a pair exactly zero. outlier: power or flow
+    out_of_range: beyond the physical limits. dead_pair: supply and return exactly zero,
+    and outdoor that is zero with them. outlier: power or flow
     above three times its own 99th percentile. jump: outdoor more than 8 K off the median of itself and its two
     neighbours on either side. frozen: a temperature that shows the same figure for twelve hours or more.
     """
@@ -73,12 +75,11 @@ def _out_of_range(track: Track, name: str) -> Flags:
 
 
 def _dead_pair(track: Track, name: str) -> Flags:
-    for pair in ((PRI_SUPPLY, PRI_RETURN), (SEC_SUPPLY, SEC_RETURN)):
-        if name in pair:
-            supply, back = (track.of(end) for end in pair)
-            dead: Flags = (supply == 0.0) & (back == 0.0)
-            return dead
-    return _nothing(track)
+    dead = {pair: (track.of(pair[0]) == 0.0) & (track.of(pair[1]) == 0.0) for pair in _PAIRS}
+    if name == OUTDOOR:
+        found: Flags = (track.of(OUTDOOR) == 0.0) & np.logical_or(*dead.values())
+        return found
+    return next((flags for pair, flags in dead.items() if name in pair), _nothing(track))
 
 
 def _outlier(track: Track, name: str) -> Flags:

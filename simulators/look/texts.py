@@ -17,8 +17,10 @@ LEAD_SAME_SKY = Title(
 LEAD_SAME_ORDERS = Title(
     zh="同一片天空、同样的指令：左边是真实记录，右边是模拟。模拟站得到真实站记录的室外温度，"
     "并执行其运行人员下达的二次供水设定与停供；供回水温度与功率由物理模型得出。",
-    en="One sky, the same orders: recorded on the left, simulated on the right. The simulated station gets the outdoor"
-    " temperature that the real one recorded, and obeys the setpoint and the stops that its operators ordered; supply,"
+    en="One sky, the same orders: recorded on the left, simulated on the right. The simulated station gets the"
+    " outdoor"
+    " temperature that the real one recorded, and obeys the setpoint and the stops that its operators ordered;"
+    " supply,"
     " return and power follow from the physics.",
 )
 LEAD_OWN_SKY = Title(
@@ -137,7 +139,8 @@ HOW = (
         " switch-off of the stations of Niš and their morning starts.",
     ),
     Title(
-        zh="剔除：超出物理范围（含开路代码 −39.9）、供回水同时为零、功率超过自身第99百分位三倍、"
+        zh="剔除：超出物理范围（含开路代码 −39.9）、供回水同时为零（及此刻为零的室外温度）、"
+        "功率超过自身第99百分位三倍、"
         "室外温度偏离前后五个读数的中位数8 K以上、"
         "同一温度十二小时不变。真实站剔除：{real}；模拟站剔除：{simulated}。",
         en="Left out: values beyond physical limits (-39.9 is the code of an open circuit), a pair that is exactly"

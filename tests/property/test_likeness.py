@@ -140,11 +140,12 @@ def test_dirt_goes_by_its_rules_and_nothing_else_does():
     dirty["heat_power"][300] = 8e6
     dirty["heat_power"][301] = 15_000
     dirty["t_sec_supply"][400:500] = dirty["t_sec_return"][400:500] = 0.0
+    dirty["t_outdoor"][450] = 0.0
     dirty["t_pri_return"][600:700] = 40.0
     clean, taken = cleaned(t.with_values(dirty))
-    assert taken == {"out_of_range": 2, "dead_pair": 200, "outlier": 1, "jump": 1, "frozen": 100}
+    assert taken == {"out_of_range": 2, "dead_pair": 201, "outlier": 1, "jump": 1, "frozen": 100}
     untouched = np.isfinite(clean.of("t_outdoor"))
-    assert untouched.sum() == len(t) - 2
+    assert untouched.sum() == len(t) - 3
     assert np.array_equal(clean.of("t_outdoor")[untouched], t.of("t_outdoor")[untouched])
 
 
