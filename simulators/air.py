@@ -57,14 +57,18 @@ class Waves:
         waves = [np.column_stack([2 * np.pi / periods, height, phase])]
         if swings.yearly:
             waves += [_year(swings), _clear_and_cloudy(swings, rng), _cold_waves(swings, rng), _noise(swings, rng)]
-        self._omega, self._height, self._phase = np.concatenate(waves).T
+        self._omega, self._height, self._phase = np.ascontiguousarray(np.concatenate(waves).T)
+        self._seen_through: Callable[[float], tuple[Floats, Floats]] = lru_cache(maxsize=8)(self._through)
 
     def mean(self, local_s: Floats, lag_s: float = 0.0) -> Floats:
         """Return Cel over the city as a whole at each of these times, seen through a lag of that time constant."""
-        damping = self._height / np.sqrt(1 + (self._omega * lag_s) ** 2)
-        late = self._phase - np.arctan(self._omega * lag_s)
+        damping, late = self._seen_through(lag_s)
         waves: Floats = np.cos(local_s[:, None] * self._omega + late) @ damping
         return self._mean + waves
+
+    def _through(self, lag_s: float) -> tuple[Floats, Floats]:
+        """Return the heights and phases of the waves behind a lag."""
+        return self._height / np.sqrt(1 + (self._omega * lag_s) ** 2), self._phase - np.arctan(self._omega * lag_s)
 
 
 def _year(swings: Swings) -> Floats:

@@ -50,9 +50,8 @@ def control(d: Design, s: Stations, f: Forcing, flow_part: Floats, dt: float) ->
 def _setpoint(d: Design, s: Stations, f: Forcing, flow_part: Floats) -> Floats:
     c = f.causes
     load = load_share(f.outdoor_slow)
-    curve = (
-        supply_for(load, d.supply, d.back, d.exponent, flow_part) + d.curve_shift + c.curve_shift + c.setpoint_offset
-    )
+    shift = d.curve_shift + c.curve_shift + c.setpoint_offset - d.setback * _night(d, f.hour) * _mild(load)
+    curve = supply_for(load, d.supply, d.back, d.exponent, flow_part) + shift
     wanted = np.where(np.isnan(c.setpoint), _stepped(s.setpoint, curve), c.setpoint)
     return np.clip(np.where(c.power > 0, wanted, s.setpoint), *_SETPOINT_C)
 
@@ -89,7 +88,7 @@ def _follow(d: Design, s: Stations, f: Forcing, setpoint: Floats, dt: float) -> 
     gain = c.valve_gain if h <= _SUBSTEP_S else _CALM * np.minimum(c.valve_gain, 1.0)
     at_once, in_time = gain * _PROPORTIONAL / usual, gain * min(h / _RESET_S, 0.5) / usual
     slope = valve_slope(s)
-    orders, ordered = ~np.isnan(c.valve_order), np.nan_to_num(c.valve_order)
+    lowest, highest = np.fmax(_LEAST_OPEN, c.valve_order), np.fmin(1.0, c.valve_order)
     goal = setpoint + d.stray * f.wobble[2]
     most, nearer = h / VALVE_TRAVEL_S, 1 - np.exp(-h / _ON_THE_WAY_S)
     water, (plates, pipe, felt), command, valve = s.sec_supply, s.felt, s.command, s.valve
@@ -99,8 +98,8 @@ def _follow(d: Design, s: Stations, f: Forcing, setpoint: Floats, dt: float) -> 
         pipe = pipe + (plates - pipe) * nearer
         felt = felt + (pipe - felt) * nearer
         wanted = (goal - felt) * in_time - (felt - before) * at_once
-        command = np.where(orders, ordered, np.clip(command + wanted, _LEAST_OPEN, 1.0))
-        moved = np.clip(command - valve, -most, most)
+        command = np.minimum(np.maximum(command + wanted, lowest), highest)
+        moved = np.minimum(np.maximum(command - valve, -most), most)
         valve, water = valve + moved, water + slope * moved
     return np.stack([plates, pipe, felt]), command, valve
 

@@ -12,8 +12,8 @@ SOURCE_SUPPLY_C, SOURCE_RETURN_C = 110.0, 50.0
 SOURCE_SUPPLY_LOW_C, SOURCE_SUPPLY_HIGH_C = 65.0, 118.0
 CONSTANT_FLOW, STEADY_FLOW, STEPPED_FLOW = 0, 1, 2
 """How a station changes its flow with the load: not at all, with the cube root of it, or in three steps."""
-STEPS = np.array([0.6, 0.8, 1.0])
-_LEAST_FLOW = 0.6
+_LEAST_FLOW, _STEP = 0.6, 0.2
+"""Steps are 0.6, 0.8 and 1 of the design flow; less is asked of no loop."""
 _STEP_PLAY = 0.13
 """A step is kept until the cube root is so far off: more than half the way, so that it does not go back and forth."""
 
@@ -44,9 +44,8 @@ def supply_for(
 
 def flow_share(share: Floats, regulation: Floats, before: Floats) -> Floats:
     """Return the flow as a share of the design flow, as each station regulates it; `before` is the share so far."""
-    steady = np.clip(np.cbrt(share), _LEAST_FLOW, 1.0)
-    nearest = STEPS[np.abs(steady[..., None] - STEPS).argmin(axis=-1)]
-    stepped = np.where(np.abs(steady - before) > _STEP_PLAY, nearest, before)
+    steady = np.minimum(np.maximum(np.cbrt(share), _LEAST_FLOW), 1.0)
+    stepped = np.where(np.abs(steady - before) > _STEP_PLAY, np.rint(steady / _STEP) * _STEP, before)
     flow: Floats = np.where(regulation == CONSTANT_FLOW, 1.0, np.where(regulation == STEADY_FLOW, steady, stepped))
     return flow
 

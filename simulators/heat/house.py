@@ -15,7 +15,7 @@ _ROOM_S = 4 * 3600.0
 _FROM_PIPES, _FROM_OUTSIDE, _FROM_MACHINES_K = 0.25, 0.75, 4.0
 """Unheated, a room stands between its pipes and the weather, and its machines warm it a little."""
 _OPEN_DOOR = 4.0
-_CONTROLLER_KW = 0.15
+_CONTROLLER_KW, _FILLING_KW = 0.15, 0.55
 
 
 def room_after(d: Design, s: Stations, f: Forcing, dt: float) -> Floats:
@@ -39,7 +39,6 @@ def battery_after(s: Stations, f: Forcing, dt: float) -> Floats:
 def electric_power(d: Design, s: Stations) -> Floats:
     """Return what the station draws from the mains, kW: circulation, make-up, and the house itself."""
     pumps = s.pump_run.sum(axis=0) * s.pump_power
-    drawn: Floats = s.power * (
-        pumps + d.house_power + 0.55 * s.flow_makeup / d.makeup + (1 - s.battery) * _CONTROLLER_KW
-    )
+    own = d.house_power + (1 - s.battery) * _CONTROLLER_KW
+    drawn: Floats = s.power * (pumps + own + _FILLING_KW * s.flow_makeup / d.makeup)
     return drawn

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.heat.control import Control, conductance, control
+from simulators.heat.control import conductance, control
 from simulators.heat.design import Design
 from simulators.heat.exchanger import CP_WATER, transfer
 from simulators.heat.homes import emission, warm
@@ -63,17 +63,32 @@ def step(d: Design, s: Stations, f: Forcing, dt: float) -> Stations:
     primary = _primary(d, s, f, conductance(d, f, k), dt)
     heat = _exchange(d, s, f, primary, pumped, water, dt)
     rooms = warm(d, s, f, heat.given, dt)
-    moved = replace(
-        _taken_over(s, f, k, pumped, water, primary, heat),
-        air=rooms.air,
-        walls=rooms.walls,
-        chill=rooms.chill,
-        room=room_after(d, s, f, dt),
-        battery=battery_after(s, f, dt),
-        strainer_pri=d.strainer_pri * f.causes.clog_pri * primary.heating**2,
-        books=s.books + dt * _flows(s, f, primary, water, heat, (rooms.lost, rooms.gained)),
-    )
-    return _count(d, moved, dt)
+    carried = _flows(s, f, primary, water, heat, (rooms.lost, rooms.gained))
+    hot_water = primary.hot_water * CP_WATER * np.maximum(primary.supply - _DHW_RETURN_C, 0.0)
+    drawn = primary.heating + primary.hot_water
+    c = f.causes
+    moved = Stations(
+        air=rooms.air, walls=rooms.walls, chill=rooms.chill, starved=c.starved,
+        outdoor=f.outdoor, wobble=f.wobble, power=c.power, contacts=np.stack([c.door_open, c.flooded, c.smoke]),
+        pipes=primary.pipes, pri_supply=primary.supply, dp_pri=primary.dp, p_pri_return=primary.p_return,
+        strainer_pri=d.strainer_pri * c.clog_pri * primary.heating**2,
+        flow_pri=drawn, drawn=drawn + primary.leak,
+        setpoint=k.setpoint, felt=k.felt, command=k.command, valve=k.valve, shut=k.shut,
+        flow_part=pumped.flow_part, flow_sec=pumped.flow, dp_sec=pumped.dp_sec, strainer_sec=pumped.strainer,
+        pump_run=pumped.run, pump_fault=pumped.fault, missing_s=pumped.missing_s,
+        pump_power=pumped.power, speed=pumped.speed,
+        p_return=water.p_return, loop=water.loop, filling=water.filling, flow_makeup=water.flow_makeup,
+        tank=water.tank, tank_inlet=water.tank_inlet, relief=water.relief,
+        sec_return=heat.sec_return, sec_supply=heat.sec_supply, pri_return=heat.pri_return,
+        heat=heat.passed + hot_water, dhw=hot_water,
+        room=room_after(d, s, f, dt), battery=battery_after(s, f, dt),
+        energy=s.energy + (heat.passed + hot_water) * dt / 1e9,
+        volume_pri=s.volume_pri + drawn * dt / WATER_KG_M3,
+        volume_makeup=s.volume_makeup + water.flow_makeup * dt / 3600,
+        electricity=s.electricity,
+        books=s.books + dt * carried,
+    )  # fmt: skip
+    return replace(moved, electricity=s.electricity + electric_power(d, moved) * dt / 3600)
 
 
 def _primary(d: Design, s: Stations, f: Forcing, opened: Floats, dt: float) -> Primary:
@@ -113,30 +128,6 @@ def _exchange(d: Design, s: Stations, f: Forcing, p: Primary, pumped: Circulatio
     return Heat(passed, e.given + e.per_k * change, refill, inner, sec_return, sec_return + passed / c_sec, mixed)
 
 
-def _taken_over(
-    s: Stations, f: Forcing, k: Control, pumped: Circulation, water: Water, p: Primary, heat: Heat
-) -> Stations:
-    """Return the stations with what the step's parts have found."""
-    c = f.causes
-    flow_pri = p.heating + p.hot_water
-    hot_water = p.hot_water * CP_WATER * np.maximum(p.supply - _DHW_RETURN_C, 0.0)
-    return replace(
-        s,
-        wobble=f.wobble, outdoor=f.outdoor, starved=c.starved, power=c.power,
-        contacts=np.stack([c.door_open, c.flooded, c.smoke]),
-        pipes=p.pipes, pri_supply=p.supply, dp_pri=p.dp, p_pri_return=p.p_return,
-        flow_pri=flow_pri, drawn=flow_pri + p.leak,
-        setpoint=k.setpoint, felt=k.felt, command=k.command, valve=k.valve, shut=k.shut,
-        flow_part=pumped.flow_part, flow_sec=pumped.flow, dp_sec=pumped.dp_sec, strainer_sec=pumped.strainer,
-        pump_run=pumped.run, pump_fault=pumped.fault, missing_s=pumped.missing_s,
-        pump_power=pumped.power, speed=pumped.speed,
-        p_return=water.p_return, loop=water.loop, filling=water.filling, flow_makeup=water.flow_makeup,
-        tank=water.tank, tank_inlet=water.tank_inlet, relief=water.relief,
-        sec_return=heat.sec_return, sec_supply=heat.sec_supply, pri_return=heat.pri_return,
-        heat=heat.passed + hot_water, dhw=hot_water,
-    )  # fmt: skip
-
-
 def _flows(s: Stations, f: Forcing, p: Primary, water: Water, heat: Heat, homes: tuple[Floats, Floats]) -> Floats:
     """Return what crosses the border of the balance, W [6, n], by FLOWS: see the audit."""
     out = np.maximum(-water.inner, 0.0) * _KG_S
@@ -149,14 +140,3 @@ def _flows(s: Stations, f: Forcing, p: Primary, water: Water, heat: Heat, homes:
     carried += CP_WATER * into * (heat.pri_return - s.pri_return)
     hot_water = p.hot_water * CP_WATER * np.maximum(p.supply - _DHW_RETURN_C, 0.0)
     return np.stack([CP_WATER * (sent - back), p.ground, carried, hot_water, homes[0], homes[1]])
-
-
-def _count(d: Design, s: Stations, dt: float) -> Stations:
-    hours = dt / 3600
-    return replace(
-        s,
-        energy=s.energy + s.heat * dt / 1e9,
-        volume_pri=s.volume_pri + s.flow_pri * dt / WATER_KG_M3,
-        volume_makeup=s.volume_makeup + s.flow_makeup * hours,
-        electricity=s.electricity + electric_power(d, s) * hours,
-    )
