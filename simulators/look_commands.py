@@ -35,7 +35,9 @@ def register(app: typer.Typer, ports: Ports) -> None:
 
     @app.command("look")
     def look_verb(
-        station: Annotated[str | None, typer.Option(help="The simulated station; without it the first one.")] = None,
+        station: Annotated[
+            str | None, typer.Option(help="The simulated station; without it one with the real one's programme.")
+        ] = None,
         real: Annotated[
             str, typer.Option(help="The real one: a shipped recording (L4, L12, L17) or a CSV file, also as .gz.")
         ] = _REAL,

@@ -100,6 +100,18 @@ def daily_shape(track: Track, point: str) -> Floats:
     return np.where(count * 10 >= count.max(), shape, np.nan)
 
 
+def night_drop(track: Track) -> float:
+    """Return how much colder secondary supply is at night (22 to 5) than by day (8 to 21), K; stops count as well.
+
+    NaN when it is not known. Above some kelvins somebody has a programme for the night.
+    """
+    hour = local_us(track) % DAY_US // HOUR_US
+    supply = track.of(SEC_SUPPLY)
+    nightly, daily = supply[(hour >= 22) | (hour < 5)], supply[(hour >= 8) & (hour < 21)]
+    nightly, daily = nightly[np.isfinite(nightly)], daily[np.isfinite(daily)]
+    return float(daily.mean() - nightly.mean()) if len(nightly) and len(daily) else float("nan")
+
+
 def mean_power(track: Track) -> float:
     """Return the mean power in kW while the station runs; NaN when it is not known."""
     power = track.of(POWER)[running(track)]

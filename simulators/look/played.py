@@ -10,7 +10,8 @@ from perception.sensor_kind import SensorKind
 from simulators.cast import Part, cast_of, city_by_station
 from simulators.climate import Season
 from simulators.heat.curve import load_share
-from simulators.likeness.energy import Signature, signature
+from simulators.heat.design import design
+from simulators.likeness.energy import Signature, night_drop, signature
 from simulators.likeness.track import LOOKED_AT, Floats, Instants, Track, on_grid
 from simulators.look.orders import Orders
 from simulators.look.seen import SUBSTATION, Seen, utc_offset_s
@@ -24,6 +25,7 @@ _LEAST_M2, _MOST_M2 = 500.0, 500_000.0
 _M2_PER_HOME = 85.0
 _AT_ONCE = 96
 _FREEZING_C = 0.0
+_NIGHT_DROP_K = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,13 @@ class Cast:
     def area_m2(self) -> float:
         """What the station heats."""
         return self.parts[self.place].facts.area_m2
+
+    def programmed_as(self, real: Track, seed: int) -> "Cast":
+        """Return the cast with its first station that has a programme for the night, or none, as the real one."""
+        wanted = night_drop(real) > _NIGHT_DROP_K
+        has = design([part.facts for part in self.parts], seed).setback > 0
+        alike = (p.name for p, at_night in zip(self.parts, has, strict=True) if bool(at_night) == wanted)
+        return replace(self, name=next(alike, self.name))
 
     def scaled_to(self, real: Track) -> "Cast":
         """Return the cast with this station as large as the real one's heat load asks, where that is known."""

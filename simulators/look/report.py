@@ -54,6 +54,7 @@ def look(
     if not (pretend.terms.own_sky or seen.clean.has(OUTDOOR)):
         raise RecordingError(f"{seen.name}: no outdoor temperature in these days: map t_outdoor, or ask for --own-sky")
     cast = cast_for(pretend.catalogue, kinds, pretend.station)
+    cast = cast if pretend.station else cast.programmed_as(seen.clean, pretend.terms.seed)
     cast = cast if pretend.terms.own_sky else cast.scaled_to(seen.clean)
     step_s = max(seen.step_s, _LEAST_STEP_S)
     track = play(cast, seen, pretend.terms, step_s=step_s, told=told)

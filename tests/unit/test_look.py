@@ -97,6 +97,14 @@ def test_the_simulated_station_lives_under_the_recorded_sky_and_has_its_size(who
     assert within_factor(*power, factor=2.0)
 
 
+def test_without_a_wish_the_station_has_a_night_programme_if_the_real_one_has_one():
+    seen = see(Wanted("L4", None, None, None, 14), RECORDINGS, KINDS)
+    cast = cast_for(generate_city(12, 1), KINDS, None)
+    calm = seen.clean.with_values({"t_sec_supply": np.full(len(seen.track), 45.0)})
+    chosen = {cast.programmed_as(track, 7).name for track in (seen.clean, calm)}
+    assert len(chosen) == 2
+
+
 def test_orders_are_those_of_the_recording(tmp_path):
     table = [list(row) for row in rows(3)]
     table[10][6] = ""
