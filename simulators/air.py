@@ -142,7 +142,9 @@ class Recorded:
         return float(self._between(self._record.p_air, np.array([local_s]))[0])
 
     def _between(self, hours: Floats, local_s: Floats) -> Floats:
-        place = (local_s - self._record.begin_s) % YEAR_S / 3600
+        day, rest = np.divmod(local_s - self._record.begin_s, DAY_S)
+        years = np.floor(day * DAY_S / YEAR_S)
+        place = (day - np.floor(years * YEAR_S / DAY_S)) * 24 + rest / 3600  # whole days: noon stays noon
         return np.interp(place, np.arange(len(hours)), hours, period=len(hours))
 
     def _through(self, lag_s: float) -> Floats:

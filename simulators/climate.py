@@ -4,6 +4,7 @@ A season is a mean, a day's swing and slower waves. Some stand still, whatever t
 year, with cold waves, clear and cloudy days and a noise with memory. A recorded year can stand in for all of it.
 """
 
+import math
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -87,9 +88,9 @@ class Climate:
     def irradiance(self, at: int, latitude_deg: float = 46.0) -> float:
         """Return global irradiance on the ground in W/m2: the sun's height on a winter day, through some cloud."""
         hour_angle = 2 * np.pi * ((self._local_s(at) % DAY_S) - _SOLAR_NOON_S) / DAY_S
-        lat, tilt = np.radians(latitude_deg), np.radians(self._declination_deg(at))
-        height = np.sin(lat) * np.sin(tilt) + np.cos(lat) * np.cos(tilt) * np.cos(hour_angle)
-        drift = 0.5 + 0.5 * np.sin(self._omega[4] * self._local_s(at) + self._phase[3])
+        lat, tilt = math.radians(latitude_deg), math.radians(self._declination_deg(at))
+        height = math.sin(lat) * math.sin(tilt) + math.cos(lat) * math.cos(tilt) * math.cos(hour_angle)
+        drift = 0.5 + 0.5 * math.sin(self._omega[4] * self._local_s(at) + self._phase[3])
         return float(max(height, 0.0) * _CLEAR_SKY_W_M2 * (1 - self._cloud * (0.4 + drift)))
 
     def wind(self, at: int) -> float:
@@ -120,7 +121,7 @@ class Climate:
         """Return the height of the sun over the equator: lowest at the winter solstice."""
         if self._stands:
             return _STANDING_DECLINATION_DEG
-        return -_OBLIQUITY_DEG * float(np.cos(2 * np.pi * (self._local_s(at) - _SOLSTICE_S) / YEAR_S))
+        return -_OBLIQUITY_DEG * math.cos(2 * math.pi * (self._local_s(at) - _SOLSTICE_S) / YEAR_S)
 
     def _local_s(self, at: int) -> float:
         return at / 1e6 + self._offset_s

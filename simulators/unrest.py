@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_LAG_S = np.array([900.0, 2400.0, 600.0, 5400.0])
+_LAG_S = np.array([900.0, 2400.0, 4500.0, 5400.0])
 """Time scales of the four disturbances: network pressure, flow resistance, control, everything else."""
 _WAVES = 3
 _GRID_US = 120_000_000

@@ -16,6 +16,7 @@ from simulators.heat.homes import gains_at
 from simulators.heat.interventions import Interventions
 from simulators.heat.meters import read
 from simulators.heat.plant import Plant
+from simulators.heat.pumps import power_at_design
 from simulators.heat.rooms import furnished, room_climate
 from simulators.heat.stations import Forcing, Stations, at_rest, side_by_side
 from simulators.heat.substation import step
@@ -38,9 +39,9 @@ _FINE_S = 60.0
 _FINE_US = 4 * 3600 * 1_000_000
 COUNTERS = ("energy", "volume_pri", "volume_makeup", "electricity")
 _DAILY_S = 0.3 * 86_400.0
-_ROUNDED_UP = 1.08
+_ROUNDED_UP = 1.1
 _GENEROUS = 0.003
-_CONTROLLER_LAG_S = 3 * 3600.0
+_CONTROLLER_LAG_S = 4 * 3600.0
 _PLANT_LAG_S = 5 * 3600.0
 _HOT_WATER_W = 750.0
 """Per home at the peak, shared among many homes."""
@@ -239,7 +240,10 @@ class World:
         return self._plant.sent(at / 1e6, weather)[self._design.source]
 
     def _counting(self, stations: Stations, at: int) -> Stations:
-        """Counters as they stand on a Monday: ordinary days since commissioning, rounded up, never backwards."""
+        """Return counters as they stand on a Monday: ordinary days since commissioning, rounded up.
+
+        What was not ordinary before that Monday (a leak for weeks) is forgotten.
+        """
         d = self._design
         days_s = np.arange(_COMMISSIONED_S, at / 1e6, _DAY_US / 1e6) + _DAY_US / 2e6
         hours = 24.0 * len(days_s)
@@ -247,9 +251,9 @@ class World:
         return replace(
             stations,
             energy=ordinary * _DAY_US / 1e15,
-            volume_pri=d.plates.flow_pri_d * 3.6 * hours,
+            volume_pri=d.plates.flow_pri_d * 3.6 * hours * _ROUNDED_UP,
             volume_makeup=d.seep * hours * 1.05,
-            electricity=(d.house_power + 0.4 * d.area / 1000) * hours,
+            electricity=(d.house_power + power_at_design(d)) * hours * _ROUNDED_UP,
         )
 
 

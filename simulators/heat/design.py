@@ -187,7 +187,7 @@ def _control(n: int, seed: int) -> dict[str, Any]:
     rng = np.random.default_rng((seed, 29))
     return {
         "regulation": rng.choice([CONSTANT_FLOW, STEADY_FLOW, STEPPED_FLOW], n, p=[0.4, 0.3, 0.3]).astype(np.float64),
-        "setback": rng.uniform(4.0, 10.0, n) * (rng.random(n) < _PROGRAMMED),
+        "setback": rng.uniform(5.0, 11.0, n) * (rng.random(n) < _PROGRAMMED),
         "night": np.stack([rng.uniform(21.5, 23.5, n), rng.uniform(4.0, 5.5, n)]),
         "stray": rng.uniform(0.35, 0.9, n),
         "standby_s": rng.uniform(8, 25, n),

@@ -10,7 +10,7 @@ Floats = NDArray[np.float64]
 _DAY_S = 86_400.0
 _HANDS = ((0.9, 10_900.0), (0.7, 26_300.0))
 """Size in K and period in s of what people do to the setpoint of a boiler."""
-_RESTS, _REST_K, _REST_S = 0.5, (6.0, 13.0), (1.5 * 3600, 4 * 3600.0)
+_RESTS, _REST_K, _REST_S = 0.65, (6.5, 13.0), (1.5 * 3600, 4 * 3600.0)
 """On how many of its days a plant has a boiler off for some hours, how much colder it sends then, and how long."""
 _RAMP_S = 900.0
 

@@ -22,6 +22,8 @@ _SPEED_PER_S = 1 / 25
 """Frequency converters are set to run up in about half a minute."""
 _BY_ITSELF = 0.02
 """Share of the design flow that warm water moves without a pump."""
+_ROTOR = 0.06
+"""Of the head at no flow times the design flow: what a pump takes for turning."""
 _THROTTLED = 0.75
 """Of its flow that a starved home has lost."""
 _AIRLESS_MPA = 0.05
@@ -58,7 +60,7 @@ def circulate(d: Design, s: Stations, f: Forcing, dt: float) -> Circulation:
     pumped = np.sqrt(head / (loop + d.head_slope / some**2))
     flow = np.maximum(pumped, _BY_ITSELF * d.flow_sec)
     each = pumped / some
-    rotor = 0.06 * d.head_zero * d.flow_sec / d.pumps * speed**3
+    rotor = _ROTOR * d.head_zero * d.flow_sec / d.pumps * speed**3
     power = (each * (head - d.head_slope * each**2) + rotor) * _WATTS_PER_MPA / d.efficiency / 1000
     return Circulation(
         part,
@@ -71,6 +73,14 @@ def circulate(d: Design, s: Stations, f: Forcing, dt: float) -> Circulation:
         speed,
         power,
     )
+
+
+def power_at_design(d: Design) -> Floats:
+    """Return what all pumps on duty take at design flow, kW."""
+    head = d.dp_sec + (d.inside + d.strainer_sec) * d.flow_sec**2
+    rotor = _ROTOR * d.head_zero
+    power: Floats = d.flow_sec * (head + rotor) * _WATTS_PER_MPA / d.efficiency / 1000
+    return power
 
 
 def _on_duty(d: Design, s: Stations, f: Forcing, dt: float) -> tuple[Floats, Floats]:
