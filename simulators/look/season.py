@@ -63,8 +63,11 @@ def read_season(folder: Path) -> Season:
 
     Memory grows with stations times days, not with rows. Raises RecordingError when they cannot be used.
     """
+    files = [str(f) for f in sorted(folder.rglob("*.parquet"))] if folder.is_dir() else [str(folder)]
+    if not files:
+        raise RecordingError(f"{folder}: no *.parquet in it: `hearthline season` or `hearthline export` writes some")
     try:
-        table = ds.dataset(folder, format="parquet", partitioning="hive")
+        table = ds.dataset(files, format="parquet")
         missing = [c for c in (DEVICE, TIME, POWER) if c not in table.schema.names]
         if missing:
             raise RecordingError(f"{folder}: no column {', '.join(missing)}: a season has device, ts and heat_power")
