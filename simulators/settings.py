@@ -1,5 +1,7 @@
 """Settings of the pretend world: section `simulate`."""
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -15,3 +17,4 @@ class SimulateSettings(BaseModel):
     leak_at: str | None = "xc-laocheng-07"
     broken_sensor_at: str | None = "xc-beian-05"
     recordings: bool = True
+    weather: Path | None = None

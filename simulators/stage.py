@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from perception.catalogue import Catalogue, City
 from perception.sensor_kind import SensorKind
+from simulators.air import Record
 from simulators.cast import cast_of
 from simulators.climate import SEASONS, Season
 from simulators.faults import Faults, opening_scene
@@ -14,6 +15,7 @@ from simulators.fleet import LIVE_BEFORE_US
 from simulators.player import Player, WorldPlayer
 from simulators.recorded import load_recordings
 from simulators.settings import SimulateSettings
+from simulators.weather_file import read_weather
 from simulators.world import SUBSTATION, World
 
 _USUAL = "cold-night"
@@ -60,7 +62,12 @@ def _worlds(
             scene = opening_scene(names, now, settings.leak_at, settings.broken_sensor_at)
             faults = scene if settings.faults else Faults()
             offset = _utc_offset_s(city, now)
-            yield World(parts, season_of(city), utc_offset_s=offset, seed=settings.seed, faults=faults)
+            yield World(parts, weather_of(city, settings), utc_offset_s=offset, seed=settings.seed, faults=faults)
+
+
+def weather_of(city: City, settings: SimulateSettings) -> Season | Record:
+    """Return the recorded weather of the settings, or the season of the city. Raises WeatherError."""
+    return read_weather(settings.weather) if settings.weather else season_of(city)
 
 
 def season_of(city: City) -> Season:

@@ -18,7 +18,7 @@ from rig import rig
 
 STATIONS, FEW_STATIONS = 2500, 600
 BENCHES = (
-    "inlets", "receiving", "copy_path", "ingest_rate", "redelivery", "latency", "steady_latency", "browser",
+    "physics", "inlets", "receiving", "copy_path", "ingest_rate", "redelivery", "latency", "steady_latency", "browser",
     "backfill", "sizes", "rollup_share", "memory",
 )  # fmt: skip
 """Each a module of this folder with `measure(rig)`; the long ones last."""
