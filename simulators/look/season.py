@@ -18,6 +18,7 @@ from simulators.likeness.track import (
     PRI_SUPPLY,
     SEC_RETURN,
     SEC_SUPPLY,
+    Flags,
     Floats,
     Instants,
 )
@@ -28,6 +29,7 @@ _POINTS = (OUTDOOR, POWER, FLOW, PRI_SUPPLY, PRI_RETURN, FLOW_SEC, SEC_SUPPLY, S
 _SUMS = ("rows", "outdoor", "power", "primary", "secondary")
 _HEAD = 200_000
 _KJ_PER_GJ = 1e6
+_WHOLE = 0.8
 
 
 @dataclass(slots=True)
@@ -41,7 +43,10 @@ class _Sums:
 
 @dataclass(frozen=True, slots=True)
 class Season:
-    """Heat per station and day in GJ, outdoor in Cel [stations, days], NaN: unknown; what each counter gained, GJ."""
+    """Heat per station and day in GJ, outdoor in Cel [stations, days], NaN: unknown; what each counter gained, GJ.
+
+    `whole` [days]: the day has most of its rows, as the first and the last of a season may not.
+    """
 
     stations: tuple[str, ...]
     days: tuple[int, ...]
@@ -50,6 +55,7 @@ class Season:
     primary: Floats
     secondary: Floats
     counted: Floats
+    whole: Flags
 
     def apart(self, other: Floats) -> Floats:
         """Return how far this heat [stations] is from what the power adds up to, in %; NaN: cannot tell."""
@@ -144,4 +150,6 @@ def _season(sums: _Sums, step_s: float) -> Season:
     heat = table[2:] * step_s / _KJ_PER_GJ
     nothing = (0, np.nan)
     counted = [sums.last.get(s, nothing)[1] - sums.first.get(s, nothing)[1] for s in stations]
-    return Season(stations, days, table[1] / table[0], heat[0], heat[1], heat[2], np.array(counted))
+    rows = np.nansum(table[0], axis=0)
+    whole = rows >= _WHOLE * rows.max()
+    return Season(stations, days, table[1] / table[0], heat[0], heat[1], heat[2], np.array(counted), whole)

@@ -103,10 +103,10 @@ def _weather(season: Season) -> str:
 
 
 def _signature(season: Season) -> str:
-    mean, heat = _mean(season.outdoor), np.nansum(season.power, axis=0) * 1000 / 86.4
+    mean, heat = _mean(season.outdoor)[season.whole], np.nansum(season.power, axis=0)[season.whole] / 86.4
     x_low, x_high = span([mean], 5.0)
     frame = Frame(LEFT + 10, _HEAD, 340 - LEFT - RIGHT - 10, 190, x_low, x_high, 0, float(heat.max()) * 1.06 or 1.0)
-    parts = [words(0, 14, _SIGNATURE, "name"), words(340 - RIGHT, 14, "kW / °C", "tick", "end")]
+    parts = [words(0, 14, _SIGNATURE, "name"), words(340 - RIGHT, 14, "MW / °C", "tick", "end")]
     parts += [rows(frame, ticks(0, frame.y_high, 5)), columns(frame, ticks(x_low, x_high, 5))]
     parts.append(dots(frame, mean, heat, "power"))
     return picture(340, 190 + _HEAD + _FOOT, _SIGNATURE, parts)
