@@ -13,7 +13,7 @@ from simulators.heat.curve import load_share
 from simulators.heat.design import design
 from simulators.likeness.energy import Signature, night_drop, signature
 from simulators.likeness.track import LOOKED_AT, Floats, Instants, Track, on_grid
-from simulators.look.orders import Orders
+from simulators.look.orders import Hands, Orders
 from simulators.look.seen import SUBSTATION, Seen, utc_offset_s
 from simulators.look.sky import RecordedSky
 from simulators.recording import RecordingError
@@ -24,6 +24,7 @@ _ORDINARY_W_M2 = 45.0
 _LEAST_M2, _MOST_M2 = 500.0, 500_000.0
 _M2_PER_HOME = 85.0
 _AT_ONCE = 96
+_FINE_S, _ROUGH_S = 60.0, 300.0
 _FREEZING_C = 0.0
 _NIGHT_DROP_K = 2.5
 
@@ -107,18 +108,23 @@ class Terms:
     same_orders: bool = False
 
 
-def play(cast: Cast, seen: Seen, terms: Terms, *, step_s: float, told: Callable[[float], None]) -> Track:
-    """Return the simulated station over the real one's span, every `step_s`; `told` hears of the share that is done."""
-    world = _world(cast, seen, terms)
+def play(
+    cast: Cast, seen: Seen, terms: Terms, *, step_s: float, told: Callable[[float], None], hands: Hands | None = None
+) -> Track:
+    """Return the simulated station over the real one's span, every `step_s`; `told` hears of the share that is done.
+
+    Without `hands` nobody brings it to another level, and a rough walk will do: the physics take longer steps.
+    """
+    world = _world(cast, seen, terms, hands or Hands())
     step = round(step_s * 1e6)
     grid = np.arange(-(-int(seen.track.at[0]) // step), int(seen.track.at[-1]) // step + 1, dtype=np.int64) * step
-    rows = list(_rows(world, cast.place, grid, told))
+    rows = list(_rows(world, cast.place, grid, told, _FINE_S if hands else _ROUGH_S))
     values = np.concatenate(rows) if rows else np.empty((0, len(cast.parts[cast.place].kind.points)))
     bits = cast.parts[cast.place].kind.bits
     return Track(grid, {p: values[:, bits[p]] for p in LOOKED_AT}, seen.track.zone)
 
 
-def _world(cast: Cast, seen: Seen, terms: Terms) -> World:
+def _world(cast: Cast, seen: Seen, terms: Terms, hands: Hands) -> World:
     offset = utc_offset_s(seen.track)
     world: World
     if terms.own_sky:
@@ -126,17 +132,20 @@ def _world(cast: Cast, seen: Seen, terms: Terms) -> World:
     else:
         sky = RecordedSky(seen.clean, cast.season, len(cast.parts), utc_offset_s=offset, seed=terms.seed)
         world = _UnderSky(cast, sky, utc_offset_s=offset, seed=terms.seed)
-    if terms.same_orders:
-        world.obey(Orders(seen.clean, world.row(cast.name), len(world.design)))
+    row = world.row(cast.name)
+    usual = hands.on(row, len(world.design))
+    world.obey(Orders(seen.clean, row, usual) if terms.same_orders else lambda _: usual)
     return world
 
 
-def _rows(world: World, place: int, grid: Instants, told: Callable[[float], None]) -> Iterator[Floats]:
+def _rows(
+    world: World, place: int, grid: Instants, told: Callable[[float], None], longest_s: float
+) -> Iterator[Floats]:
     moment: Moment | None = None
     for first in range(0, len(grid), _AT_ONCE):
         moments: list[Moment] = []
         for at in grid[first : first + _AT_ONCE].tolist():
-            moment = world.begin(at) if moment is None else world.advance(moment, at)
+            moment = world.begin(at) if moment is None else world.advance(moment, at, longest_s)
             moments.append(moment)
         yield from (rows for _, rows in world.record(moments, np.array([place], dtype=np.intp)))
         told(min(first + _AT_ONCE, len(grid)) / len(grid))

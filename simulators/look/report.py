@@ -8,9 +8,10 @@ from perception.catalogue import Catalogue
 from perception.point import Title
 from perception.sensor_kind import SensorKind
 from simulators.likeness.figures import Likeness, likeness
-from simulators.likeness.track import OUTDOOR, Track
+from simulators.likeness.track import OUTDOOR, Track, on_grid
 from simulators.look import texts
 from simulators.look.markup import filled
+from simulators.look.orders import Hands, hands_between
 from simulators.look.page import Report, Side, page
 from simulators.look.played import Cast, Terms, cast_for, play
 from simulators.look.season import read_season
@@ -57,17 +58,26 @@ def look(
     cast = cast if pretend.station else cast.programmed_as(seen.clean, pretend.terms.seed)
     cast = cast if pretend.terms.own_sky else cast.scaled_to(seen.clean)
     step_s = max(seen.step_s, _LEAST_STEP_S)
-    track = play(cast, seen, pretend.terms, step_s=step_s, told=told)
-    return compared(seen, cast, track, pretend, section)
+    hands = Hands() if pretend.terms.own_sky else _hands(cast, seen, pretend.terms, step_s)
+    track = play(cast, seen, pretend.terms, step_s=step_s, told=told, hands=hands)
+    return compared(seen, cast, track, pretend, section, hands)
 
 
-def compared(seen: Seen, cast: Cast, track: Track, pretend: Pretend, season: str = "") -> Looked:
+def _hands(cast: Cast, seen: Seen, terms: Terms, step_s: float) -> Hands:
+    """Return what brings the station to the level of the real one: it is walked roughly before."""
+    rough = play(cast, seen, Terms(terms.seed), step_s=step_s, told=lambda _: None)
+    return hands_between(on_grid(seen.clean, step_s), on_grid(rough, step_s))
+
+
+def compared(
+    seen: Seen, cast: Cast, track: Track, pretend: Pretend, season: str = "", hands: Hands | None = None
+) -> Looked:
     """Return the comparison of a real station with the track of a simulated one."""
     step_s = max(seen.step_s, _LEAST_STEP_S)
     real, simulated = likeness(seen.track, step_s), likeness(track, step_s)
     report = Report(
         real=Side(seen.name, _remark_on_real(seen), real),
-        simulated=Side(cast.name, _remark_on_simulated(cast, pretend.terms.seed), simulated),
+        simulated=Side(cast.name, _remark_on_simulated(cast, pretend.terms.seed, hands or Hands()), simulated),
         begin=seen.begin,
         days=seen.days,
         lead=_lead(pretend.terms),
@@ -90,9 +100,12 @@ def _remark_on_real(seen: Seen) -> Title:
     return Title(zh=f"记录自 {first} 至 {last}", en=f"recorded from {first} to {last}")
 
 
-def _remark_on_simulated(cast: Cast, seed: int) -> Title:
-    area = f"{cast.area_m2:,.0f}"
-    return Title(zh=f"供热面积 {area} m²，种子 {seed}", en=f"{area} m² heated, seed {seed}")
+def _remark_on_simulated(cast: Cast, seed: int, hands: Hands) -> Title:
+    area, curve, plant = f"{cast.area_m2:,.0f}", f"{hands.curve:+.1f} K", f"{hands.plant:+.1f} K"
+    return Title(
+        zh=f"供热面积 {area} m²，曲线 {curve}，热源 {plant}，种子 {seed}",
+        en=f"{area} m² heated, curve {curve}, plant {plant}, seed {seed}",
+    )
 
 
 def _sources(seen: Seen) -> tuple[Title, ...]:

@@ -8,20 +8,17 @@ from simulators.likeness.verdicts import Rule
 TITLE = Title(zh="像真的吗？模拟站与真实站对比", en="Does it look real? A simulated station beside a real one")
 LEAD_SAME_SKY = Title(
     zh="同一片天空下的两座换热站：左边是真实记录，右边是模拟。模拟站在真实站记录的室外温度下运行，"
-    "规模按真实站的热负荷缩放；其余都由物理模型得出。",
-    en="Two heat stations under one sky: recorded on the left, simulated on the right. The simulated one lives"
-    " under the"
-    " outdoor temperature that the real one recorded, and is scaled to its heat load; all else follows from the"
-    " physics.",
+    "规模按真实站的热负荷缩放，供热曲线与热源整体平移到真实站的水平；其余都由物理模型得出。",
+    en="Two heat stations under one sky: recorded on the left, simulated on the right. The simulated one lives under"
+    " the outdoor temperature that the real one recorded, is scaled to its heat load, and its curve and its plant are"
+    " shifted to the real level by a constant each; all else follows from the physics.",
 )
 LEAD_SAME_ORDERS = Title(
     zh="同一片天空、同样的指令：左边是真实记录，右边是模拟。模拟站得到真实站记录的室外温度，"
     "并执行其运行人员下达的二次供水设定与停供；供回水温度与功率由物理模型得出。",
-    en="One sky, the same orders: recorded on the left, simulated on the right. The simulated station gets the"
-    " outdoor"
+    en="One sky, the same orders: recorded on the left, simulated on the right. The simulated station gets the outdoor"
     " temperature that the real one recorded, and obeys the setpoint and the stops that its operators ordered;"
-    " supply,"
-    " return and power follow from the physics.",
+    " supply, return and power follow from the physics.",
 )
 LEAD_OWN_SKY = Title(
     zh="两座换热站：左边是真实记录，右边是模拟，各有各的天气。",

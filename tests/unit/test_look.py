@@ -15,7 +15,7 @@ from simulators.likeness.figures import likeness
 from simulators.likeness.track import OUTDOOR
 from simulators.likeness.verdicts import LINES, Rule, score, shapes_together, verdicts, within_factor
 from simulators.look import texts
-from simulators.look.orders import Orders
+from simulators.look.orders import Hands, Orders
 from simulators.look.played import Terms, cast_for
 from simulators.look.report import Pretend, compared, look
 from simulators.look.seen import Wanted, see
@@ -95,6 +95,9 @@ def test_the_simulated_station_lives_under_the_recorded_sky_and_has_its_size(who
     assert np.abs(apart).max() < 1.0
     power = [side.figures["level.heat_power.p50"] for side in (whole.real, whole.simulated)]
     assert within_factor(*power, factor=2.0)
+    for point in ("t_sec_supply", "t_pri_supply"):
+        levels = [side.figures[f"level.{point}.p50"] for side in (whole.real, whole.simulated)]
+        assert levels[1] == pytest.approx(levels[0], abs=2.0)
 
 
 def test_without_a_wish_the_station_has_a_night_programme_if_the_real_one_has_one():
@@ -111,7 +114,7 @@ def test_orders_are_those_of_the_recording(tmp_path):
     for row in table[20:30]:
         row[7] = "0.0"
     seen = see(recorded(tmp_path, table), RECORDINGS, KINDS)
-    orders = Orders(seen.clean, row=1, stations=3)
+    orders = Orders(seen.clean, row=1, usual=Hands(2.0, 5.0).on(1, 3))
     at = seen.track.at
     setpoint = float(table[9][6])
     assert orders(int(at[10])).setpoint[1] == orders(int(at[9]) + 60_000_000).setpoint[1] == setpoint
@@ -119,6 +122,8 @@ def test_orders_are_those_of_the_recording(tmp_path):
     assert np.isnan(orders(int(at[10])).valve_order).all()
     assert orders(int(at[25])).valve_order[1] == orders(int(at[25])).pump_order[1] == 0
     assert np.isnan(orders(int(at[0]) - 1).setpoint).all()
+    assert orders(int(at[25])).setpoint_offset.tolist() == [0, 2, 0]
+    assert orders(int(at[25])).source_offset.tolist() == [0, 5, 0]
 
 
 def test_the_page_asks_nobody_for_anything(whole):
