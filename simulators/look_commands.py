@@ -63,7 +63,7 @@ def register(app: typer.Typer, ports: Ports) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Print every line and its verdict for programs.")] = False,
     ) -> None:
         """Compare a simulated station with a real one and write what is seen as an HTML page."""
-        from simulators.likeness.verdicts import score, verdicts
+        from simulators.likeness.verdicts import score
         from simulators.look.played import Terms
         from simulators.look.report import Pretend, look
         from simulators.look.seen import Wanted
@@ -76,11 +76,10 @@ def register(app: typer.Typer, ports: Ports) -> None:
             pretend = Pretend(ports.cities(), station, Terms(seed, own_sky, same_orders))
             found = look(wanted, pretend, recordings=ports.recordings, kinds=ports.kinds(), told=told, season=season)
         out.write_text(found.html, encoding="utf-8")
-        judged = verdicts(found.real, found.simulated)
         if as_json:
-            typer.echo(json.dumps([_told(verdict) for verdict in judged], indent=1))
+            typer.echo(json.dumps([_told(verdict) for verdict in found.judged], indent=1))
             return
-        yes, no, unknown = score(judged)
+        yes, no, unknown = score(found.judged)
         typer.echo(f"{out}: {yes} of {yes + no + unknown} judged lines agree, {no} differ, {unknown} cannot be told")
 
 

@@ -1,7 +1,7 @@
 """Verdicts: is the simulated station like the real one? A line per figure, each with the rule that judges it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -41,6 +41,10 @@ class Rule(StrEnum):
     BAND = "band"  # the simulated figure within +-6 %
     SHAPE = "shape"  # the two days rise and fall together: correlation of at least 0.8
     TOLD = "told"  # shown, and not judged
+    GIVEN = "given"  # alike by making: shown, and not judged
+
+
+NOT_JUDGED = frozenset({Rule.TOLD, Rule.GIVEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +137,26 @@ LINES = tuple(_lines())
 """Every line of the table, in its order."""
 
 
-def verdicts(real: Likeness, simulated: Likeness) -> tuple[Verdict, ...]:
-    """Return every line judged."""
-    return tuple(_judged(line, real, simulated) for line in LINES)
+def verdicts(real: Likeness, simulated: Likeness, given: frozenset[str] = frozenset()) -> tuple[Verdict, ...]:
+    """Return every line judged, but for those whose figure, or its point, was given to the simulated station."""
+    lines = (replace(line, rule=Rule.GIVEN) if _is_given(line, given) else line for line in LINES)
+    return tuple(_judged(line, real, simulated) for line in lines)
+
+
+def _is_given(line: Line, given: frozenset[str]) -> bool:
+    return line.figure in given or not given.isdisjoint(line.figure.split("."))
 
 
 def _judged(line: Line, real: Likeness, simulated: Likeness) -> Verdict:
-    if line.rule is Rule.SHAPE:
+    if line.figure in SHAPED:
         together = shapes_together(daily_shape(real.track, line.figure), daily_shape(simulated.track, line.figure))
-        return Verdict(line, 1.0, together, None if np.isnan(together) else together >= LEAST_SHAPE)
+        return Verdict(line, 1.0, together, _rise_together(line, together))
     a, b = _figure(real.figures, line.figure), _figure(simulated.figures, line.figure)
     return Verdict(line, a, b, _agrees(line, a, b, real.figures))
+
+
+def _rise_together(line: Line, together: float) -> bool | None:
+    return None if line.rule is Rule.GIVEN or np.isnan(together) else together >= LEAST_SHAPE
 
 
 def _figure(figures: Mapping[str, float], name: str) -> float:
@@ -156,7 +169,7 @@ def _figure(figures: Mapping[str, float], name: str) -> float:
 def _agrees(line: Line, real: float, simulated: float, figures: Mapping[str, float]) -> bool | None:
     if line.rule is Rule.BAND and np.isfinite(simulated):
         return abs(simulated) <= MOST_RESIDUAL
-    if line.rule is Rule.TOLD or not (np.isfinite(real) and np.isfinite(simulated)):
+    if line.rule in NOT_JUDGED or not (np.isfinite(real) and np.isfinite(simulated)):
         return None
     if line.rule is Rule.INSIDE:
         stem = line.figure.removesuffix("p50")
@@ -184,5 +197,5 @@ def shapes_together(real: Floats, simulated: Floats) -> float:
 
 def score(judged: tuple[Verdict, ...]) -> tuple[int, int, int]:
     """Return how many lines agree, disagree, and how many could be judged by neither side."""
-    said = [v.agrees for v in judged if v.line.rule is not Rule.TOLD]
+    said = [v.agrees for v in judged if v.line.rule not in NOT_JUDGED]
     return said.count(True), said.count(False), said.count(None)

@@ -13,7 +13,7 @@ from perception.point import Title
 from simulators.likeness.energy import SHAPED
 from simulators.likeness.figures import Likeness
 from simulators.likeness.track import DAY_US, LOOKED_AT, OUTDOOR, POWER, WATER, Flags, Track, local_us
-from simulators.likeness.verdicts import Rule, Verdict, score, verdicts
+from simulators.likeness.verdicts import NOT_JUDGED, Rule, Verdict, score
 from simulators.look import charts, texts
 from simulators.look.markup import both, filled
 from simulators.look.svg import number
@@ -45,6 +45,7 @@ class Report:
     begin: int
     days: int
     lead: Title
+    judged: Sequence[Verdict]
     sources: Sequence[Title]
     facts: Mapping[str, str]
     season: str = ""
@@ -52,7 +53,7 @@ class Report:
 
 def page(report: Report) -> str:
     """Return the report as HTML."""
-    judged = verdicts(report.real.likeness, report.simulated.likeness)
+    judged = report.judged
     body = "".join((_header(report, judged), "<main>", *_sections(report, judged), "</main>"))
     style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     return (
@@ -71,7 +72,7 @@ def page(report: Report) -> str:
 def _header(report: Report, judged: Sequence[Verdict]) -> str:
     yes, no, unknown = score(tuple(judged))
     told = filled(texts.SUMMARY, {"told": yes + no + unknown, "yes": yes, "no": no, "unknown": unknown})
-    order = sorted((v for v in judged if v.line.rule is not Rule.TOLD), key=lambda v: (v.agrees is None, not v.agrees))
+    order = sorted((v for v in judged if v.line.rule not in NOT_JUDGED), key=lambda v: (v.agrees is None, not v.agrees))
     bars = "".join(f'<span class="{_VERDICT[v.agrees][0]}" style="flex:1"></span>' for v in order)
     return (
         '<header><div class="buttons">'
@@ -187,7 +188,7 @@ def _table(judged: Sequence[Verdict]) -> str:
 def _row(verdict: Verdict) -> str:
     line = verdict.line
     style, word = _VERDICT[verdict.agrees]
-    if line.rule is Rule.TOLD:
+    if line.rule in NOT_JUDGED:
         style, word = "unknown", texts.TOLD
     unit = _UNITS.get(line.unit, line.unit)
     name = Title(
@@ -203,7 +204,7 @@ def _row(verdict: Verdict) -> str:
 
 
 def _real(verdict: Verdict) -> str:
-    return "–" if verdict.line.rule is Rule.SHAPE else number(verdict.real)
+    return "–" if verdict.line.figure in SHAPED else number(verdict.real)
 
 
 def _how_facts(report: Report) -> dict[str, object]:

@@ -8,7 +8,8 @@ from perception.catalogue import Catalogue
 from perception.point import Title
 from perception.sensor_kind import SensorKind
 from simulators.likeness.figures import Likeness, likeness
-from simulators.likeness.track import OUTDOOR, Track, on_grid
+from simulators.likeness.track import OUTDOOR, PRI_SUPPLY, SEC_SUPPLY, SETPOINT, Track, on_grid
+from simulators.likeness.verdicts import Verdict, verdicts
 from simulators.look import texts
 from simulators.look.markup import filled
 from simulators.look.orders import Hands, hands_between
@@ -24,9 +25,10 @@ _LEAST_STEP_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A finished comparison: the page, and both likenesses."""
+    """A finished comparison: the page, its verdicts, and both likenesses."""
 
     html: str
+    judged: tuple[Verdict, ...]
     real: Likeness
     simulated: Likeness
 
@@ -75,17 +77,27 @@ def compared(
     """Return the comparison of a real station with the track of a simulated one."""
     step_s = max(seen.step_s, _LEAST_STEP_S)
     real, simulated = likeness(seen.track, step_s), likeness(track, step_s)
+    judged = verdicts(real, simulated, _given(pretend.terms))
     report = Report(
         real=Side(seen.name, _remark_on_real(seen), real),
         simulated=Side(cast.name, _remark_on_simulated(cast, pretend.terms.seed, hands or Hands()), simulated),
         begin=seen.begin,
         days=seen.days,
         lead=_lead(pretend.terms),
+        judged=judged,
         sources=_sources(seen),
         facts=_facts(seen, cast, pretend.terms.seed),
         season=season,
     )
-    return Looked(page(report), real, simulated)
+    return Looked(page(report), judged, real, simulated)
+
+
+def _given(terms: Terms) -> frozenset[str]:
+    """Return what the simulated station got from the real one: nobody praises it for that."""
+    if terms.own_sky:
+        return frozenset()
+    orders = {SETPOINT} if terms.same_orders else {f"level.{SETPOINT}.p50"}
+    return frozenset({OUTDOOR, f"level.{PRI_SUPPLY}.p50", f"level.{SEC_SUPPLY}.p50", *orders})
 
 
 def _lead(terms: Terms) -> Title:

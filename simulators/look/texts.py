@@ -106,6 +106,7 @@ RULE_WORDS = MappingProxyType(
         Rule.BAND: Title(zh="±6% 以内", en="within ±6 %"),
         Rule.SHAPE: Title(zh="相关系数 ≥ 0.8", en="correlation of at least 0.8"),
         Rule.TOLD: Title(zh="只列出", en="shown only"),
+        Rule.GIVEN: Title(zh="给定，不判断", en="given to it, not judged"),
     }
 )
 YES, NO = Title(zh="相符", en="alike"), Title(zh="不符", en="differs")

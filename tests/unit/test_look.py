@@ -13,7 +13,7 @@ from perception.kinds import load_kinds
 from simulators.city import generate_city
 from simulators.likeness.figures import likeness
 from simulators.likeness.track import OUTDOOR
-from simulators.likeness.verdicts import LINES, Rule, score, shapes_together, verdicts, within_factor
+from simulators.likeness.verdicts import LINES, NOT_JUDGED, Rule, score, shapes_together, verdicts, within_factor
 from simulators.look import texts
 from simulators.look.orders import Hands, Orders
 from simulators.look.played import Terms, cast_for
@@ -146,7 +146,7 @@ def test_a_station_that_lacks_a_point_is_shown(whole, tmp_path, missing):
 def test_two_days_are_enough_to_be_played_and_shown(tmp_path):
     found = looked(recorded(tmp_path, rows(2, minutes=60)))
     assert "2 days" in found.html
-    assert score(verdicts(found.real, found.simulated))[2] > 0
+    assert score(found.judged)[2] > 0
 
 
 def test_dirt_is_left_out_counted_and_breaks_nothing(whole, tmp_path):
@@ -227,6 +227,14 @@ def test_a_station_is_like_itself():
     yes, no, _ = score(verdicts(itself, itself))
     assert yes > 30
     assert no == 0
+
+
+def test_what_was_given_is_not_praised(whole):
+    given = {v.line.figure for v in whole.judged if v.line.rule is Rule.GIVEN}
+    assert {"t_outdoor", "change.t_outdoor.p99", "level.t_pri_supply.p50", "level.t_sec_supply.p50"} <= given
+    assert not {"change.t_pri_supply.p99", "control_error.p50", "level.t_sec_return.p50"} & given
+    assert all(v.agrees is None for v in whole.judged if v.line.rule is Rule.GIVEN)
+    assert sum(score(whole.judged)) == sum(v.line.rule not in NOT_JUDGED for v in whole.judged)
 
 
 def test_the_rules_of_likeness():
