@@ -24,8 +24,7 @@ def likeness(track: Track, step_s: float) -> Likeness:
 
     Names: level.<point>.p<q> while running; change.<point>.p<q> per hour while settled and change_running with the
     morning starts; control_error.p<q>; memory.<point>.<lag>h; noise.<point>; signature.slope|balance|r2|days;
-    shape.<point>.swing
-    (of power in % of its mean); residual.p<q> in %; share.gaps|running|settled. NaN: cannot tell.
+    shape.<point>.swing (of power in % of its mean); residual.p<q> in %; share.gaps|running|settled. NaN: cannot tell.
     """
     clean, taken = cleaned(track)
     grid = on_grid(clean, step_s)
