@@ -34,13 +34,13 @@ _MONDAY_US = 4 * _DAY_US
 """1970-01-05, a Monday: worlds begin on Mondays, so that one started again today counts on where it stood."""
 _COMMISSIONED_S = 1_729_382_400
 """2024-10-20: since then the counters have been counting."""
-_COARSE_S = 900.0
+_COARSE_S = 450.0
 _FINE_S = 60.0
 _FINE_US = 4 * 3600 * 1_000_000
 COUNTERS = ("energy", "volume_pri", "volume_makeup", "electricity")
 _DAILY_S = 0.3 * 86_400.0
-_ROUNDED_UP = 1.1
-_GENEROUS = 0.003
+_ROUNDED_UP, _HEAT_ROUNDED_UP = 1.1, 1.03
+_GENEROUS = 0.01
 _CONTROLLER_LAG_S = 4 * 3600.0
 _PLANT_LAG_S = 5 * 3600.0
 _HOT_WATER_W = 750.0
@@ -219,17 +219,19 @@ class World:
         return np.column_stack([told.get(n, unknown)[chosen] for n in self._instruments[ROOM_CLIMATE].kind.names])
 
     def _forcing(self, at: int, dt: float) -> Forcing:
-        hour = self._climate.hour(at)
+        """Return what acts on the step of `dt` seconds that ends at `at`: weather and habits of its middle."""
+        middle = at - round(dt * 5e5)
+        hour = self._climate.hour(middle)
         return Forcing(
             at_s=at / 1e6,
             hour=hour,
-            outdoor=self._climate.outdoor(at),
-            outdoor_slow=self._climate.outdoor(at, _CONTROLLER_LAG_S),
-            sun=self._climate.irradiance(at) * _SOLAR_SHARE,
+            outdoor=self._climate.outdoor(middle),
+            outdoor_slow=self._climate.outdoor(middle, _CONTROLLER_LAG_S),
+            sun=self._climate.irradiance(middle) * _SOLAR_SHARE,
             gains=gains_at(hour),
-            sent=self._sent(at),
+            sent=self._sent(middle),
             dhw=self._design.dhw_homes * _HOT_WATER_W * _hot_water_share(hour),
-            wobble=self._unrest.at(at),
+            wobble=self._unrest.at(middle),
             top_up=self._unrest.rings(at - round(dt * 1e6), at),
             causes=self._causes(at),
         )
@@ -247,7 +249,7 @@ class World:
         d = self._design
         days_s = np.arange(_COMMISSIONED_S, at / 1e6, _DAY_US / 1e6) + _DAY_US / 2e6
         hours = 24.0 * len(days_s)
-        ordinary = d.heat * load_share(self._climate.mean(days_s, _DAILY_S) - 1.0).sum() * _ROUNDED_UP
+        ordinary = d.heat * load_share(self._climate.mean(days_s, _DAILY_S) - 1.0).sum() * _HEAT_ROUNDED_UP
         return replace(
             stations,
             energy=ordinary * _DAY_US / 1e15,

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.heat.curve import source_supply
+from simulators.heat.curve import SOURCE_SUPPLY_LOW_C, source_supply
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ class Plant:
         hands = sum(
             size * np.sin(at_s * 2 * np.pi / period + (k + 1) * self._phase) for k, (size, period) in enumerate(_HANDS)
         )
-        sent: Floats = source_supply(outdoor) + hands - self._resting(at_s)
+        sent: Floats = np.maximum(source_supply(outdoor) - self._resting(at_s), SOURCE_SUPPLY_LOW_C) + hands
         return sent
 
     def _resting(self, at_s: float) -> Floats:
