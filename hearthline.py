@@ -24,6 +24,7 @@ import application.metering.commands
 import network.commands
 import network.conformance.commands
 import simulators.commands
+import simulators.look_commands
 from application.settings import WatchClock, WatchSettings
 from network.settings import BrokerSettings
 from perception.kinds import load_kinds
@@ -333,6 +334,7 @@ simulators.commands.register(
     ),
 )
 scenario_commands.register(app, scenario_commands.Ports(cities, kinds, CONFIGS / "scenarios", clock, show))
+simulators.look_commands.register(app, simulators.look_commands.Ports(CONFIGS / "recordings", kinds, cities))
 
 
 @app.command()

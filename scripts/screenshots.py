@@ -2,12 +2,16 @@
 
 python scripts/screenshots.py                 start a system of its own, in a folder that is removed afterwards
 python scripts/screenshots.py CONSOLE [PORTAL]   of a system that runs already, by the addresses of its pages
+python scripts/screenshots.py look            only those of the page of `hearthline look`, which needs no system
 """
 
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -34,10 +38,17 @@ PORTAL_SHOTS = {
     "portal-en": ("/en", PHONE),
 }
 
+LOOK_SHOTS = {"look-en": ("en", "light"), "look-zh": ("zh", "dark")}
+LOOK_SIZE = (1280, 1120)
+
 
 def main() -> None:
     """Take every picture."""
     IMAGES.mkdir(parents=True, exist_ok=True)
+    if sys.argv[1:] == ["look"]:
+        with chromium() as browser:
+            take_look(browser)
+        return
     if len(sys.argv) > 1:
         take_all(*sys.argv[1:3])
         return
@@ -66,33 +77,56 @@ def wait_for_the_past(console: str) -> None:
         time.sleep(1)
 
 
-def take_all(console: str, portal: str | None = None) -> None:
-    """Take the pictures of the console, and of the portal when its address is given."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start Debian's Chromium without a window."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
         raise SystemExit("no Chromium here: apt-get install chromium")
     with sync_playwright() as playwright:
         switches = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=chromium, args=switches)
+        yield playwright.chromium.launch(executable_path=found, args=switches)
+
+
+def take_all(console: str, portal: str | None = None) -> None:
+    """Take the pictures of the console, of the portal when its address is given, and of the page of look."""
+    with chromium() as browser:
         for name, (path, size) in CONSOLE_SHOTS.items():
             take(browser, name, console.rstrip("/") + path, size)
         for name, (path, size) in PORTAL_SHOTS.items() if portal else ():
             take(browser, name, portal.rstrip("/") + path, size)
+        take_look(browser)
 
 
-def take(browser: Browser, name: str, address: str, size: tuple[int, int]) -> None:
-    """Take one picture of what a reader sees first, and refuse one that is too heavy for a document."""
-    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme="light")
-    answer = page.goto(address)
-    if answer is None or not answer.ok:
-        raise SystemExit(f"{address} cannot be shown: {answer.status if answer else 'no answer'}")
-    settle(page)
+def take_look(browser: Browser) -> None:
+    """Take the pictures of the page that `hearthline look` writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "look.html"
+        subprocess.run([sys.executable, "-m", "hearthline", "look", "--out", str(file)], cwd=CHECKOUT, check=True)
+        for name, (language, theme) in LOOK_SHOTS.items():
+            page = browser.new_page(viewport={"width": LOOK_SIZE[0], "height": LOOK_SIZE[1]})
+            page.goto(f"{file.as_uri()}?lang={language}&theme={theme}")
+            keep(page, name)
+
+
+def keep(page: Page, name: str) -> None:
+    """Write what is seen, and refuse a picture that is too heavy for a document."""
     target = IMAGES / f"{name}.png"
     page.screenshot(path=target)
     page.close()
     if target.stat().st_size > MOST_BYTES:
         raise SystemExit(f"{target} is {target.stat().st_size} bytes, more than {MOST_BYTES}")
     print(f"{target.relative_to(CHECKOUT)}  {target.stat().st_size // 1000} kB")
+
+
+def take(browser: Browser, name: str, address: str, size: tuple[int, int]) -> None:
+    """Take one picture of what a reader sees first."""
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme="light")
+    answer = page.goto(address)
+    if answer is None or not answer.ok:
+        raise SystemExit(f"{address} cannot be shown: {answer.status if answer else 'no answer'}")
+    settle(page)
+    keep(page, name)
 
 
 def settle(page: Page) -> None:

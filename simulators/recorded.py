@@ -111,7 +111,7 @@ def load_recordings(
     """Return a player for each recording of the folder whose device is active. Raises RecordingError."""
     active = {d.name: d for d in catalogue.devices if d.status is DeviceStatus.ACTIVE}
     players: list[RecordedPlayer] = []
-    for entry in _entries(folder):
+    for entry in entries(folder):
         device = active.get(entry.device)
         if device is not None and device.kind in kinds:
             columns = load_map(folder / entry.map, kinds)
@@ -122,7 +122,8 @@ def load_recordings(
     return players
 
 
-def _entries(folder: Path) -> tuple[Slice, ...]:
+def entries(folder: Path) -> tuple[Slice, ...]:
+    """Return the recordings that a folder's index names. Raises RecordingError."""
     file = folder / INDEX
     try:
         return _Index.model_validate(tomllib.loads(file.read_text(encoding="utf-8"))).recordings
