@@ -15,7 +15,7 @@ from simulators.heat.meters import read
 from simulators.heat.stations import Forcing, Stations, at_rest, side_by_side
 from simulators.heat.substation import gains_at, step
 from simulators.instruments import Instruments
-from simulators.strangers import idle_values
+from simulators.strangers import Streets
 from simulators.unrest import Unrest
 
 Floats = NDArray[np.float64]
@@ -78,6 +78,7 @@ class World:
         self._unrest = Unrest(len(self._design), seed)
         kinds = {p.kind.name: p.kind for p in parts}
         self._instruments = {name: Instruments(kind, seed, len(parts)) for name, kind in kinds.items()}
+        self._streets = Streets(parts, self._climate, utc_offset_s=utc_offset_s, seed=seed)
 
     def begin(self, at: int) -> Moment:
         """Return the world at that time, grown up since the last Monday that is a day or more before.
@@ -117,7 +118,7 @@ class World:
             return self._read_substations(moments, places)
         if kind == WEATHER:
             return np.stack([self._read_weather(m.at, places) for m in moments])
-        return np.stack([idle_values(self._instruments[kind].kind, places, m.at) for m in moments])
+        return self._streets.behave(self._instruments[kind].kind, [m.at for m in moments], places)
 
     def _read_substations(self, moments: Sequence[Moment], places: Places) -> Floats:
         """All moments in one go: the stations of each are laid side by side."""
