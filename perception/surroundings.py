@@ -18,6 +18,7 @@ Behaviour = Callable[["Surroundings"], Mapping[str, Floats | float]]
 DAY_S = 86_400.0
 COMMISSIONED_DAY = 20_017
 """2024-10-21, a Monday, as days since 1970 by the local clock: since then counters have been counting."""
+_TWILIGHT_H = 0.3
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -56,9 +57,11 @@ class Surroundings:
         return (np.floor(self.local_s / DAY_S) + 3) % 7 >= 5  # 1970-01-01 was a Thursday
 
     @property
-    def dark(self) -> NDArray[np.bool_]:
-        """Whether the sun is below the horizon."""
-        return (self.hour < self.sunrise) | (self.hour >= self.sunset)
+    def daylight(self) -> Floats:
+        """How much day it is, 0 to 1: one half at sunrise and sunset, nearly all or nothing an hour from them."""
+        rising = 1 / (1 + np.exp((self.sunrise - self.hour) / _TWILIGHT_H))
+        day: Floats = rising / (1 + np.exp((self.hour - self.sunset) / _TWILIGHT_H))
+        return day
 
     def peak(self, hour: float, width_h: float) -> Floats:
         """Return a bell around an hour of the day: 1 there, 0.37 one width before and after."""

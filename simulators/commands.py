@@ -48,6 +48,10 @@ class Cast(Protocol):
     def is_new(self) -> bool:
         """Whether nothing was ever received: then there is a past to be played."""
 
+    @property
+    def newcomers(self) -> Sequence[str]:
+        """Devices that were only just added, and have said nothing yet: they have a past to be played as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -117,6 +121,7 @@ def simulate(ports: Ports, stations: int | None) -> None:
         simulated=cast.devices,
         recordings=ports.recordings if told.recordings else None,
         is_new=cast.is_new,
+        newcomers=cast.newcomers,
     )
 
     def progress(counts: FleetCounts) -> None:

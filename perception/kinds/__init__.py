@@ -11,7 +11,10 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import NamedTuple
 
-from perception.sensor_kind import SensorKind
+import numpy as np
+
+from perception.sensor_kind import BehaviourError, SensorKind
+from perception.surroundings import DAY_S, Surroundings
 
 GROUP = "hearthline.kinds"
 
@@ -33,6 +36,11 @@ class Found(NamedTuple):
     problems: tuple[str, ...]
 
 
+def look_in(folder: str) -> None:
+    """Look for the files of kinds in another folder: a platform that runs goes on with those that it has taken in."""
+    __path__[:] = [folder]
+
+
 def load_kinds() -> MappingProxyType[str, SensorKind]:
     """Return every kind by name: those of this folder, then those of installed distributions.
 
@@ -41,7 +49,7 @@ def load_kinds() -> MappingProxyType[str, SensorKind]:
     """
     found = find_kinds()
     if found.problems:
-        raise KindError("\n".join(("these sensor kinds cannot be used:", *found.problems)))
+        raise KindError("\n".join(found.problems))
     return found.kinds
 
 
@@ -59,9 +67,26 @@ def find_kinds() -> Found:
             problems.append(f"{where} has no KIND of type SensorKind: end the file with KIND = SensorKind(...)")
         elif kind.name in kinds:
             problems.append(f"{where}: the kind {kind.name!r} is already taken: rename one of the two")
+        elif trouble := rehearsed(kind):
+            problems.append(f"{where}: {trouble}")
         else:
             kinds[kind.name] = kind
     return Found(MappingProxyType(dict(sorted(kinds.items()))), tuple(problems))
+
+
+def rehearsed(kind: SensorKind) -> str:
+    """Return what is wrong with the behaviour of a kind over two days of some weather, nothing if it is well."""
+    if kind.behaviour is None:
+        return ""
+    at, none = np.arange(0, 2 * DAY_S, 1800.0) + 1.8e9, np.zeros(96)
+    around = Surroundings(at, at, none + 5, none, none + 3, none, none + 500, np.arange(96, dtype=np.uint64))
+    try:
+        kind.behave(around)
+    except BehaviourError as err:
+        return str(err)
+    except _WHAT_A_FILE_MAY_RAISE as err:
+        return f"the behaviour of kind {kind.name} fails: {type(err).__name__}: {err}"
+    return ""
 
 
 def _of_this_folder() -> Iterator[tuple[str, Callable[[], object]]]:

@@ -25,7 +25,7 @@ def behaviour(around: Surroundings) -> Mapping[str, Floats]:
     traffic = (around.peak(7.8, 1.3) + 0.9 * around.peak(18.0, 1.8)) * np.where(around.weekend, 0.6, 1.0)
     heating = np.clip((15 - around.outdoor_c) / 40, 0, 1)
     stagnant = 2.2 / (0.8 + np.maximum(around.wind, 0) / 2) * (1 + 0.25 * around.drift(2.3 * _DAY_S, 1))
-    night = np.where(around.dark, 1.25, 1.0)
+    night = 1.25 - 0.25 * around.daylight
     site = 0.8 + 0.4 * around.dice(1)
     washed = 1 / (1 + 0.4 * around.rain)
     pm25 = (12 + 42 * heating * night + 14 * traffic) * stagnant * site * washed

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI, HTTPException
+from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field, create_model
 
 from application.read_models import DeviceNow
@@ -37,7 +38,7 @@ class KindCard(BaseModel):
 
 
 def kinds_router(desk: Desk, kinds: Mapping[str, SensorKind]) -> APIRouter:
-    """Return the routes: one for the list of kinds, and one for each kind."""
+    """Return the routes. Kinds may join while they are served: `described` states the schema of each."""
     router = APIRouter(prefix="/api/v1", tags=["kinds"])
 
     @router.get("/kinds")
@@ -45,25 +46,49 @@ def kinds_router(desk: Desk, kinds: Mapping[str, SensorKind]) -> APIRouter:
         """Return every sensor kind with its points."""
         return [_card(kind) for kind in kinds.values()]
 
-    for kind in kinds.values():
-        _add_newest(router, desk, kind)
+    @router.get("/cities/{city}/newest/{kind}", include_in_schema=False)
+    async def newest(city: Name, kind: str) -> Sequence[dict[str, Any]]:
+        if kind not in kinds:
+            raise HTTPException(404, f"no kind {kind!r}: there are {', '.join(kinds)}")
+        await require_city(desk, city)
+        found = await desk.ask_shared(("newest", city, kind), lambda v: v.newest(city, kind, now_us()))
+        return [_row(now, kinds[kind]) for now in found]
+
     return router
 
 
-def _add_newest(router: APIRouter, desk: Desk, kind: SensorKind) -> None:
-    async def newest(city: Name) -> Sequence[dict[str, Any]]:
-        await require_city(desk, city)
-        found = await desk.ask_shared(("newest", city, kind.name), lambda v: v.newest(city, kind.name, now_us()))
-        return [_row(now, kind) for now in found]
+def describe_kinds(app: FastAPI, kinds: Mapping[str, SensorKind]) -> None:
+    """Let the application's schema have a path and models for each kind that there is when it is asked for."""
+    told: dict[tuple[str, ...], dict[str, Any]] = {}
 
-    router.add_api_route(
-        f"/cities/{{city}}/newest/{kind.name}",
-        newest,
-        response_model=Sequence[_model_of(kind)],  # type: ignore[misc]  # made at start, from the manifest
-        operation_id=f"newest_{kind.name}",
-        summary=f"{kind.title.en}: newest of every device",
-        description=f"{kind.title.zh} · the newest of every device of kind {kind.name}; times in epoch ms UTC.",
-    )
+    def schema() -> dict[str, Any]:
+        names = tuple(kinds)
+        if names not in told:
+            told.clear()
+            routes = [*app.routes, *_described(kinds).routes]
+            told[names] = get_openapi(title=app.title, version=app.version, routes=routes)
+        return told[names]
+
+    app.openapi = schema  # type: ignore[method-assign]  # FastAPI's own way to say it otherwise
+
+
+def _described(kinds: Mapping[str, SensorKind]) -> APIRouter:
+    """Return a route per kind that nobody serves: what `newest` answers for it."""
+    router = APIRouter(prefix="/api/v1", tags=["kinds"])
+
+    async def newest(city: Name) -> None:
+        """Stand for the route that answers."""
+
+    for kind in kinds.values():
+        router.add_api_route(
+            f"/cities/{{city}}/newest/{kind.name}",
+            newest,
+            response_model=Sequence[_model_of(kind)],  # type: ignore[misc]  # made from the manifest
+            operation_id=f"newest_{kind.name}",
+            summary=f"{kind.title.en}: newest of every device",
+            description=f"{kind.title.zh} · the newest of every device of kind {kind.name}; times in epoch ms UTC.",
+        )
+    return router
 
 
 def _model_of(kind: SensorKind) -> type[BaseModel]:
