@@ -25,6 +25,7 @@ _SPELL_S = 6 * 3600.0
 _WET = 0.12
 _HEAVIEST_MM_H = 8.0
 _DAWN_STEP_H = 0.05
+_WORDS = 2**64
 
 
 class Streets:
@@ -33,8 +34,8 @@ class Streets:
     def __init__(self, parts: Sequence[Part], climate: Climate, *, utc_offset_s: float, seed: int) -> None:
         self._climate = climate
         self._offset_s = utc_offset_s
-        self._seed = np.array([zlib.crc32(p.name.encode()) + (seed << 32) for p in parts], np.uint64)
-        self._city = np.full(1, seed, np.uint64)
+        self._seed = np.array([(zlib.crc32(p.name.encode()) + (seed << 32)) % _WORDS for p in parts], np.uint64)
+        self._city = np.full(1, seed % _WORDS, np.uint64)
         self._homes = np.array([p.facts.homes for p in parts], np.float64)
         self._sun: tuple[float, float] | None = None
 
