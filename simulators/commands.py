@@ -113,16 +113,11 @@ def simulate(ports: Ports, stations: int | None) -> None:
 
     stop, heartbeat, told, cast = ports.stop(), ports.heartbeat(), ports.settings(), ports.cast(stations)
     heartbeat("builds the world", ready=False)
-    players = players_for(
-        cast.catalogue,
-        ports.kinds(),
-        told,
-        now=ports.clock(),
-        simulated=cast.devices,
-        recordings=ports.recordings if told.recordings else None,
-        is_new=cast.is_new,
-        newcomers=cast.newcomers,
-    )
+    recordings = ports.recordings if told.recordings else None
+    play = partial(players_for, cast.catalogue, ports.kinds(), told, now=ports.clock())
+    new = newcomers(cast)
+    players = play(simulated=[d for d in cast.devices if d not in new], recordings=recordings, is_new=cast.is_new)
+    players += play(simulated=new, is_new=True)  # with a past of their own, beside the others
 
     def progress(counts: FleetCounts) -> None:
         up = outlet.connected()
@@ -135,6 +130,14 @@ def simulate(ports: Ports, stations: int | None) -> None:
         outlet.flush(FLUSH_S)
     finally:
         outlet.close()
+
+
+def newcomers(cast: Cast) -> set[str]:
+    """Return who joins a city that is played already: those that live by what their kind says alone."""
+    from simulators.strangers import OF_A_PLANT
+
+    strangers = {d.name for d in cast.catalogue.devices if d.kind not in OF_A_PLANT}
+    return strangers & set(cast.newcomers) & set(cast.devices)
 
 
 @dataclass(frozen=True, slots=True)

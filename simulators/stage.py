@@ -14,7 +14,7 @@ from simulators.fleet import LIVE_BEFORE_US
 from simulators.player import Player, WorldPlayer
 from simulators.recorded import load_recordings
 from simulators.settings import SimulateSettings
-from simulators.world import PHYSICAL, SUBSTATION, World
+from simulators.world import SUBSTATION, World
 
 _USUAL = "cold-night"
 
@@ -28,24 +28,19 @@ def players_for(
     simulated: Collection[str] | None = None,
     recordings: Path | None = None,
     is_new: bool = False,
-    newcomers: Collection[str] = (),
 ) -> list[Player]:
     """Return a player per simulated city, and one per recording whose device is active in the catalogue.
 
     `now` is epoch microseconds. `simulated` names the devices that may be played, None: all of simulated cities.
     `recordings` is the folder of recordings, None for none. `is_new` says that nothing has been stored yet: the
-    players then have a past of `settings.backfill_hours`, and begin almost three minutes ago. So have `newcomers`,
-    those whose kind says itself how they behave, in a player of their own. Raises RecordingError.
+    players then have a past of `settings.backfill_hours`, and begin almost three minutes ago. Raises RecordingError.
     """
-    begun, long_ago = now - LIVE_BEFORE_US, now - round(settings.backfill_hours * 3.6e9)
-    live_from, past_from = (begun, long_ago) if is_new else (now, None)
-    new = {d.name for d in catalogue.devices if d.name in newcomers and d.kind not in PHYSICAL}
-    played = {d.name for d in catalogue.devices if simulated is None or d.name in simulated}
-    worlds = [
-        WorldPlayer(world, begins, past_from=past, step_s=settings.backfill_step_s)
-        for chosen, begins, past in ((played - new, live_from, past_from), (played & new, begun, long_ago))
-        for world in _worlds(catalogue, kinds, settings, now, chosen)
-    ]
+    live_from = now - LIVE_BEFORE_US if is_new else now
+    past_from = now - round(settings.backfill_hours * 3.6e9) if is_new else None
+    worlds: Iterator[Player] = (
+        WorldPlayer(world, live_from, past_from=past_from, step_s=settings.backfill_step_s)
+        for world in _worlds(catalogue, kinds, settings, now, simulated)
+    )
     recorded = load_recordings(recordings, catalogue, kinds, live_from, past_from) if recordings else ()
     return [*recorded, *worlds]
 
@@ -55,11 +50,11 @@ def _worlds(
     kinds: Mapping[str, SensorKind],
     settings: SimulateSettings,
     now: int,
-    simulated: Collection[str],
+    simulated: Collection[str] | None,
 ) -> Iterator[World]:
     for city in (c for c in catalogue.cities if c.simulated):
         cast = cast_of(catalogue, kinds, city.name)
-        parts = tuple(p for p in cast if p.name in simulated)
+        parts = tuple(p for p in cast if simulated is None or p.name in simulated)
         if parts:
             names = [p.name for p in parts if p.kind.name == SUBSTATION]
             scene = opening_scene(names, now, settings.leak_at, settings.broken_sensor_at)

@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 Weather = Callable[[int], float]
 
+OF_A_PLANT = frozenset({"heat_substation", "room_climate"})
+"""Kinds whose values are the state of a plant: none of them is a stranger, and none can be played beside its plant."""
 _IDLE_PER_HOUR = 1.0
 """What a counter of a kind without behaviour counts in an hour, where its manifest allows so much."""
 _SPELL_S = 6 * 3600.0

@@ -22,8 +22,6 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 SUBSTATION, WEATHER = "heat_substation", "weather_station"
-PHYSICAL = frozenset({SUBSTATION, "room_climate"})
-"""Kinds whose values are the state of a plant: they cannot be played beside it."""
 _DAY_US = 86_400 * 1_000_000
 _WEEK_US = 7 * _DAY_US
 _MONDAY_US = 4 * _DAY_US

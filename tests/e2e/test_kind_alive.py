@@ -13,6 +13,7 @@ import paho.mqtt.client as mqtt
 import psycopg
 import pyarrow.parquet
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from perception.payload import RawReading, encode
 
@@ -180,6 +181,8 @@ def test_a_file_dropped_into_a_running_system_is_alive_within_fifteen_seconds(al
         took = time.monotonic() - dropped
         assert took < WITHIN_S * system.slow
         on_the_page(tab, system, made, row["station"], row["device"], "zh")
+        found = Axe().run(tab, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
+        assert found.violations_count == 0, found.generate_report()
         reads_of_it_everywhere(system, made, row["device"], tmp_path)
         speaker.say_as(row["device"], {made.first: 95.5})
         alarm = tab.locator("[data-part=alarms] [data-alarm]").filter(has_text=f"{made.zh}压力")
