@@ -22,6 +22,9 @@ FOR_NEW: Sequence[Sequence[str]] = (("simulate",),)
 FOR_CHANGED: Sequence[Sequence[str]] = (("ingest",), ("simulate", "console"), ("tend",))
 """Who is started again, rank after rank: first whoever keeps what is said, then those who speak and show."""
 
+_TOLD = 3
+"""Lines that `status` shows: of a traceback the last ones say what it is."""
+
 Say = Callable[[str], None]
 
 
@@ -90,7 +93,7 @@ class KindWatch:
         for line in problems:
             self._say(line)
         self._say(f"{what}: not taken in, nothing is started again; the platform goes on with the kinds that it has")
-        self._trouble([f"{what}: {'; '.join(problems)}"])
+        self._trouble([f"{what}: {'; '.join(problems[-_TOLD:])}"])
 
 
 async def _adopt() -> tuple[int, list[str]]:

@@ -20,9 +20,9 @@ GROUP = "hearthline.kinds"
 
 _WHAT_A_FILE_MAY_RAISE = (
     ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, MemoryError, NameError, OSError,
-    RuntimeError, SyntaxError, TypeError, ValueError,
+    RuntimeError, SyntaxError, SystemExit, TypeError, ValueError,
 )  # fmt: skip
-"""While it is loaded: whatever Python itself raises, and pydantic's ValidationError, which is a ValueError."""
+"""While it is loaded: what Python itself raises, and pydantic's ValidationError, which is a ValueError."""
 
 
 class KindError(Exception):

@@ -108,6 +108,11 @@ class Speaker:
 
 
 @pytest.fixture(scope="module")
+def address(alive):
+    return alive.call("url", "database").stdout.strip()
+
+
+@pytest.fixture(scope="module")
 def speaker(alive):
     added = alive.call("devices", "add", "speaker-01", "--kind", "weather_station", "--station", "xc-beian-02")
     assert added.returncode == 0, added.stderr
@@ -116,9 +121,9 @@ def speaker(alive):
     speaking.end()
 
 
-def stored_of(system, device):
+def stored_of(address, device):
     query = "select (extract(epoch from ts) * 1000)::bigint from readings_weather_station join device using (device_id)"
-    with psycopg.connect(system.call("url", "database").stdout.strip()) as on:
+    with psycopg.connect(address) as on:
         return {ts for (ts,) in on.execute(f"{query} where name = %s", [device])}
 
 
@@ -169,7 +174,9 @@ def on_the_page(tab, system, made, station, device, language):
     assert tab.locator(".choices [aria-current]").first.inner_text() == kind
 
 
-def test_a_file_dropped_into_a_running_system_is_alive_within_fifteen_seconds(alive, speaker, browser, tmp_path):
+def test_a_file_dropped_into_a_running_system_is_alive_within_fifteen_seconds(
+    alive, speaker, address, browser, tmp_path
+):
     made, system = Made(), alive
     context = browser.new_context()
     tab = context.new_page()
@@ -183,7 +190,7 @@ def test_a_file_dropped_into_a_running_system_is_alive_within_fifteen_seconds(al
         on_the_page(tab, system, made, row["station"], row["device"], "zh")
         found = Axe().run(tab, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
         assert found.violations_count == 0, found.generate_report()
-        reads_of_it_everywhere(system, made, row["device"], tmp_path)
+        reads_of_it_everywhere(system, address, made, row["device"], tmp_path)
         speaker.say_as(row["device"], {made.first: 95.5})
         alarm = tab.locator("[data-part=alarms] [data-alarm]").filter(has_text=f"{made.zh}压力")
         alarm.wait_for(timeout=60_000)
@@ -191,9 +198,9 @@ def test_a_file_dropped_into_a_running_system_is_alive_within_fifteen_seconds(al
         context.close()
 
 
-def reads_of_it_everywhere(system, made, device, folder):
+def reads_of_it_everywhere(system, address, made, device, folder):
     """Table, schema and export."""
-    with psycopg.connect(system.call("url", "database").stdout.strip()) as on:
+    with psycopg.connect(address) as on:
         rows = on.execute(f"select count({made.first}), count({made.second}) from readings_{made.name}").fetchone()
         assert min(rows) > 1000, "its past was played too"
         facts = on.execute("select simulated, status from device where name = %s", [device]).fetchone()
@@ -233,7 +240,7 @@ def test_what_is_broken_lost_or_gone_is_named_and_nothing_is_started_again(alive
     assert sum("nothing is started again" in line for line in alive.lines) == 3
 
 
-def test_a_point_more_is_a_column_more_and_nothing_acknowledged_is_lost(alive, speaker):
+def test_a_point_more_is_a_column_more_and_nothing_acknowledged_is_lost(alive, speaker, address):
     """A change of a kind starts those again that know kinds, and no other."""
     before, file = pids(alive), alive.checkout / "perception" / "kinds" / "noise_monitor.py"
     more = '        _level("la50", "累积声级 L50", "Level exceeded 50 % of the time, L50", (38, 68)),\n'
@@ -247,4 +254,4 @@ def test_a_point_more_is_a_column_more_and_nothing_acknowledged_is_lost(alive, s
     assert alive.json("status")["problems"] == []
     speaker.end()
     assert len(speaker.acknowledged) > 100
-    until(lambda: speaker.acknowledged <= stored_of(alive, "speaker-01"), 30 * alive.slow)
+    until(lambda: speaker.acknowledged <= stored_of(address, "speaker-01"), 30 * alive.slow)
