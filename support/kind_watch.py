@@ -72,12 +72,12 @@ class KindWatch:
         began, what, again = time.monotonic(), _named(self._taken, now), now == self._refused
         if not again:
             self._say(f"{what}: checking")
-        status, lines = await _adopt()
+        only_new = self._taken.items() <= now.items()
+        status, lines = await _adopt(*(("--only-new",) if only_new else ()))
         if status != 0:
             self._refuse(now, what, lines or [f"hearthline adopt ended with exit status {status}"])
             return
         await asyncio.to_thread(take_in, self._copy)
-        only_new = self._taken.items() <= now.items()
         self._settle(now)
         for line in lines:
             self._say(line)
@@ -96,11 +96,11 @@ class KindWatch:
         self._trouble([f"{what}: {'; '.join(problems[-_TOLD:])}"])
 
 
-async def _adopt() -> tuple[int, list[str]]:
+async def _adopt(*options: str) -> tuple[int, list[str]]:
     """Run the check in a process of its own: a file may do anything while it is loaded. Return its status and lines."""
     environment = {k: v for k, v in os.environ.items() if k != KINDS_FOLDER}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "hearthline", "adopt", env=environment, start_new_session=True,
+        sys.executable, "-m", "hearthline", "adopt", *options, env=environment, start_new_session=True,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     try:

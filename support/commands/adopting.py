@@ -1,7 +1,7 @@
 """The verb by which sensor kinds that are new or changed come into use: adopt."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from sqlalchemy import Connection, Engine, select
@@ -27,23 +27,31 @@ def register(app: typer.Typer, ports: "Ports") -> None:
     """Put the verb on the command line."""
 
     @app.command()
-    def adopt() -> None:
+    def adopt(
+        only_new: Annotated[
+            bool, typer.Option("--only-new", help="Pass over kinds that have gone earlier while they had devices.")
+        ] = False,
+    ) -> None:
         """Take in sensor kinds that are new or changed: check them, make their tables, a simulated device of each."""
-        for line in adopted(ports.engine(), ports.addresses(True)["database"], load_kinds(), ports.actor()):
+        url = ports.addresses(True)["database"]
+        for line in adopted(ports.engine(), url, load_kinds(), ports.actor(), only_new=only_new):
             typer.echo(line)
 
 
-def adopted(engine: Engine, url: str, kinds: Mapping[str, SensorKind], actor: str) -> list[str]:
+def adopted(
+    engine: Engine, url: str, kinds: Mapping[str, SensorKind], actor: str, *, only_new: bool = False
+) -> list[str]:
     """Bring tables and devices up to these kinds and return what was done, a line each; safe to repeat.
 
     A kind that is new to the database gets one active simulated device, at the first station of the first simulated
-    city, unless it has devices already. Raises AdoptionError and SchemaError before anything is changed.
+    city, unless it has devices already. `only_new`: kinds that went before this, devices and all, are no matter now.
+    Raises AdoptionError and SchemaError before anything is changed.
     """
     from support.postgres.schema import migrate
 
     with engine.connect() as on:
         before = _points(on)
-        _refuse_losses(on, before, kinds)
+        _refuse_losses(on, {k: p for k, p in before.items() if k in kinds or not only_new}, kinds)
     migrate(url, kinds)
     with engine.begin() as on:
         return [line for kind in kinds.values() for line in _told(on, kind, before.get(kind.name), actor)]

@@ -35,8 +35,8 @@ def city(database):
     engine.dispose()
 
 
-def adopt(engine, database, *extra):
-    return adopted(engine, database, dict(load_kinds()) | {k.name: k for k in extra}, "test")
+def adopt(engine, database, *extra, **how):
+    return adopted(engine, database, dict(load_kinds()) | {k.name: k for k in extra}, "test", **how)
 
 
 def devices(engine, name="quay_probe"):
@@ -81,10 +81,12 @@ def test_a_kind_may_go_when_its_devices_have_gone(city, database):
     adopt(city, database, kind("depth"))
     with pytest.raises(AdoptionError, match="quay_probe is gone, and its devices xc-beian-01-quay-probe are not"):
         adopt(city, database)
+    new = kind("height", name="mast_probe")
+    assert adopt(city, database, new, only_new=True)[0] == "kind mast_probe is new: its tables are made"
     with city.begin() as on:
         set_status(on, "xc-beian-01-quay-probe", DeviceStatus.RETIRED, "test")
-    assert adopt(city, database) == []
-    assert adopt(city, database, kind("depth")) == []
+    assert adopt(city, database, new) == []
+    assert adopt(city, database, new, kind("depth")) == []
     assert [d.status for d in devices(city)] == [DeviceStatus.RETIRED]
 
 
