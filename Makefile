@@ -7,7 +7,7 @@ LONG := $(wildcard tests/integration tests/wasm tests/e2e tests/faults)
 SOURCES := hearthline.py perception network support application presentation simulators scripts tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-timescaledb test test-faults bench bench-peers screenshots lock clean lint venv venv-dev provision
+.PHONY: help run run-timescaledb test test-faults bench bench-peers screenshots new-kind lock clean lint venv venv-dev provision
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ bench-peers: provision ## compare with other programs on the same broker and dat
 
 screenshots: provision ## take the pictures of docs/
 	$(BIN)/python scripts/screenshots.py
+
+new-kind: venv ## begin a sensor kind: make new-kind name=valve_chamber
+	@$(BIN)/python scripts/new_kind.py '$(name)'
 
 lock: venv-dev ## write requirements/*.txt anew from pyproject.toml, with hashes and without addresses
 	$(BIN)/python scripts/lock.py

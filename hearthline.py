@@ -9,11 +9,10 @@ import getpass
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import cache, partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import typer
@@ -39,6 +38,7 @@ from support.commands.listing import show
 from support.commands.verbs import AsJson
 from support.configuration import FileSettings, load, rows, without_password
 from support.home import Home, default_home, open_home
+from support.kind_files import known_kinds
 from support.settings import DatabaseSettings, IngestSettings, TendSettings
 from support.spans import span_of
 from support.stopping import SUPERVISOR_PID, await_turn, die_with_supervisor, stop_event
@@ -88,9 +88,9 @@ def home() -> Home:
 
 
 @cache
-def kinds() -> MappingProxyType[str, SensorKind]:
-    """Return every sensor kind."""
-    return load_kinds()
+def kinds() -> Mapping[str, SensorKind]:
+    """Return every sensor kind; under a supervisor those that it has taken in."""
+    return known_kinds()
 
 
 def database_url() -> str:
@@ -191,7 +191,7 @@ def prepare() -> str:
     from support.commands.processes import prepare as spine
 
     await_turn()
-    return spine(database_url(), kinds(), portal_password())
+    return spine(database_url(), kinds() and load_kinds(), portal_password())
 
 
 def cities(stations: int | None = None, number: int = 1) -> "Catalogue":

@@ -15,6 +15,7 @@ from application.places import DevicePlace, StationPlace
 from application.read_models import (
     AlarmRow,
     CityCard,
+    DeviceNow,
     DeviceRow,
     DistrictShape,
     Health,
@@ -54,20 +55,21 @@ class FleetView:
         self._kinds = kinds
 
     def of_city(
-        self, on: Connection, city: str | None, now: int, *, station: str | None = None, whole: bool = True
-    ) -> "Fleet":
-        """Return the devices of a station, of a city, or of everywhere, as they stand now.
+        self, on: Connection, city: str | None, now: int, *, station: str | None = None, kind: str | None = None,
+        whole: bool = True,
+    ) -> "Fleet":  # fmt: skip
+        """Return the devices of a station, of a city, or of everywhere, as they stand now; only of one kind if named.
 
         `whole`: points that the newest reading lacks are filled from older ones that still hold.
         """
-        devices = places.devices(on, city, station)
+        devices = [d for d in places.devices(on, city, station) if kind is None or d.kind == kind]
         intervals = self._intervals(devices)
         found: dict[str, Readings] = {}
-        for kind in self._kinds.values():
-            ids = [d.device_id for d in devices if d.kind == kind.name]
+        for known in self._kinds.values():
+            ids = [d.device_id for d in devices if d.kind == known.name]
             if ids:
-                latest = self._reader.latest(on, kind, ids, now - LOOK_BACK)
-                found[kind.name] = completed(on, latest, intervals, now) if whole else latest
+                latest = self._reader.latest(on, known, ids, now - LOOK_BACK)
+                found[known.name] = completed(on, latest, intervals, now) if whole else latest
         return Fleet(now, devices, intervals, found)
 
     def _intervals(self, devices: Sequence[DevicePlace]) -> Mapping[int, float]:
@@ -151,6 +153,11 @@ class Fleet:
     def rows(self) -> Sequence[DeviceRow]:
         """Return the devices as rows of a list."""
         return [self._row(device) for device in self._devices]
+
+    def newest(self) -> Mapping[str, DeviceNow]:
+        """Return the newest of each device that has said anything, by its name."""
+        told = ((d, self._newest[d.device_id]) for d in self._devices if d.device_id in self._newest)
+        return {d.name: DeviceNow(d.name, d.station, n.ts // 1000, n.values, n.bad) for d, n in told}
 
     def frames(self) -> Sequence[Mapping[str, object]]:
         """Return the newest readings in the shape of live frames: kind, points, rows."""

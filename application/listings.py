@@ -28,7 +28,7 @@ class Listings:
 
     def __init__(self, rules: Mapping[str, Rule], kinds: Mapping[str, SensorKind]) -> None:
         self._rules = rules
-        self._points = {(kind.name, p.name): p.title for kind in kinds.values() for p in kind.points}
+        self._kinds = kinds
 
     def alarms(
         self,
@@ -107,7 +107,8 @@ class Listings:
         return self._rules[rule].title if rule in self._rules else Title(zh=rule, en=rule)
 
     def _element_title(self, row: Row[*tuple[Any, ...]]) -> Title | None:
-        return self._points.get((row.device_kind, row.element.rpartition("/")[2]))
+        kind, name = self._kinds.get(row.device_kind), row.element.rpartition("/")[2]
+        return kind.point(name).title if kind is not None and name in kind.bits else None
 
 
 _PLACE = (

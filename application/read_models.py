@@ -1,7 +1,7 @@
 """Read models: the shapes that pages and APIs show. Times are epoch milliseconds UTC; None is "cannot tell"."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from perception.point import Title
 
@@ -130,8 +130,19 @@ class CommunityCard:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceNow:
+    """The newest that one device of any kind has said; `bad` names the points whose newest value is not good."""
+
+    device: str
+    station: str
+    ts: int
+    values: Mapping[str, float]
+    bad: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class StationView:
-    """Everything that a station's page shows, trends excepted (see Views.series)."""
+    """Everything that a station's page shows, trends excepted (see Views.series). `newest` by name of the device."""
 
     city: CityCard
     station: StationRow
@@ -141,6 +152,7 @@ class StationView:
     devices: Sequence["DeviceRow"]
     alarms: Sequence[AlarmRow]
     journal: Sequence[JournalRow]
+    newest: Mapping[str, DeviceNow] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

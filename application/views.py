@@ -22,6 +22,7 @@ from application.metering.consumption import Consumption, Per
 from application.read_models import (
     AlarmRow,
     CityCard,
+    DeviceNow,
     DeviceRow,
     Health,
     JournalRow,
@@ -96,6 +97,7 @@ class Views:
                 devices=fleet.rows(),
                 alarms=alarms,
                 journal=self._listings.journal(on, now, station=name, most=MOST_ENTRIES),
+                newest=fleet.newest(),
             )
 
     def trend(self, device: str, points: Sequence[str], start: int, stop: int, pixels: int) -> Trend | None:
@@ -155,6 +157,11 @@ class Views:
         """Return every device of a city with its newest reading of the last 7 days."""
         with self._reading() as on:
             return self._fleet.of_city(on, city, now, whole=False).rows()
+
+    def newest(self, city: str, kind: str, now: int) -> Sequence[DeviceNow]:
+        """Return the newest of every device of one kind in a city, by name; points that still hold are filled in."""
+        with self._reading() as on:
+            return list(self._fleet.of_city(on, city, now, kind=kind).newest().values())
 
     def rejects(self, now: int, *, device: str | None = None, most: int = 100) -> Sequence[RejectRow]:
         """Return what could not be taken in during the last 7 days, newest first."""

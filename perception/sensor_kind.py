@@ -1,15 +1,22 @@
 """SensorKind: the manifest of one kind of device. Everything else follows from it."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from perception.command import EVERY_DEVICE, Command
 from perception.point import Point, Title
+from perception.surroundings import Behaviour, Floats, Surroundings
 
 MAX_POINTS = 60
 """Bits of the quality word that are ours: a signed 64-bit integer, with room to spare."""
+
+
+class BehaviourError(Exception):
+    """The behaviour of a kind does not give what the kind declares; the text says what is wrong with it."""
 
 
 class SensorKind(BaseModel):
@@ -17,8 +24,9 @@ class SensorKind(BaseModel):
 
     The place of a point in `points` is its bit in the quality word, so points are only ever
     added at the end. `version` rises with each addition. `key_points` are the few that a list
-    or a bar shows first. `commands` are what such a device can be told, besides what every
-    device can.
+    or a bar shows first. `behaviour` says how a simulated device of this kind behaves; without one
+    it follows a day's wave within the typical range of each point (simulators/strangers.py).
+    `commands` are what such a device can be told, besides what every device can.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,6 +38,7 @@ class SensorKind(BaseModel):
     points: tuple[Point, ...] = Field(min_length=1, max_length=MAX_POINTS)
     key_points: tuple[str, ...] = ()
     commands: tuple[Command, ...] = ()
+    behaviour: Behaviour | None = Field(default=None, exclude=True, repr=False)
 
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> Self:
@@ -66,3 +75,27 @@ class SensorKind(BaseModel):
     def point(self, name: str) -> Point:
         """Return the point of this name; KeyError when the kind has none."""
         return self.points[self.bits[name]]
+
+    def behave(self, around: Surroundings) -> Floats:
+        """Return values [n, points] of n rows of surroundings, in bit order. Raises BehaviourError.
+
+        Only for a kind with a behaviour: ask `behaviour` first.
+        """
+        if self.behaviour is None:
+            raise BehaviourError(f"kind {self.name} states no behaviour")
+        told = self.behaviour(around)
+        if not isinstance(told, Mapping):
+            raise BehaviourError(f"the behaviour of kind {self.name} gives a mapping by point name, not {type(told)}")
+        missing, stray = sorted(set(self.names) - set(told)), sorted(set(told) - set(self.names))
+        if missing or stray:
+            raise BehaviourError(
+                f"the behaviour of kind {self.name} gives exactly its points: "
+                f"missing {', '.join(missing) or 'none'}, unknown {', '.join(stray) or 'none'}"
+            )
+        return np.column_stack([self._column(name, told[name], len(around)) for name in self.names])
+
+    def _column(self, name: str, values: Floats | float, rows: int) -> Floats:
+        column = np.asarray(values, np.float64)
+        if column.shape not in {(), (rows,)}:
+            raise BehaviourError(f"the behaviour of kind {self.name} gives {column.shape} for {name}, not ({rows},)")
+        return np.broadcast_to(column, (rows,))

@@ -55,6 +55,8 @@ _FACTORS: dict[str, dict[str, Fraction | int]] = {
         "[psi]": _F(6_894_757_293_168, 10**9), "atm": 101_325,
     },
     "length": {"m": 1, "cm": _F(1, 100), "mm": _F(1, 1000), "km": _KILO},
+    "time": {"s": 1, "min": 60, "h": _HOUR, "d": 24 * _HOUR},
+    "angle": {"deg": 1},
     "speed": {"m/s": 1, "km/h": _F(1000, _HOUR)},
     "irradiance": {"W/m2": 1, "kW/m2": _KILO},
     "share": {"1": 1, "%": _F(1, 100), "[ppth]": _F(1, 1000)},
@@ -62,6 +64,10 @@ _FACTORS: dict[str, dict[str, Fraction | int]] = {
     "current": {"A": 1, "mA": _F(1, 1000), "kA": _KILO},
     "voltage": {"V": 1, "mV": _F(1, 1000), "kV": _KILO},
     "signal": {"dB[m]": 1},
+    "sound": {"dB[SPL]": 1},
+    "concentration": {"ug/m3": 1, "mg/m3": _KILO, "g/m3": _MEGA},
+    "parts": {"[ppm]": 1, "[ppb]": _F(1, 1000)},
+    "explosive": {"%{LEL}": 1},
 }  # fmt: skip
 
 _UNITS: dict[str, _Unit] = {
@@ -76,6 +82,8 @@ _SPOKEN = {
     "°C": "Cel", "C": "Cel", "degC": "Cel", "°F": "[degF]", "F": "[degF]", "kWh": "kW.h", "MWh": "MW.h", "GWh": "GW.h",
     "Wh": "W.h", "m³/h": "m3/h", "m³": "m3", "L/h": "l/h", "L/min": "l/min", "L/s": "l/s", "L": "l", "psi": "[psi]",
     "mWS": "m[H2O]", "mH2O": "m[H2O]", "W/m²": "W/m2", "rpm": "/min", "dBm": "dB[m]", "ppt": "[ppth]",
+    "µg/m³": "ug/m3", "mg/m³": "mg/m3", "dB(A)": "dB[SPL]", "°": "deg", "ppm": "[ppm]", "ppb": "[ppb]",
+    "%LEL": "%{LEL}",
 }  # fmt: skip
 """What people write, in UCUM's words."""
 

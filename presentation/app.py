@@ -18,6 +18,7 @@ from presentation.api.alarms import alarms_router
 from presentation.api.districts import districts_router
 from presentation.api.handbook import handbook_router
 from presentation.api.health import health_router
+from presentation.api.kinds import describe_kinds, kinds_router
 from presentation.api.orders import orders_router
 from presentation.api.places import places_router, stations_router
 from presentation.api.trends import trends_router
@@ -58,6 +59,8 @@ def create_console(
     app.include_router(health_router(desk, hub, registry, settings.live_quiet_s))
     for make in (places_router, stations_router, trends_router, districts_router, alarms_router, orders_router):
         app.include_router(make(desk))
+    app.include_router(kinds_router(desk, kinds))
+    describe_kinds(app, kinds)
     app.include_router(handbook_router(app, shelf.urls))
     _answer_unknown_api(app)
     app.include_router(shelf.router())

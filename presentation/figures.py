@@ -1,13 +1,13 @@
 """Figures: series to charts. Pure: read models in, Plotly figures as plain data out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from application.read_models import Trend
 from perception.point import Point
-from presentation.theme import BAND, FONT, GRID, INK, LINES, PLAIN
+from presentation.theme import BAND, FONT, GRID, INK, LINES, OTHERS, Line
 from presentation.units import unit_text
 
 Figure = dict[str, object]
@@ -37,12 +37,13 @@ def trend_figure(trend: Trend, chart: Chart) -> Figure:
     times = [local_time(ms, chart.zone) for ms in trend.ts]
     above = [p for p in chart.above if _has_values(trend, p.name)]
     below = [p for p in chart.below if _has_values(trend, p.name)]
+    looks = _looks([*chart.above, *chart.below])
     data: list[Figure] = []
     for axis, points in (("y", above), ("y2", below)):
         for point in points:
             if point.name == chart.banded and trend.width != "raw":
                 data.extend(_band(trend, point, times, axis))
-            data.append(_line(trend, point, times, axis, chart.titles))
+            data.append(_line(trend, point, times, axis, chart.titles, looks[point.name]))
     return {"data": data, "layout": _layout(chart, above, below)}
 
 
@@ -62,8 +63,15 @@ def _has_values(trend: Trend, point: str) -> bool:
     return point in trend.series and any(v is not None for v in trend.series[point]["mean"])
 
 
-def _line(trend: Trend, point: Point, times: list[str], axis: str, titles: Mapping[str, str]) -> Figure:
-    line = LINES.get(point.name, PLAIN)
+def _looks(points: Sequence[Point]) -> Mapping[str, Line]:
+    """Return how each line looks: as it always does, or the next of those for points without a look of their own."""
+    strange = [p for p in points if p.name not in LINES]
+    given = {p.name: OTHERS[i % len(OTHERS)] for i, p in enumerate(strange)}
+    steps = {p.name: replace(given[p.name], steps=True) for p in strange if p.event}
+    return {**LINES, **given, **steps}
+
+
+def _line(trend: Trend, point: Point, times: list[str], axis: str, titles: Mapping[str, str], line: Line) -> Figure:
     unit = unit_text(point.unit)
     return {
         "type": "scatter",

@@ -9,6 +9,7 @@ from application.metering.consumption import Consumption, Per
 from application.read_models import (
     AlarmRow,
     CityCard,
+    DeviceNow,
     DeviceRow,
     Health,
     JournalRow,
@@ -62,6 +63,9 @@ class ConsoleViews(Protocol):
 
     def devices(self, city: str, now: int) -> Sequence[DeviceRow]:
         """Return the devices of a city."""
+
+    def newest(self, city: str, kind: str, now: int) -> Sequence[DeviceNow]:
+        """Return the newest of every device of one kind in a city."""
 
     def rejects(self, now: int, *, device: str | None = None, most: int = ...) -> Sequence[RejectRow]:
         """Return what could not be taken in, newest first."""

@@ -40,5 +40,12 @@ LINES: Final[Mapping[str, Line]] = MappingProxyType(
         "heat_power": Line("#00745a", 1.8),
     }
 )
-PLAIN: Final = Line("#0072b2", 1.8)
-"""For a point without a line of its own."""
+OTHERS: Final = (
+    Line("#0072b2", 1.8),
+    Line("#5a3e85", 1.8, "dash"),
+    Line("#00745a", 1.8, "dot"),
+    Line("#4a4f55", 1.6, "dashdot"),
+    Line("#7a6a58", 1.6),
+    Line("#0072b2", 1.4, "longdash"),
+)
+"""For points without a line of their own, in turn."""

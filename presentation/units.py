@@ -11,6 +11,12 @@ _READ = MappingProxyType(
         "kW.h": "kWh",
         "dB[m]": "dBm",
         "W/m2": "W/m²",
+        "ug/m3": "µg/m³",
+        "mg/m3": "mg/m³",
+        "dB[SPL]": "dB",
+        "[ppm]": "ppm",
+        "%{LEL}": "% LEL",
+        "deg": "°",
     }
 )
 

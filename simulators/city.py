@@ -21,6 +21,14 @@ _STREETS_PER_CROW = 1.25
 """Pipe follows streets: about a quarter longer than the straight line."""
 _FLOORS = {"old": (5, 8), "renovated": (6, 8), "new": (9, 15)}
 _DESIGN_W_M2 = {"old": 58.0, "renovated": 45.0, "new": 36.0}
+_STREET_KINDS = {
+    "air": "air_quality",
+    "lamp": "street_lamp",
+    "water": "water_meter",
+    "manhole": "manhole_level",
+    "noise": "noise_monitor",
+}
+"""City sensors that are no part of the heat network: all of them in the first district, the air in every one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,11 @@ def generate_city(stations: int, seed: int, plan: CityPlan | None = None) -> Cat
         communities=tuple(communities),
         buildings=tuple(buildings),
         rooms=rooms,
-        devices=(*_devices(plan, sites), *room_devices(rooms, communities, buildings)),
+        devices=(
+            *_devices(plan, sites),
+            *_street_devices(plan, sites),
+            *room_devices(rooms, communities, buildings),
+        ),
     )
 
 
@@ -239,3 +251,12 @@ def _devices(plan: CityPlan, sites: Sequence[_Site]) -> Iterator[Device]:
     for district in DISTRICTS:
         first = next(site for site in sites if site.district == district)
         yield Device(name=f"{plan.prefix}-{district.key}-weather", kind="weather_station", station=first.name)
+
+
+def _street_devices(plan: CityPlan, sites: Sequence[_Site]) -> Iterator[Device]:
+    """City sensors of other kinds, counted to the first station of their district."""
+    for number, district in enumerate(DISTRICTS):
+        first = next(site for site in sites if site.district == district)
+        for key, kind in _STREET_KINDS.items():
+            if number == 0 or key == "air":
+                yield Device(name=f"{plan.prefix}-{district.key}-{key}", kind=kind, station=first.name)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulators.ports import Ports
+from simulators.ports import Cast, Ports
 from simulators.settings import Connections, SimulateSettings
 from simulators.tempo import DAY_US
 from simulators.wish import Wish, iso, moment_of, span_of, speed_of
@@ -74,24 +75,14 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
     """Play until asked to stop, or to the end of the wish. Raises PlanError, RecordingError, TapeError."""
     from simulators.faults import write_truth
     from simulators.fleet import run_fleet
-    from simulators.stage import players_for, schedules_of
+    from simulators.stage import schedules_of
 
     stop, heartbeat, clock = ports.stop(), ports.heartbeat(), ports.clock
     cast = ports.cast(wish.stations)
     wish = _by_home(wish, told, is_new=cast.is_new)
     begin, end = span_of(wish, clock())
     heartbeat("builds the world", ready=False)
-    players = players_for(
-        cast.catalogue,
-        ports.kinds(),
-        told,
-        now=clock() if begin is None else begin,
-        simulated=cast.devices,
-        recordings=ports.recordings if told.recordings else None,
-        scenario=ports.scenario(told.scenario),
-        is_new=cast.is_new and begin is None,
-        tick_s=_COARSE_TICK_S if wish.speed == 0 or wish.speed >= _COARSE_FROM else 1,
-    )
+    players = _players(ports, told, cast, begin, coarse=wish.speed == 0 or wish.speed >= _COARSE_FROM)
     if wish.truth is not None:
         write_truth(wish.truth, *schedules_of(players))
     ports.await_audience(stop)
@@ -116,6 +107,38 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
         write_truth(wish.truth, *schedules_of(players))  # with what a command has broken or mended
     if begin is not None:
         typer.echo(_summary(begin, counts, crew, stopped=stop.is_set()))
+
+
+def _players(ports: Ports, told: SimulateSettings, cast: Cast, begin: int | None, *, coarse: bool) -> list[Player]:
+    """Return who plays; newcomers beside the others, with a past of their own."""
+    from simulators.stage import players_for
+
+    play = partial(
+        players_for,
+        cast.catalogue,
+        ports.kinds(),
+        told,
+        now=ports.clock() if begin is None else begin,
+        tick_s=_COARSE_TICK_S if coarse else 1,
+    )
+    new = newcomers(cast) if begin is None else set()
+    return [
+        *play(
+            simulated=[d for d in cast.devices if d not in new],
+            recordings=ports.recordings if told.recordings else None,
+            scenario=ports.scenario(told.scenario),
+            is_new=cast.is_new and begin is None,
+        ),
+        *play(simulated=new, is_new=True),
+    ]
+
+
+def newcomers(cast: Cast) -> set[str]:
+    """Return who joins a city that is played already: those that live by what their kind says alone."""
+    from simulators.strangers import OF_A_PLANT
+
+    strangers = {d.name for d in cast.catalogue.devices if d.kind not in OF_A_PLANT}
+    return strangers & set(cast.newcomers) & set(cast.devices)
 
 
 def _by_home(wish: Wish, told: SimulateSettings, *, is_new: bool) -> Wish:

@@ -38,6 +38,10 @@ class Cast(Protocol):
     def is_new(self) -> bool:
         """Whether nothing was ever received: then there is a past to be played."""
 
+    @property
+    def newcomers(self) -> Sequence[str]:
+        """Devices that were only just added, and have said nothing yet: they have a past to be played as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:

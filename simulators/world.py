@@ -21,7 +21,7 @@ from simulators.heat.rooms import furnished, room_climate
 from simulators.heat.stations import Forcing, Stations, at_rest, side_by_side
 from simulators.heat.substation import step
 from simulators.instruments import Instruments
-from simulators.strangers import idle_values
+from simulators.strangers import Streets
 from simulators.unrest import Unrest
 
 Floats = NDArray[np.float64]
@@ -109,6 +109,7 @@ class World:
         self._unrest = Unrest(len(self._design), seed)
         kinds = {p.kind.name: p.kind for p in parts}
         self._instruments = {name: Instruments(kind, seed, len(parts)) for name, kind in kinds.items()}
+        self._streets = Streets(parts, self._climate, utc_offset_s=utc_offset_s, seed=seed)
 
     @property
     def design(self) -> Design:
@@ -193,7 +194,7 @@ class World:
             return np.stack([self._read_weather(m.at, places) for m in moments])
         if kind == ROOM_CLIMATE:
             return np.stack([self._read_rooms(m, places) for m in moments])
-        return np.stack([idle_values(self._instruments[kind].kind, places, m.at) for m in moments])
+        return self._streets.behave(self._instruments[kind].kind, [m.at for m in moments], places)
 
     def _read_substations(self, moments: Sequence[Moment], places: Places) -> Floats:
         kind = self._instruments[SUBSTATION].kind

@@ -37,13 +37,14 @@ class Status:
     restarts: int
 
 
-def write(home: Home, entries: Sequence[Entry], addresses: Mapping[str, str]) -> None:
-    """Keep what runs. Entries in order of start."""
+def write(home: Home, entries: Sequence[Entry], addresses: Mapping[str, str], problems: Sequence[str] = ()) -> None:
+    """Keep what runs, and what is wrong beside it. Entries in order of start."""
     own = psutil.Process()
     told = {
         "supervisor": {"pid": own.pid, "created": own.create_time()},
         "processes": [asdict(e) for e in entries],
         "addresses": dict(addresses),
+        "problems": list(problems),
     }
     write_json(home.state, told)
 
@@ -58,6 +59,12 @@ def read(home: Home) -> tuple[list[Entry], dict[str, str]]:
             probe = Probe(Asked(one["probe"]["how"]), one["probe"]["where"])
             entries.append(Entry(**{**one, "probe": probe}))
     return entries, addresses if isinstance(addresses, dict) else {}
+
+
+def problems(home: Home) -> list[str]:
+    """Return what is wrong beside the processes; nothing when nobody owns the home."""
+    told = read_json(home.state).get("problems", [])
+    return [str(one) for one in told] if isinstance(told, list) and is_owned(home) else []
 
 
 def status(home: Home) -> list[Status]:

@@ -24,7 +24,7 @@ from support.stopping import SUPERVISOR_PID, TURN_ON_INPUT
 
 FIRST_DELAY_S, LONGEST_DELAY_S, PROVEN_S = 0.2, 30.0, 20.0
 ASK_EAGERLY_S, ASK_CALMLY_S, REMIND_S = 0.05, 1.0, 15.0
-STOP_WITHIN_S, POLITE_S = 4.5, 10.0
+STOP_WITHIN_S, POLITE_S, RENEW_S = 4.5, 10.0, 20.0
 
 
 class State(StrEnum):
@@ -66,6 +66,7 @@ class _Child:
     created: float | None = None
     restarts: int = -1
     its_turn: bool = False
+    renewed: bool = False
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -113,6 +114,20 @@ class Supervisor:
                 _signal(child, signal.SIGKILL)
         self._stopping.set()
 
+    async def renew(self, name: str) -> bool:
+        """Stop a program and start it again at once, without a fault; return whether it was ready again in time."""
+        child, until = self._children[name], time.monotonic() + RENEW_S
+        former, child.renewed = child.process, child.process is not None
+        _signal(child, child.program.stop_signal)
+        await _gone([child], child.program.stop_s)
+        if child.process is former:
+            _signal(child, signal.SIGKILL)
+        while child.process in {None, former} or child.state is not State.READY:
+            if time.monotonic() > until or self._stopping.is_set():
+                return False
+            await asyncio.sleep(ASK_EAGERLY_S)
+        return True
+
     def _listen_for_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -152,6 +167,9 @@ class Supervisor:
         while not self._stopping.is_set():
             began = time.monotonic()
             status = await self._live(child)
+            if child.renewed and not self._stopping.is_set():
+                child.renewed, child.restarts = False, child.restarts - 1
+                continue
             if self._stopping.is_set() or self._is_final(child, status):
                 return
             delay = FIRST_DELAY_S if time.monotonic() - began > PROVEN_S else delay

@@ -153,6 +153,8 @@ class System:
     broker_port: int
     broker_port_v5: int = 0
     extra: dict[str, str] = field(default_factory=dict)
+    checkout: Path = CHECKOUT
+    slow: float = 1.0
     process: subprocess.Popen[str] | None = None
     lines: list[str] = field(default_factory=list)
 
@@ -182,7 +184,7 @@ class System:
     def call(self, *words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a verb to its end; its output is text."""
         return subprocess.run(
-            self.command(*words), env=self.environment, cwd=CHECKOUT, check=False,
+            self.command(*words), env=self.environment, cwd=self.checkout, check=False,
             capture_output=True, text=True, timeout=timeout,
         )  # fmt: skip
 
@@ -199,7 +201,7 @@ class System:
     def start(self) -> "System":
         """Start and return once it says that everything is ready."""
         self.process = subprocess.Popen(
-            self.command("run"), env=self.environment, cwd=CHECKOUT, text=True,
+            self.command("run"), env=self.environment, cwd=self.checkout, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         self.wait_for_line("everything is ready", READY_WITHIN_S)
@@ -237,9 +239,9 @@ class System:
 
 
 @contextmanager
-def running_system(folder: Path, **extra: str) -> Iterator[System]:
-    """Run a system in this folder for the length of the block."""
-    system = System(folder / f"home-{next(_numbers)}", *free_ports(4), extra=extra)
+def running_system(folder: Path, checkout: Path = CHECKOUT, **extra: str) -> Iterator[System]:
+    """Run a system in this folder for the length of the block; from a copy of the checkout, if one is named."""
+    system = System(folder / f"home-{next(_numbers)}", *free_ports(4), extra=extra, checkout=checkout)
     try:
         system.start().drain()
         yield system
@@ -252,6 +254,12 @@ def system(reachable) -> Iterator[System]:
     """A whole system, shared by the session: look, publish, but break nothing."""
     with running_system(reachable) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def system_of(reachable):
+    """Run a system from a copy of the checkout: `with system_of(checkout) as system`."""
+    return lambda checkout: running_system(reachable, checkout)
 
 
 @pytest.fixture

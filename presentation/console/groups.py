@@ -24,6 +24,9 @@ _PREFIXES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("totals", ("heat_energy_total", "volume_", "elec_energy_total")),
 )
 _OTHER: Final = "other"
+_LAST: Final = 60
+_NAMED: Final = 2
+"""Points that a chart of many is named after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,25 @@ TOPICS: Final[tuple[Topic, ...]] = (
 )
 
 
-def topic_named(name: str | None) -> Topic:
-    """Return the topic of this name, or the first."""
-    return next((topic for topic in TOPICS if topic.name == name), TOPICS[0])
+def topics_of(kind: SensorKind) -> tuple[Topic, ...]:
+    """Return the charts of a kind: those of a substation, or one for each unit, named like its first point."""
+    if "t_sec_supply" in kind.bits:
+        return TOPICS
+    units: dict[str, list[str]] = {}
+    for point in in_rank(kind):
+        units.setdefault(point.unit, []).append(point.name)
+    return tuple(Topic(names[0], tuple(names)) for names in units.values())
+
+
+def topic_named(kind: SensorKind, name: str | None) -> Topic:
+    """Return the chart of this name, or the first of the kind."""
+    topics = topics_of(kind)
+    return next((topic for topic in topics if topic.name == name), topics[0])
+
+
+def in_rank(kind: SensorKind) -> list[Point]:
+    """Return all points of a kind, its key points first."""
+    return sorted(kind.points, key=lambda p: kind.key_points.index(p.name) if p.name in kind.key_points else _LAST)
 
 
 def grouped(kind: SensorKind) -> Iterator[tuple[str, list[Point]]]:
@@ -85,11 +104,15 @@ def group_title(name: str, t: Texts) -> str:
     }.get(name) or t.say("Other values")
 
 
-def topic_title(name: str, t: Texts) -> str:
-    """Return the name of a chart."""
-    return {
+def topic_title(topic: Topic, kind: SensorKind, t: Texts) -> str:
+    """Return the name of a chart: its own, or those of its first points."""
+    known = {
         "temperatures": t.say("Temperatures"),
         "pressures": t.say("Pressures"),
         "flow_heat": t.say("Flow and heat"),
         "makeup": t.say("Make-up water"),
-    }[name]
+    }.get(topic.name)
+    if known is not None and topic in TOPICS:
+        return known
+    names = [t.title(kind.point(p).title) for p in topic.points[:_NAMED]]
+    return " · ".join(names) + (" …" if len(topic.points) > _NAMED else "")

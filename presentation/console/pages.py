@@ -52,7 +52,7 @@ class Site:
         mount = self.charts.mount(self.asset)
         cities = in_order(views.cities())
         frame = Frame(f"/stations/{station}", view.city, cities, self.kinds, self.asset, mount.scripts)
-        return station_page(view, frame, t, now // 1000, chart_place(mount.entry, choice, t))
+        return station_page(view, frame, t, now // 1000, chart_place(mount.entry, choice, view, self.kinds, t))
 
 
 def in_order(cities: Sequence[CityCard]) -> list[CityCard]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from application.read_models import CommunityCard, DeviceRow, RoomCard, StationRow, StationView
+from application.read_models import CommunityCard, DeviceNow, DeviceRow, RoomCard, StationRow, StationView
 from perception.point import Point
 from perception.sensor_kind import SensorKind
 from presentation import ids
@@ -12,9 +12,9 @@ from presentation.components.alarms import alarm_list, journal_list
 from presentation.components.bar import bar
 from presentation.components.marker import hold_ms, state_of, state_text, symbol
 from presentation.components.value import is_switch, live_age, live_difference, live_value
-from presentation.console.groups import SETPOINTS, TOPICS, group_title, grouped, topic_title
+from presentation.console.groups import SETPOINTS, group_title, grouped, in_rank, topic_named, topic_title, topics_of
 from presentation.console.shell import Frame, overview_path, page
-from presentation.console.trend import Choice
+from presentation.console.trend import Choice, chartable, charted
 from presentation.markup import Child, el, fragment
 from presentation.texts import ABSENT, Texts
 from presentation.units import unit_text
@@ -65,44 +65,63 @@ def _values(view: StationView, kinds: Mapping[str, SensorKind], t: Texts, at: in
     ordered = sorted((d for d in active if d.room is None), key=lambda d: (d.name != view.station.device, d.name))
     rooms = sorted((d for d in active if d.room is not None), key=lambda d: d.name)
     return fragment(
-        [_device_values(device, view.station, kinds[device.kind], t, at) for device in ordered],
+        [
+            _station_values(device, view.station, kinds[device.kind], t)
+            if device.name == view.station.device
+            else _device_values(device, view.newest.get(device.name), kinds[device.kind], t, at)
+            for device in ordered
+        ],
         el("h2", t.say("Sampled rooms"), class_="device-head") if rooms else None,
-        [_room_values(device, device.room, kinds[device.kind], t, at) for device in rooms if device.room],
+        [_device_values(device, view.newest.get(device.name), kinds[device.kind], t, at) for device in rooms],
     )
 
 
-def _room_values(device: DeviceRow, room: RoomCard, kind: SensorKind, t: Texts, at: int) -> Markup:
-    """Return what a device in a room says, headed by where the room lies: that tells it from its neighbours."""
-    age = live_age(device.last_ts, at, device.device_id, hold_ms(device.interval_s), t)
-    head = el("p", el("strong", room_text(room, t)), " · ", age, class_="device-head")
-    return fragment(head, [_group(name, points, device, {}, (), t) for name, points in grouped(kind)])
+def _station_values(device: DeviceRow, row: StationRow, kind: SensorKind, t: Texts) -> Markup:
+    """Return the values of the substation, side by side of its plant."""
+    return fragment(
+        [
+            _group(group_title(name, t), points, device, row.values, row.bad, t, is_open=name in {*_SIDES, "other"})
+            for name, points in grouped(kind)
+        ]
+    )
 
 
-def _device_values(device: DeviceRow, row: StationRow, kind: SensorKind, t: Texts, at: int) -> Markup:
-    own = device.name == row.device
-    values, bad = (row.values, row.bad) if own else ({}, ())
-    groups = [_group(name, points, device, values, bad, t) for name, points in grouped(kind)]
-    if own:
-        return fragment(groups)
+def _device_values(device: DeviceRow, now: DeviceNow | None, kind: SensorKind, t: Texts, at: int) -> Markup:
+    """Return the values of a device of any kind under its title, or where its room lies; key points first."""
     age = live_age(device.last_ts, at, device.device_id, hold_ms(device.interval_s), t)
-    head = el("p", el("strong", t.title(kind.title)), f" {device.name} · ", age, class_="device-head")
-    return fragment(head, groups)
+    trend = el("a", t.say("Trend"), href=f"?device={device.name}#trend-title")
+    head = el("p", device.name, " · ", age, " · ", trend, class_="device-head")
+    values, bad = ({}, ()) if now is None else (now.values, now.bad)
+    title = t.title(kind.title) if device.room is None else room_text(device.room, t)
+    return _group(title, in_rank(kind), device, values, bad, t, head=head, waits=False)
 
 
 def _group(
-    name: str, points: Sequence[Point], device: DeviceRow, values: Mapping[str, float], bad: Sequence[str], t: Texts
-) -> Markup | None:
-    """Return a group of points. Points that the device has never sent wait, hidden, for their first value."""
+    title: str,
+    points: Sequence[Point],
+    device: DeviceRow,
+    values: Mapping[str, float],
+    bad: Sequence[str],
+    t: Texts,
+    *,
+    head: Child = None,
+    is_open: bool = True,
+    waits: bool = True,
+) -> Markup:
+    """Return a group of points. Points that the device has never sent wait, hidden, for their first value.
+
+    `waits`: so does the whole group.
+    """
     lines = [_line(p, device.device_id, values, bad, t) for p in points]
     some = any(p.name in values for p in points)
-    title = group_title(name, t)
     return el(
         "details",
         el("summary", el("h2", title)),
+        head,
         el("dl", lines, class_="lines"),
         class_="panel group",
-        open=name in _SIDES or name == "other" or None,
-        hidden=None if some else True,
+        open=is_open or None,
+        hidden=None if some or not waits else True,
         data_group=True,
     )
 
@@ -215,25 +234,53 @@ def _section(title: str, name: str, *children: Child, beside: Child = None, clas
     )
 
 
-def chart_place(entry: Markup, choice: Choice, t: Texts) -> Markup:
-    """Return the range and topic buttons and, under them, where the chart application is mounted.
+def chart_place(entry: Markup, choice: Choice, view: StationView, kinds: Mapping[str, SensorKind], t: Texts) -> Markup:
+    """Return the device, range and topic buttons and, under them, where the chart application is mounted.
 
-    The buttons are links: a choice can be kept and sent on. live.js follows them without leaving the page.
+    The buttons are links: a choice can be kept and sent on. live.js follows them without leaving the page, but
+    for another device, whose charts are others.
     """
+    device = charted(view, kinds, choice)
     spans = {"1h": t.say("1 h"), "24h": t.say("24 h"), "48h": t.say("48 h"), "7d": t.say("7 d")}
-    topics = {topic.name: topic_title(topic.name, t) for topic in TOPICS}
+    about = f"&device={device.name}" if device is not None and device.name == choice.device else ""
     choices = el(
         "div",
-        _choices(t.say("Range"), "span", spans, choice.span),
-        _choices(t.say("Quantity"), "topic", topics, choice.topic.name),
+        _device_choices(chartable(view, kinds), device, kinds, t),
+        _choices(t.say("Range"), "span", spans, choice.span, about),
+        None if device is None else _topic_choices(kinds[device.kind], choice, about, t),
         class_="choices",
     )
     return el("div", choices, entry, id=ids.TREND_PLACE)
 
 
-def _choices(title: str, key: str, options: Mapping[str, str], chosen: str) -> Markup:
+def _device_choices(
+    devices: Sequence[DeviceRow], chosen: DeviceRow | None, kinds: Mapping[str, SensorKind], t: Texts
+) -> Markup | None:
+    """Return a link per device; two of one kind are told apart by their names."""
+    if len(devices) < 2:
+        return None
+    twice = [d.kind for d in devices]
     links = [
-        el("a", label, href=f"?{key}={name}", data_choice=key, aria_current="true" if name == chosen else None)
+        el(
+            "a",
+            t.title(kinds[d.kind].title),
+            f" {d.name}" if twice.count(d.kind) > 1 else None,
+            href=f"?device={d.name}#trend-title",
+            aria_current="true" if d is chosen else None,
+        )
+        for d in devices
+    ]
+    return el("nav", links, aria_label=t.say("Device"), class_="choice")
+
+
+def _topic_choices(kind: SensorKind, choice: Choice, about: str, t: Texts) -> Markup:
+    topics = {topic.name: topic_title(topic, kind, t) for topic in topics_of(kind)}
+    return _choices(t.say("Quantity"), "topic", topics, topic_named(kind, choice.topic).name, about)
+
+
+def _choices(title: str, key: str, options: Mapping[str, str], chosen: str, about: str) -> Markup:
+    links = [
+        el("a", label, href=f"?{key}={name}{about}", data_choice=key, aria_current="true" if name == chosen else None)
         for name, label in options.items()
     ]
     return el("nav", links, aria_label=title, class_="choice")

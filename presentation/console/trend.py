@@ -12,7 +12,8 @@ from urllib.parse import parse_qs
 
 from dash import Dash, Input, Output, dcc, html
 
-from application.read_models import StationView, Trend
+from application.read_models import DeviceRow, StationView, Trend
+from perception.point import POINT_NAME
 from perception.sensor_kind import SensorKind
 from presentation import ids
 from presentation.console.groups import Topic, topic_named
@@ -28,6 +29,7 @@ DEFAULT_SPAN = "24h"
 PIXELS = 900
 REFRESH_MS = 60_000
 GRAPH_CONFIG = {"displaylogo": False, "displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"}
+_TOPIC, _DEVICE = re.compile(POINT_NAME), re.compile(r"[a-z0-9-]{3,63}")
 _PATH = re.compile(r"^/(?P<language>[a-z]{2})/stations/(?P<station>[a-z0-9-]{3,63})/?$")
 
 Component = Any
@@ -44,17 +46,23 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the reader chose to see."""
+    """What the reader chose to see. None: the station's own device, the first chart of its kind."""
 
-    span: str
-    topic: Topic
+    span: str = DEFAULT_SPAN
+    topic: str | None = None
+    device: str | None = None
 
 
 def choice_of(search: str | None) -> Choice:
     """Return the choice that the query of an address states; what is not there or not known is the default."""
     said = parse_qs((search or "").removeprefix("?"))
     span = said.get("span", [DEFAULT_SPAN])[0]
-    return Choice(span if span in SPANS else DEFAULT_SPAN, topic_named(said.get("topic", [""])[0]))
+    topic, device = (said.get(key, [None])[0] for key in ("topic", "device"))
+    return Choice(
+        span if span in SPANS else DEFAULT_SPAN,
+        topic if topic is not None and _TOPIC.fullmatch(topic) else None,
+        device if device is not None and _DEVICE.fullmatch(device) else None,
+    )
 
 
 def place_of(pathname: str | None) -> Place | None:
@@ -98,14 +106,15 @@ class _Artist:
 
     async def draw(self, place: Place, choice: Choice) -> tuple[Component, Component]:
         """Return the figure and its table."""
-        topic = choice.topic
         t = texts_for(place.language)
         now = now_us()
         view = await self._desk.ask_shared(("station", place.station), lambda v: v.station(place.station, now))
-        kind = self._kind_of(view)
-        if view is None or kind is None or view.station.device is None:
+        chosen = None if view is None else charted(view, self._kinds, choice)
+        if view is None or chosen is None:
             return {}, t.say("This station has no device.")
-        device, names = view.station.device, [p for p in (*topic.points, *topic.below) if p in kind.bits]
+        device, kind = chosen.name, self._kinds[chosen.kind]
+        topic = topic_named(kind, choice.topic)
+        names = [p for p in (*topic.points, *topic.below) if p in kind.bits]
         start = now - SPANS[choice.span] * 3_600_000_000
         trend = await self._desk.ask_shared(
             ("trend", device, choice.span, topic.name), lambda v: v.trend(device, names, start, now, PIXELS)
@@ -115,9 +124,18 @@ class _Artist:
         chart = chart_of(topic, kind, t, (start // 1000, now // 1000), view.city.timezone)
         return trend_figure(trend, chart), chart_table(trend, names, kind, t, view.city.timezone)
 
-    def _kind_of(self, view: StationView | None) -> SensorKind | None:
-        devices = [] if view is None else [d for d in view.devices if d.name == view.station.device]
-        return self._kinds.get(devices[0].kind) if devices else None
+
+def charted(view: StationView, kinds: Mapping[str, SensorKind], choice: Choice) -> DeviceRow | None:
+    """Return the device whose trend is shown: the chosen one, the station's own, or any. None: there is none."""
+    known = chartable(view, kinds)
+    by_name = {d.name: d for d in known}
+    return by_name.get(choice.device or "") or by_name.get(view.station.device or "") or next(iter(known), None)
+
+
+def chartable(view: StationView, kinds: Mapping[str, SensorKind]) -> list[DeviceRow]:
+    """Return the devices of a station of which there are trends, its own first."""
+    known = [d for d in view.devices if d.kind in kinds and d.status == "active"]
+    return sorted(known, key=lambda d: (d.name != view.station.device, d.name))
 
 
 def chart_of(topic: Topic, kind: SensorKind, t: Texts, span: tuple[int, int], zone: str) -> Chart:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Engine, exists, select
+from sqlalchemy import Connection, Engine, exists, func, select, text
 
 from perception.catalogue import Branch, Building, Catalogue, Community, Device, DeviceStatus, District, Station
 from perception.point import Title
@@ -41,11 +41,15 @@ def seed(engine: Engine, load: Callable[[], Catalogue], actor: str, *, only_if_e
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """What `simulate` plays: the catalogue, the devices to be played; `is_new`: nothing was ever received."""
+    """What `simulate` plays: the catalogue, the devices to be played; `is_new`: nothing was ever received.
+
+    `newcomers` are those that were added within the hour and have said nothing yet.
+    """
 
     catalogue: Catalogue
     devices: tuple[str, ...]
     is_new: bool
+    newcomers: tuple[str, ...] = ()
 
 
 def cast(engine: Engine, stations: int | None) -> Cast:
@@ -54,13 +58,22 @@ def cast(engine: Engine, stations: int | None) -> Cast:
         catalogue = load_catalogue(on)
         chosen = [d for d in list_devices(on, DeviceStatus.ACTIVE) if d.simulated]
         is_new = not on.execute(select(exists().select_from(tables.ledger))).scalar()
+        newcomers = () if is_new else _newcomers(on)
     places = sorted({d.station for d in chosen if d.station is not None})
     if stations is not None and stations > len(places):
         raise CatalogueError(
             f"there are {len(places)} simulated stations, not {stations}: hearthline seed --stations {stations}"
         )
     played = set(places[:stations])
-    return Cast(catalogue, tuple(d.name for d in chosen if d.station in played), is_new)
+    return Cast(catalogue, tuple(d.name for d in chosen if d.station in played), is_new, newcomers)
+
+
+def _newcomers(on: Connection) -> tuple[str, ...]:
+    device, hour = tables.device.c, tables.ledger.c
+    said = exists().where(hour.device == device.name, hour.hour >= func.date_trunc("hour", device.created_at))
+    recent = device.created_at > func.now() - text("interval '1 hour'")
+    found = on.scalars(select(device.name).where(device.simulated, device.status == "active", recent, ~said))
+    return tuple(sorted(found))
 
 
 def device_rows(engine: Engine, status: str | None) -> Rows:

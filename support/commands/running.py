@@ -6,13 +6,16 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from support.health import Asked, Probe
 from support.home import Home, owned
+from support.kind_files import KINDS_FOLDER, fingerprints, take_in
+from support.kind_watch import KindWatch
 from support.run_log import RunLog
-from support.run_state import Entry, read, status, sweep, write
+from support.run_state import Entry, problems, read, status, sweep, write
 from support.set_up import Listener, check_ports
 from support.store import StoreDownError
 from support.supervisor import Program, Supervisor
@@ -86,21 +89,57 @@ def run(home: Home, plan: Sequence[Program], listeners: Sequence[Listener], addr
 async def _supervise(
     home: Home, plan: Sequence[Program], addresses: Mapping[str, str], log: RunLog, began: float
 ) -> int:
-    def keep(entries: Sequence[Entry]) -> None:
-        write(home, entries, addresses)
+    copy, told = home.run / "kinds", _Told(home, addresses)
+    before = fingerprints()
+    take_in(copy)
+    watching: list[asyncio.Task[None]] = []
 
     def announce() -> None:
         log.line("hearthline", f"everything is ready after {time.monotonic() - began:.1f} s:")
         for what, address in addresses.items():
             log.line("hearthline", f"  {what:<9} {address}")
         log.line("hearthline", "Ctrl-C stops it; `hearthline status` shows how it does")
+        over = KindWatch(supervisor, copy, before, partial(log.line, "hearthline"), told.of_trouble)
+        watching.append(asyncio.create_task(over.watch()))
+        watching[0].add_done_callback(partial(_say_why, log))
 
-    supervisor = Supervisor(plan, log=log, environment=os.environ, changed=keep)
-    return await supervisor.run(announce)
+    supervisor = Supervisor(
+        plan, log=log, environment={**os.environ, KINDS_FOLDER: str(copy)}, changed=told.of_programs
+    )
+    try:
+        return await supervisor.run(announce)
+    finally:
+        for task in watching:
+            task.cancel()
+
+
+def _say_why(log: RunLog, watching: "asyncio.Task[None]") -> None:
+    if not watching.cancelled() and (err := watching.exception()) is not None:
+        log.line("hearthline", f"perception/kinds is no longer watched, restart to watch it again: {err!r}")
+
+
+class _Told:
+    """What the state file says: the programs and what is wrong, whichever changed last."""
+
+    def __init__(self, home: Home, addresses: Mapping[str, str]) -> None:
+        self._home, self._addresses = home, addresses
+        self._entries: Sequence[Entry] = ()
+        self._problems: Sequence[str] = ()
+
+    def of_programs(self, entries: Sequence[Entry]) -> None:
+        self._entries = entries
+        self._write()
+
+    def of_trouble(self, problems: Sequence[str]) -> None:
+        self._problems = problems
+        self._write()
+
+    def _write(self) -> None:
+        write(self._home, self._entries, self._addresses, self._problems)
 
 
 def told_status(home: Home, engine: Callable[[], str]) -> dict[str, object]:
-    """Return {"processes": [{"name", "pid", "health", ...}], "addresses": {...}, "engine"} of this home right now.
+    """Return {"processes": [{"name", "pid", "health", ...}], "addresses": {...}, "engine", "problems"} of this home.
 
     `engine` names the database server; what it raises as StoreDownError is told in its place.
     """
@@ -113,7 +152,7 @@ def told_status(home: Home, engine: Callable[[], str]) -> dict[str, object]:
         named = engine() if addresses else ""
     except StoreDownError as err:
         named = str(err)
-    return {"processes": processes, "addresses": addresses, "engine": named}
+    return {"processes": processes, "addresses": addresses, "engine": named, "problems": problems(home)}
 
 
 def address_rows(addresses: Mapping[str, str], engine: str) -> list[dict[str, object]]:

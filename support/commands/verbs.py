@@ -9,7 +9,7 @@ import typer
 
 from perception.catalogue import DeviceStatus
 from perception.sensor_kind import SensorKind
-from support.commands import accounts, correcting, fixing, foreign, ordering, recomputing, rights
+from support.commands import accounts, adopting, correcting, fixing, foreign, ordering, recomputing, rights
 from support.commands import rejects as rejecting
 from support.commands.listing import show, show_json
 from support.home import Home
@@ -55,6 +55,7 @@ def register(app: typer.Typer, devices: typer.Typer, rejects: typer.Typer, ports
     rights.register(app, devices, ports)
     foreign.register(app, ports.engine, ports.kinds, ports.actor)
     _about_kinds(app, ports)
+    adopting.register(app, ports)
     _about_health(app, ports)
 
 
@@ -74,6 +75,9 @@ def _about_the_run(app: typer.Typer, ports: Ports) -> None:
         assert isinstance(addresses, dict)
         show(processes, as_json=False, empty="nothing has run in this home yet: hearthline run")
         show(running.address_rows(addresses, str(told["engine"])), as_json=False, empty="")
+        assert isinstance(told["problems"], list)
+        for problem in told["problems"]:
+            typer.echo(f"not well: {problem}")
 
     @app.command()
     def url(what: Annotated[str, typer.Argument(help="database, broker, console or portal")]) -> None:

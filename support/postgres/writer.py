@@ -86,6 +86,7 @@ class PostgresStore:
         self._link: Link | None = None
         self._epoch: int | None = None
         self._weeks: dict[str, set[int]] = {}
+        self._enrolled_kinds = 0
 
     def claim(self, wait_s: float = 0.0) -> bool:
         """Take the right to write, waiting for another ingest to leave; False when it has not left in time.
@@ -139,9 +140,17 @@ class PostgresStore:
             raise
 
     def roster(self, known_version: int) -> Roster | None:
-        """Return the roster, or None when it has not changed since that version. Raises StoreDownError."""
+        """Return the roster, or None when it has not changed since that version. Raises StoreDownError.
+
+        A kind that was not known when it was loaded changes it too: its devices were left out.
+        """
+        kinds = dict(self._kinds)
         with transaction(self._snapshots) as on:
-            return None if rosters.version(on) == known_version else rosters.load(on, self._kinds)
+            if rosters.version(on) == known_version and len(kinds) == self._enrolled_kinds:
+                return None
+            roster = rosters.load(on, kinds)
+        self._enrolled_kinds = len(kinds)
+        return roster
 
     def _claimed(self) -> bool:
         link = self._connected()

@@ -228,3 +228,20 @@ def test_a_station_without_a_known_device_has_a_page(empty_town):
         assert client.get("/en/stations/st-warm", headers=HTML).status_code == 200
         assert client.get("/en/cities/testopolis", headers=HTML).status_code == 200
     engine.dispose()
+
+
+def test_every_kind_has_its_place_in_the_schema_and_its_newest(client):
+    schema = client.get("/api/openapi.json").json()
+    for kind in KINDS.values():
+        operation = schema["paths"][f"/api/v1/cities/{{city}}/newest/{kind.name}"]["get"]
+        assert kind.title.zh in operation["description"]
+        camel = "".join(part.capitalize() for part in kind.name.split("_"))
+        fields = schema["components"]["schemas"][f"{camel}Values"]["properties"]
+        assert list(fields) == list(kind.names)
+        assert [f["x-unit"] for f in fields.values()] == [p.unit for p in kind.points]
+    (now,) = client.get("/api/v1/cities/testopolis/newest/heat_substation").json()
+    assert (now["device"], now["values"]["t_sec_supply"], now["values"]["t_dhw_supply"]) == ("dev-warm", 47.0, None)
+    assert client.get("/api/v1/cities/nowhere/newest/heat_substation").status_code == 404
+    listed = {k["name"]: k for k in client.get("/api/v1/kinds").json()}
+    assert set(listed) == set(KINDS)
+    assert listed["water_meter"]["points"][0]["title"] == {"zh": "累计用水量", "en": "Water volume, total"}

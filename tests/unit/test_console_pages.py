@@ -14,6 +14,7 @@ from application.read_models import (
     AlarmRow,
     CityCard,
     CommunityCard,
+    DeviceNow,
     DeviceRow,
     DistrictShape,
     JournalRow,
@@ -29,15 +30,16 @@ from presentation.components.marker import state_of
 from presentation.components.station_table import rank
 from presentation.components.strip import mean_deviation
 from presentation.console.charts import create_charts
-from presentation.console.groups import SETPOINTS, grouped
+from presentation.console.groups import SETPOINTS, grouped, topics_of
 from presentation.console.overview import overview_page
 from presentation.console.shell import Frame
 from presentation.console.station import chart_place, station_page
-from presentation.console.trend import choice_of
+from presentation.console.trend import Choice, choice_of
 from presentation.desk import Desk
 from presentation.markup import el
 from presentation.static import Shelf
 from presentation.texts import LANGUAGES, texts_for
+from presentation.units import unit_text
 
 KINDS = load_kinds()
 NOW = 1_800_000_000_000
@@ -88,7 +90,7 @@ def station_html(row, language="en", devices=None):
                     simulated=False, last_ts=row.ts)  # fmt: skip
     homes = [CommunityCard("c", Title(zh="小区", en=EVIL), None, None, 1)]
     view = StationView(CITY, row, CITY.title, CITY.title, homes, devices or [own], [ALARM], [ENTRY])
-    return station_page(view, FRAME, t, NOW, chart_place(el("div"), choice_of("?span=7d"), t))
+    return station_page(view, FRAME, t, NOW, chart_place(el("div"), choice_of("?span=7d"), view, KINDS, t))
 
 
 PAGES = [overview(x) for x in LANGUAGES] + [station_html(row, x) for row in ROWS for x in LANGUAGES]
@@ -161,11 +163,47 @@ def test_what_a_station_does_not_measure_waits_hidden():
     assert not re.search(r'hidden data-line="t_sec_supply"', page)
 
 
-def test_a_device_of_another_kind_gets_its_bars_without_a_line_of_code():
-    weather = DeviceRow(77, "weather-1", "weather_station", "calm", "active", 60.0, online=None,
-                        simulated=True, last_ts=NOW)  # fmt: skip
-    page = station_html(ROWS[0], devices=[weather])
-    assert 'data-device="77" data-pointer="wind_speed"' in page
+def other_devices(language="en", **choice):
+    """The page of a station with a device of every kind beside its substation."""
+    own = DeviceRow(1, ROWS[0].device, "heat_substation", "calm", "active", 10.0, online=True, simulated=True,
+                    last_ts=NOW)  # fmt: skip
+    others = [
+        DeviceRow(70 + i, f"one-{name}", name, "calm", "active", 60.0, online=None, simulated=True, last_ts=NOW)
+        for i, name in enumerate(sorted(set(KINDS) - {"heat_substation"}))
+    ]
+    newest = {d.name: DeviceNow(d.name, "calm", NOW, {p.name: p.low for p in KINDS[d.kind].points}, ()) for d in others}
+    view = StationView(CITY, ROWS[0], CITY.title, CITY.title, [], [own, *others], [], [], newest)
+    t = texts_for(language)
+    return station_page(view, FRAME, t, NOW, chart_place(el("div"), Choice(**choice), view, KINDS, t))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_devices_of_all_kinds_share_a_page_with_titles_units_and_what_they_said_last(language):
+    page, t = other_devices(language), texts_for(language)
+    for name in set(KINDS) - {"heat_substation"}:
+        kind = KINDS[name]
+        assert f"<h2>{t.title(kind.title)}</h2>" in page
+        assert f'href="?device=one-{name}#trend-title"' in page
+        for point in kind.points:
+            line = re.search(rf'<div class="line"[^>]*data-line="{point.name}"[^>]*data-device="7.".*?</div>', page)
+            assert t.title(point.title) in line[0]
+            assert "hidden" not in line[0].partition(">")[0]
+            assert (unit_text(point.unit) or "</dd>") in line[0]
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda k: k.name)
+def test_every_point_of_another_kind_has_a_chart(kind):
+    if kind.name != "heat_substation":
+        drawn = [p for topic in topics_of(kind) for p in topic.points]
+        assert sorted(drawn) == sorted(kind.names)
+        assert all(len({kind.point(p).unit for p in topic.points}) == 1 for topic in topics_of(kind))
+
+
+def test_the_chart_follows_the_chosen_device_and_an_unknown_one_is_the_station_s_own():
+    chosen = other_devices(device="one-noise_monitor", topic="laeq")
+    assert re.search(r'href="\?device=one-noise_monitor#trend-title" aria-current="true"', chosen)
+    assert re.search(r'href="\?topic=laeq&amp;device=one-noise_monitor"[^>]*aria-current="true"', chosen)
+    assert re.search(r'href="\?topic=temperatures"[^>]*aria-current="true"', other_devices(device="nobody", topic="x"))
 
 
 def test_devices_of_one_kind_are_told_apart_by_their_rooms():

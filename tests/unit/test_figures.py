@@ -3,7 +3,7 @@
 from application.read_models import Trend
 from perception.kinds import load_kinds
 from presentation.console.groups import TOPICS
-from presentation.console.trend import DEFAULT_SPAN, chart_of, choice_of, place_of
+from presentation.console.trend import DEFAULT_SPAN, Choice, chart_of, choice_of, place_of
 from presentation.figures import local_time, table_rows, trend_figure
 from presentation.texts import texts_for
 
@@ -72,8 +72,9 @@ def test_every_topic_is_about_points_that_a_substation_has():
 
 
 def test_an_address_says_what_to_show():
-    assert choice_of("?span=7d&topic=pressures") == type(choice_of(""))("7d", TOPICS[1])
-    assert choice_of("span=century&topic=<b>").span == DEFAULT_SPAN
+    assert choice_of("?span=7d&topic=pressures") == Choice("7d", "pressures")
+    assert choice_of("?device=xc-air&topic=pm25") == Choice(DEFAULT_SPAN, "pm25", "xc-air")
+    assert choice_of("span=century&topic=<b>&device=<i>") == Choice()
     assert place_of("/zh/stations/xc-north-01") is not None
     assert place_of("/zh/cities/xuecheng") is None
     assert place_of("/de/stations/xc-north-01") is None

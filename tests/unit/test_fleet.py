@@ -224,7 +224,7 @@ def test_nobody_to_play_is_a_quiet_fleet():
 def test_the_stage_plays_what_the_catalogue_says_and_nothing_else():
     catalogue = load_catalogue(CONFIGS / "cities")
     players = players_for(catalogue, KINDS, SimulateSettings(), now=NOW, recordings=CONFIGS / "recordings")
-    assert sorted(len(p.parts) for p in players) == [1, 1, 1, 43 + len(catalogue.rooms)]
+    assert sorted(len(p.parts) for p in players) == [1, 1, 1, 50 + len(catalogue.rooms)]
     chosen = players_for(catalogue, KINDS, SimulateSettings(), now=NOW, simulated=["xc-beian-01", "nis-l4"])
     assert [[part.name for part in p.parts] for p in chosen] == [["xc-beian-01"]]
     quiet = players_for(catalogue, KINDS, SimulateSettings(faults=False), now=NOW, simulated=["xc-laocheng-07"])
