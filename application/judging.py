@@ -108,7 +108,7 @@ class Judging:
             self._forget_waiting(rows[readings.ts - self._before.facts.late_us[rows] > self._memory.watermark[rows]])
             self._look_at_clock(rows, np.maximum(heard, self._memory.watermark[rows]))
             self._memory.absorb(rows, readings)
-            window = self._memory.window_of(self._before.facts, rows, readings, self._attended)
+            window = self._memory.window(self._before.facts, rows, readings.ts, self._attended)
             for place in range(len(self._before.watched)):
                 self._apply(place, rows, window)
 
@@ -121,15 +121,19 @@ class Judging:
                 self._touched[place].append(waiting)
 
     def _look_at_clock(self, rows: Rows, at: NDArray[np.int64]) -> None:
-        """Let the rules that look at the clock judge devices at these instants. Those without needs see no values."""
-        facts, attended = self._before.facts, self._attended
+        """Let the rules that look at the clock judge devices at these instants."""
+        window = self._memory.window(self._before.facts, rows, at, self._attended)
         for place, watched in enumerate(self._before.watched):
             if watched.looks_at_clock:
-                seen = self._memory.window if watched.rule.needs else self._memory.bare_window
-                self._apply(place, rows, seen(facts, rows, at, attended))
+                self._apply(place, rows, window)
 
     def _apply(self, place: int, rows: Rows, window: Window) -> None:
         watched, track = self._before.watched[place], self._tracks[place]
+        if watched.rule.only_bad:
+            some = np.flatnonzero(track.busy[rows] | window.sight.may_be_bad)
+            if not len(some):
+                return
+            rows, window = rows[some], _part(window, some)
         seen = replace(window, raised=track.raised(rows))
         judgement = watched.rule.judge(seen, watched.parameters)
         verdict = judgement.verdict
@@ -207,9 +211,9 @@ def _part(window: Window, rows: Rows) -> Window:
     if len(rows) == len(window.now):
         return window
     columns: Mapping[str, NDArray[np.int64]] = {
-        name: getattr(window, name)[rows] for name in Window.__dataclass_fields__ if name != "kind"
+        name: getattr(window, name)[rows] for name in Window.__dataclass_fields__ if name not in {"kind", "sight"}
     }
-    return replace(window, **columns)  # type: ignore[arg-type]  # every field but the kind is an array of rows
+    return replace(window, sight=window.sight.part(rows), **columns)  # type: ignore[arg-type]  # arrays of rows
 
 
 def _picked(evidence: Mapping[str, NDArray[np.float64]], row: int, element: int) -> Mapping[str, float | None]:

@@ -52,4 +52,5 @@ RULE = Rule(
     evidence=evidence,
     elements=lambda kind: kind.names,
     subject="device",
+    only_bad=True,
 )
