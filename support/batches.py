@@ -18,6 +18,9 @@ MOST_OBJECTS = 50_000
 
 def portions(deliveries: Sequence[Delivery], most_bytes: int) -> Iterator[Sequence[Delivery]]:
     """Cut deliveries so that each portion holds at most about `most_bytes` of payload, and MOST_OBJECTS objects."""
+    if _is_one(deliveries, most_bytes):
+        yield deliveries
+        return
     start = size = objects = 0
     for place, delivery in enumerate(deliveries):
         inside = delivery.payload.count(b"{")
@@ -28,6 +31,13 @@ def portions(deliveries: Sequence[Delivery], most_bytes: int) -> Iterator[Sequen
         objects += inside
     if start < len(deliveries):
         yield deliveries[start:]
+
+
+def _is_one(deliveries: Sequence[Delivery], most_bytes: int) -> bool:
+    """Return whether it is known that nothing needs to be cut; a reading counts as two objects."""
+    holds = [delivery.holds for delivery in deliveries]
+    known = bool(holds) and min(holds) > 0 and 2 * sum(holds) <= MOST_OBJECTS
+    return known and sum([len(delivery.payload) for delivery in deliveries]) <= most_bytes
 
 
 def tallied(batch: Batch, fates: Sequence[Mapping[str, Tally]]) -> dict[str, Tally]:
@@ -44,7 +54,7 @@ def tallied(batch: Batch, fates: Sequence[Mapping[str, Tally]]) -> dict[str, Tal
 
 def redelivered(readings: Readings, deliveries: Sequence[Delivery]) -> NDArray[np.bool_] | None:
     """Return which readings came again and carry no time of their own to be known by; None when none can be."""
-    if not any(delivery.redelivered for delivery in deliveries):
+    if True not in [delivery.redelivered for delivery in deliveries]:
         return None
     return unstamped_again(readings, deliveries)
 
