@@ -1,6 +1,5 @@
 """Batches: the pure arithmetic of what goes through one transaction."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ from network.link import Batch, Delivery, Tally
 from network.receive import MOST_REJECTS, unstamped_again
 from perception.payload import pieces
 from perception.readings import Readings, Reject
+from support.tallies import Tallies
 
 MOST_OBJECTS = 50_000
 """JSON objects of one portion: with two for each reading, five times a batch of single readings."""
@@ -40,16 +40,10 @@ def _is_one(deliveries: Sequence[Delivery], most_bytes: int) -> bool:
     return known and sum([len(delivery.payload) for delivery in deliveries]) <= most_bytes
 
 
-def tallied(batch: Batch, fates: Sequence[Mapping[str, Tally]]) -> dict[str, Tally]:
+def tallied(batch: Batch, fates: Sequence[Mapping[str, Tally]]) -> Tallies:
     """Join the fates of a batch's readings by device: what the store says, and what was rejected before it."""
-    if len(fates) == 1 and not batch.rejected:  # nearly always, and there is nothing to join
-        return dict(fates[0])
-    total: dict[str, Counter[str]] = {}
-    for device, tally in (pair for fate in fates for pair in fate.items()):
-        total.setdefault(device, Counter()).update({f: getattr(tally, f) for f in Tally.__slots__})
-    for device, count in batch.rejected.items():
-        total.setdefault(device, Counter()).update(received=count, rejected=count)
-    return {device: Tally(**counts) for device, counts in total.items()}
+    rejected = {device: Tally(received=count, rejected=count) for device, count in batch.rejected.items()}
+    return Tallies.joined([*fates, rejected] if rejected or not fates else fates)
 
 
 def redelivered(readings: Readings, deliveries: Sequence[Delivery]) -> NDArray[np.bool_] | None:

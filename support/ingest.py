@@ -13,7 +13,7 @@ from typing import Generic
 
 import structlog
 
-from network.link import Batch, Delivery, Inlet, Outlet, Tally
+from network.link import Batch, Delivery, Inlet, Outlet
 from perception.readings import Readings, Reason
 from perception.roster import Roster
 from support.ahead import Ahead
@@ -25,6 +25,7 @@ from support.replaying import PORTION, Replayed, known_by_delivery, replay, set_
 from support.settings import IngestSettings
 from support.store import Store, StoreTransaction, UnstorableError
 from support.strangers import Strangers
+from support.tallies import Tallies
 from support.watcher import State, Watcher
 from support.watching import Clock, Watching
 
@@ -219,23 +220,23 @@ class _Shift(Generic[State]):
         self._watching.look_at_clock(now)
         batch = self._judged_anew(portion)
         deliveries, roster = batch.deliveries, self._watching.roster
-        tallies: dict[str, Tally] = {}
+        tallies: list[Tallies] = []
         rejects = list(batch.rejects)
 
         @_blames_the_batch()
         def write(tx: StoreTransaction) -> Mapping[str, Readings]:
             written = [tx.write(r, roster, redelivered(r, deliveries)) for r in batch.readings.values() if len(r)]
-            tallies.update(tallied(batch, [w.tallies for w in written]))
+            tallies[:] = [tallied(batch, [w.tallies for w in written])]
             conflicts = with_origins((r for w in written for r in w.rejects), deliveries)
             rejects[:] = [*batch.rejects, *conflicts, *self._letters.within(tx, batch)]
             tx.reject(self._strangers.sifted([known_by_delivery(r, deliveries) for r in rejects], roster, now))
-            tx.tally(now, tallies)
+            tx.tally(now, tallies[0])
             tx.meet(batch.births, batch.states)
             return {w.accepted.kind.name: w.accepted for w in written}
 
         self._watching.commit(write, now)
         self._strangers.settled()
-        self._metrics.count(list(tallies.values()), rejects, time.monotonic() - began)
+        self._metrics.count(tallies[0], rejects, time.monotonic() - began)
         self._letters.answer(rejects, roster, now)
 
     def _replay(self, portion: _Portion, began: float) -> None:
@@ -249,7 +250,7 @@ class _Shift(Generic[State]):
             return done[0].accepted
 
         self._watching.commit(write, now)
-        self._metrics.count(list(done[0].tallies.values()), done[0].rejects, time.monotonic() - began)
+        self._metrics.count(done[0].tallies, done[0].rejects, time.monotonic() - began)
 
     def _judged_anew(self, portion: _Portion) -> Batch:
         """Return the batch. A stranger in it makes us look whether the roster knows it by now."""
@@ -272,7 +273,7 @@ class _Shift(Generic[State]):
             if not again:  # the numbers of what is replayed were settled when it came
                 self._letters.count(tx, batch)
         self._letters.adopt()
-        self._metrics.count(list(done.tallies.values()), done.rejects, 0.0)
+        self._metrics.count(done.tallies, done.rejects, 0.0)
         _log.warning("delivery_unstorable", topic=delivery.topic, cause=detail)
 
     def _store_turned(self, *, down: bool) -> None:

@@ -5,6 +5,7 @@ Formats: "Binary Format" under COPY, and array_send, in PostgreSQL's manual and 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -100,8 +101,14 @@ def array(oid: int, values: NDArray[Any]) -> Packed:
 def texts(values: Sequence[str]) -> Packed:
     """Return a one-dimensional array of TEXT."""
     head = np.array([1, 0, TEXT, len(values), 1], ">i4").tobytes()
-    cells = (value.encode() for value in values)
-    return Packed(head + b"".join([len(cell).to_bytes(4, "big") + cell for cell in cells]))
+    return Packed(head + b"".join(map(_text_cell, values)))
+
+
+@lru_cache(maxsize=65_536)
+def _text_cell(value: str) -> bytes:
+    """Return an element of TEXT. Names of devices come again with every batch."""
+    cell = value.encode()
+    return len(cell).to_bytes(4, "big") + cell
 
 
 def _cut(cells: NDArray[np.void], missing: NDArray[np.bool_]) -> bytes:

@@ -21,7 +21,7 @@ from perception.sensor_kind import SensorKind
 from support.columns import readings_name
 from support.outage import Heartbeat
 from support.postgres import announcements, letters, numbers, quarantine, rosters
-from support.postgres.accounts import account, conflicts, joined, ledger_columns
+from support.postgres.accounts import account, conflicts, joined
 from support.postgres.connect import Lock, make_engine, options, try_lock
 from support.postgres.faults import in_store_words
 from support.postgres.merging import (
@@ -43,6 +43,7 @@ from support.postgres.touches import copy_in, touch
 from support.postgres.transact import transaction
 from support.sequences import Boot, Count, Spans
 from support.store import FencedError, Letter, Row, StoreDownError, Written
+from support.tallies import Tallies
 
 Link = psycopg.Connection[tuple[Any, ...]]
 
@@ -226,9 +227,10 @@ class PostgresTransaction:
     def tally(self, at: int, tallies: Mapping[str, Tally]) -> None:
         """Add to the ledger under the hour of `at`."""
         with in_store_words():
-            devices, counts = ledger_columns(tallies)
-            if devices:
-                self._link.execute(_ADD, [moment(at), texts(devices), *(array(INT8, row) for row in counts)])
+            told = Tallies.of(tallies)
+            if told:
+                columns = (array(INT8, column) for column in told.counts.T)
+                self._link.execute(_ADD, [moment(at), texts(told.devices), *columns])
 
     def meet(self, births: Sequence[Birth], states: Sequence[StateChange]) -> None:
         """Record what devices said of themselves."""
