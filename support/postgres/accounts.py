@@ -19,8 +19,6 @@ _FATES = {STORED: "stored", MERGED: "merged", DUPLICATE: "duplicate", CONFLICT: 
 
 def joined(parts: Sequence[tuple[NDArray[np.intp], Merged]], readings: Readings) -> Merged:
     """Put what became of the parts together, in the order of the rows."""
-    if len(parts) == 1:
-        return parts[0][1]
     shape = readings.values.shape
     whole = Merged(np.empty(len(readings), np.int8), np.empty(shape), np.empty(shape, np.bool_))
     for places, part in parts:

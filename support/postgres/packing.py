@@ -41,10 +41,12 @@ def pg_time(ts: NDArray[np.int64]) -> NDArray[np.int64]:
     return ts - _EPOCH_US
 
 
-def copy_block(readings: Readings, columns: NDArray[np.intp]) -> bytes:
+def copy_block(readings: Readings, columns: NDArray[np.intp]) -> bytes | bytearray:
     """Return the rows as one COPY block: device_id, ts, received_at, the points of `columns`, quality. NaN: null."""
     values = readings.values[:, columns]
-    rows = np.zeros(len(readings), _row_type(len(columns)))
+    block = bytearray(len(_HEADER) + len(readings) * _row_type(len(columns)).itemsize + len(_TRAILER))
+    block[: len(_HEADER)], block[-len(_TRAILER) :] = _HEADER, _TRAILER
+    rows = np.frombuffer(block, _row_type(len(columns)), len(readings), len(_HEADER))
     rows["fields"] = 4 + len(columns)
     for name, width, column in (
         ("device_id", 4, readings.device_id),
@@ -55,11 +57,15 @@ def copy_block(readings: Readings, columns: NDArray[np.intp]) -> bytes:
         rows[name]["length"] = width
         rows[name]["value"] = column
     missing = np.isnan(values)
-    rows["points"]["length"] = np.where(missing, -1, 8)
     rows["points"]["value"] = values
-    return _HEADER + (_without_nulls(rows, missing) if missing.any() else rows.tobytes()) + _TRAILER
+    if not missing.any():
+        rows["points"]["length"] = 8
+        return block
+    rows["points"]["length"] = np.where(missing, -1, 8)
+    return _HEADER + _without_nulls(rows, missing) + _TRAILER
 
 
+@lru_cache(maxsize=128)
 def _row_type(points: int) -> np.dtype[np.void]:
     def field(value: str) -> np.dtype[np.void]:
         return np.dtype([("length", ">i4"), ("value", value)])

@@ -271,15 +271,13 @@ class PostgresTransaction:
             letters.dispatched(self._link, sent, refused)
 
     def _settle(self, readings: Readings, again: NDArray[np.bool_] | None) -> Merged:
-        parts: list[tuple[NDArray[np.intp], Merged]] = []
-        rest = np.arange(len(readings))
-        if again is not None and again.any():
-            asked = np.flatnonzero(again)
-            known = asked[came_before(self._link, readings.take(asked))]
-            parts.append((known, all_duplicate(readings.take(known))))
-            rest = np.setdiff1d(rest, known)
-        parts.append((rest, self._write_folded(readings.take(rest))))
-        return joined(parts, readings)
+        if again is None or not again.any():
+            return self._write_folded(readings)
+        asked = np.flatnonzero(again)
+        known = asked[came_before(self._link, readings.take(asked))]
+        rest = np.setdiff1d(np.arange(len(readings)), known)
+        new = self._write_folded(readings.take(rest))
+        return joined([(known, all_duplicate(readings.take(known))), (rest, new)], readings)
 
     def _write_folded(self, readings: Readings) -> Merged:
         """Write readings; those that share device and time as one, in the order in which they came."""
