@@ -21,6 +21,7 @@ from support.batches import portions, redelivered, tallied, with_origins
 from support.correspondence import Correspondence
 from support.metrics import IngestMetrics
 from support.outage import Heartbeat, Outage
+from support.pace import Pace
 from support.replaying import PORTION, Replayed, known_by_delivery, replay, set_aside
 from support.settings import IngestSettings
 from support.store import Store, StoreTransaction, UnstorableError
@@ -119,6 +120,7 @@ class _Shift(Generic[State]):
         self._stop = stop
         self._outage = Outage(stop, heartbeat, self._store_turned)
         self._strangers = Strangers()
+        self._pace = Pace(settings.backfill_batch)
         self._ticked_at = self._taken_at = 0.0
         self._lost = 0
 
@@ -130,7 +132,7 @@ class _Shift(Generic[State]):
         links, settings = self._links, self._settings
         live = self._gathered(links.live.take(settings.batch, 0.0 if links.backfill.pending() else _IDLE_S))
         quiet = len(live) < settings.batch // 2
-        quota = settings.backfill_batch if quiet else max(1, settings.backfill_batch // 10)
+        quota = self._pace.quota if quiet else max(1, self._pace.quota // 10)
         taken = [(links.live, live), (links.backfill, links.backfill.take(quota, 0.0))]
         if links.replays is not None:
             taken.append((links.replays, links.replays.take(PORTION if quiet else PORTION // 10, 0.0)))
@@ -172,6 +174,8 @@ class _Shift(Generic[State]):
             stored = self._outage.endure(lambda: self._set_aside(deliveries[0], text, again=again))
         if stored:
             portion.inlet.ack(deliveries)
+        if portion.inlet is self._links.backfill:
+            self._pace.took(len(deliveries), time.monotonic() - began)
 
     def tick_if_due(self) -> None:
         """Let a second pass for those who wait for it."""
