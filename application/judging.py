@@ -177,14 +177,13 @@ class Judging:
         if new.verdict.shape[1] > 1:
             raising = (old.verdict[rows] == Verdict.RAISE) | (new.verdict[rows] == Verdict.RAISE)
             changed &= raising | (old.pending[rows] != new.pending[rows])
-        for i, element in zip(*np.nonzero(changed), strict=True):
-            row = int(rows[i])
-            yield state_row(
-                self._before.condition(place, row, int(element)),
-                int(new.verdict[row, element]),
-                _or_none(int(new.pending[row, element])),
-                _or_none(int(self._memory.watermark[row])),
-            )
+        which, elements = np.nonzero(changed)
+        rows = rows[which]
+        columns = new.verdict[rows, elements], new.pending[rows, elements], self._memory.watermark[rows]
+        told = zip(rows.tolist(), elements.tolist(), *(column.tolist() for column in columns), strict=True)
+        for row, element, verdict, pending, watermark in told:
+            condition = self._before.condition(place, row, element)
+            yield state_row(condition, verdict, _or_none(pending), _or_none(watermark))
 
 
 def _those(rows: NDArray[np.bool_] | Rows, readings: Readings) -> Readings:

@@ -59,6 +59,11 @@ class Lanes(dict[str, Lane | None]):
         lane = self[topic] = Lane(member, self._usual.get(member.kind.name))
         return lane
 
+    def ways(self, count: int) -> Sequence[range]:
+        """Return the places of so many deliveries in the parts in which they are taken: first a few to learn from."""
+        cut = 0 if self._shapes else min(count, 2 * _OFTEN)
+        return [part for part in (range(cut), range(cut, count)) if part]
+
     def learn(self, topic: str, names: Iterable[str]) -> None:
         """See that a device sent numbers for these points of its kind, each once, in the tolerant way."""
         lane = self[topic]
@@ -112,15 +117,15 @@ Told = tuple[int, str, int]
 
 
 def take_plain(
-    deliveries: Sequence[Delivery], lanes: Lanes, sheet_of: Callable[[Member], Sheet]
+    deliveries: Sequence[Delivery], part: range, lanes: Lanes, sheet_of: Callable[[Member], Sheet]
 ) -> tuple[Sequence[int], list[Told]]:
-    """Write what is plain on the sheets of its kinds; return the places of all others, in order, and running numbers.
+    """Write what is plain of a part on the sheets of its kinds; return the places of the others, and running numbers.
 
     A delivery is taken as a whole or left as a whole. This loop runs once per message.
     """
     left: list[int] = []
     racks: dict[Shape, _Rack] = {}
-    for origin, delivery in enumerate(deliveries):
+    for origin, delivery in zip(part, deliveries[part.start : part.stop], strict=True):
         lane = lanes[delivery.topic]
         if lane is None or (shape := lane.shape) is None:
             left.append(origin)

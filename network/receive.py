@@ -41,8 +41,9 @@ def receive(
     mapping, if they have one.
     """
     tray = _Tray(roster, now, kept_us, mappings)
-    for origin in tray.put_plain(deliveries):
-        tray.put(origin, deliveries[origin])
+    for part in lanes_of(roster).ways(len(deliveries)):
+        for origin in tray.put_plain(deliveries, part):
+            tray.put(origin, deliveries[origin])
     return tray.batch(deliveries)
 
 
@@ -100,9 +101,9 @@ class _Tray:
             Channel.REPLY: self._put_reply,
         }
 
-    def put_plain(self, deliveries: Sequence[Delivery]) -> Sequence[int]:
-        """Take in what can go the short way; return the places of the others."""
-        left, told = take_plain(deliveries, self._lanes, self._sheet)
+    def put_plain(self, deliveries: Sequence[Delivery], part: range) -> Sequence[int]:
+        """Take in what of a part can go the short way; return the places of the others."""
+        left, told = take_plain(deliveries, part, self._lanes, self._sheet)
         self._told += told
         return left
 

@@ -174,8 +174,13 @@ class _Shift(Generic[State]):
             stored = self._outage.endure(lambda: self._set_aside(deliveries[0], text, again=again))
         if stored:
             portion.inlet.ack(deliveries)
+        self._pace_after(portion, time.monotonic() - began)
+
+    def _pace_after(self, portion: _Portion, seconds: float) -> None:
         if portion.inlet is self._links.backfill:
-            self._pace.took(len(deliveries), time.monotonic() - began)
+            self._pace.took(len(portion.batch.deliveries), seconds)
+        elif portion.inlet is self._links.live:
+            self._pace.took_live(seconds)
 
     def tick_if_due(self) -> None:
         """Let a second pass for those who wait for it."""

@@ -3,13 +3,17 @@
 Formats: "Binary Format" under COPY, and array_send, in PostgreSQL's manual and source.
 """
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
+from psycopg.adapt import Buffer, Dumper
+from psycopg.pq import Format
 
 from perception.readings import Readings
 
@@ -18,6 +22,8 @@ _EPOCH_US = 946_684_800_000_000
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
+
+_NULL = b"\xff\xff\xff\xff"
 
 INT4, INT8, TEXT, FLOAT8, TIMESTAMPTZ = 23, 20, 25, 701, 1184
 _WIRE: dict[int, str] = {INT4: ">i4", INT8: ">i8", FLOAT8: ">f8", TIMESTAMPTZ: ">i8"}
@@ -28,6 +34,16 @@ class Packed:
     """Bytes in PostgreSQL's binary format for use as a query parameter; the query casts it to its type."""
 
     data: bytes
+
+
+class _PackedDumper(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: Packed) -> Buffer:
+        return obj.data
+
+
+psycopg.adapters.register_dumper(Packed, _PackedDumper)
 
 
 def points_present(readings: Readings) -> NDArray[np.intp]:
@@ -104,10 +120,20 @@ def array(oid: int, values: NDArray[Any]) -> Packed:
     return Packed(head + (_cut(cells, missing) if missing.any() else cells.tobytes()))
 
 
-def texts(values: Sequence[str]) -> Packed:
-    """Return a one-dimensional array of TEXT."""
-    head = np.array([1, 0, TEXT, len(values), 1], ">i4").tobytes()
-    return Packed(head + b"".join(map(_text_cell, values)))
+def texts(values: Sequence[str | None]) -> Packed:
+    """Return a one-dimensional array of TEXT. None: null."""
+    return _listed(TEXT, [_NULL if value is None else _text_cell(value) for value in values])
+
+
+def moments(values: Sequence[int | None]) -> Packed:
+    """Return a one-dimensional array of TIMESTAMPTZ from epoch microseconds. None: null."""
+    pack = struct.Struct(">iq").pack
+    return _listed(TIMESTAMPTZ, [_NULL if value is None else pack(8, value - _EPOCH_US) for value in values])
+
+
+def _listed(oid: int, cells: Sequence[bytes]) -> Packed:
+    head = np.array([1, int(_NULL in cells), oid, len(cells), 1], ">i4").tobytes()
+    return Packed(head + b"".join(cells))
 
 
 @lru_cache(maxsize=65_536)

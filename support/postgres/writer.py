@@ -10,9 +10,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 from psycopg import errors
-from psycopg.adapt import Buffer, Dumper
 from psycopg.conninfo import make_conninfo
-from psycopg.pq import Format
 
 from network.link import Birth, Reply, StateChange, Tally
 from perception.readings import Readings, Reject
@@ -34,7 +32,7 @@ from support.postgres.merging import (
     merge,
     stored_values,
 )
-from support.postgres.packing import INT8, Packed, array, copy_block, points_present, texts
+from support.postgres.packing import INT8, array, copy_block, points_present, texts
 from support.postgres.partitions import ensure_weeks, weeks_of
 from support.postgres.repeats import fold, unfold
 from support.postgres.rows import moment
@@ -63,13 +61,6 @@ class Ensure(Protocol):
 
     def __call__(self, readings: Readings, *, anew: bool) -> None:
         """Do so, durably."""
-
-
-class _PackedDumper(Dumper):
-    format = Format.BINARY
-
-    def dump(self, obj: Packed) -> Buffer:
-        return obj.data
 
 
 class PostgresStore:
@@ -170,7 +161,6 @@ class PostgresStore:
     def _connected(self) -> Link:
         if self._link is None or self._link.closed:
             self._link = psycopg.connect(make_conninfo(self._url, **options("ingest")), autocommit=True)
-            self._link.adapters.register_dumper(Packed, _PackedDumper)
         return self._link
 
     def _disconnect(self) -> None:

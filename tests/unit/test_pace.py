@@ -27,6 +27,18 @@ def test_a_turn_that_took_too_long_makes_the_next_shorter_at_once():
     assert pace.quota == 10
 
 
+def test_where_live_turns_are_slow_belated_ones_take_as_long():
+    pace = Pace(100)
+    for _ in range(20):
+        pace.took_live(0.4)
+        pace.took(pace.quota, 0.1 + pace.quota * 0.01)
+    assert 0.2 < 0.1 + pace.quota * 0.01 <= 0.4
+    for _ in range(20):
+        pace.took_live(0.001)
+        pace.took(pace.quota, pace.quota * 0.001)
+    assert pace.quota * 0.001 <= TURN_S
+
+
 @given(st.integers(1, 50_000), st.lists(st.tuples(st.integers(1, 50_000), st.floats(0, 100)), max_size=20))
 def test_something_always_goes_through_and_never_more_than_allowed(most, turns):
     pace = Pace(most)
