@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from network.link import Delivery
-from network.topics import Channel, TopicError, parse
+from network.topics import Channel, TopicError, may_be_ours, parse
 from perception.catalogue import DeviceStatus
 from perception.payload import MOST_READINGS
 from perception.roster import Member, Roster
@@ -37,7 +37,7 @@ class Lane:
 
 
 class Lanes(dict[str, Lane | None]):
-    """The lanes of a roster by topic, None for topics and devices that have none. As many as devices at most, twice."""
+    """The lanes of a roster by topic, two for each device at most; None for topics and devices that have none."""
 
     def __init__(self, roster: Roster) -> None:
         super().__init__()
@@ -47,6 +47,8 @@ class Lanes(dict[str, Lane | None]):
         self._shapes: dict[tuple[str, ...], Shape] = {}
 
     def __missing__(self, topic: str) -> Lane | None:
+        if not may_be_ours(topic):
+            return None
         try:
             parts = parse(topic)
         except TopicError:
@@ -59,7 +61,7 @@ class Lanes(dict[str, Lane | None]):
         lane = self[topic] = Lane(member, self._usual.get(member.kind.name))
         return lane
 
-    def ways(self, count: int) -> Sequence[range]:
+    def parts(self, count: int) -> Sequence[range]:
         """Return the places of so many deliveries in the parts in which they are taken: first a few to learn from."""
         cut = 0 if self._shapes else min(count, 2 * _OFTEN)
         return [part for part in (range(cut), range(cut, count)) if part]

@@ -41,7 +41,7 @@ def receive(
     mapping, if they have one.
     """
     tray = _Tray(roster, now, kept_us, mappings)
-    for part in lanes_of(roster).ways(len(deliveries)):
+    for part in lanes_of(roster).parts(len(deliveries)):
         for origin in tray.put_plain(deliveries, part):
             tray.put(origin, deliveries[origin])
     return tray.batch(deliveries)
