@@ -27,16 +27,22 @@ def test_a_turn_that_took_too_long_makes_the_next_shorter_at_once():
     assert pace.quota == 10
 
 
-def test_where_live_turns_are_slow_belated_ones_take_as_long():
+@pytest.mark.parametrize("transaction_s", [0.005, 0.4])
+def test_the_price_of_a_transaction_does_not_count(transaction_s):
     pace = Pace(100)
     for _ in range(20):
-        pace.took_live(0.4)
-        pace.took(pace.quota, 0.1 + pace.quota * 0.01)
-    assert 0.2 < 0.1 + pace.quota * 0.01 <= 0.4
+        pace.took_live(transaction_s)
+        pace.took(pace.quota, transaction_s + pace.quota * 0.002)
+    longest = max(TURN_S, transaction_s)
+    assert longest / 2 < pace.quota * 0.002 <= longest or pace.quota == 100
+
+
+def test_turns_that_cost_hardly_more_than_live_ones_grow():
+    pace = Pace(100)
     for _ in range(20):
-        pace.took_live(0.001)
-        pace.took(pace.quota, pace.quota * 0.001)
-    assert pace.quota * 0.001 <= TURN_S
+        pace.took_live(0.2)
+        pace.took(pace.quota, 0.2)
+    assert pace.quota == 100
 
 
 @given(st.integers(1, 50_000), st.lists(st.tuples(st.integers(1, 50_000), st.floats(0, 100)), max_size=20))
