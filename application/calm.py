@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from application.memory import Facts
 from application.rule import Bounds, Rule
+from application.sight import Sight
 from application.tuning import Columns
 
 
@@ -21,8 +22,8 @@ from application.tuning import Columns
 class Calm:
     """The bounds of n devices of one kind: low and high float64[n, features].
 
-    A feature is the point of column `of`, less that of column `minus` where `differs`. `places` are the rules that
-    may be spared.
+    A feature is the point of column `of`; of those that differ, the points of `minus` are taken off. `places` are
+    the rules that may be spared.
     """
 
     places: frozenset[int]
@@ -49,14 +50,15 @@ class Calm:
         return cls(
             frozenset(told),
             np.array([bits[of] for of, _ in features], np.intp),
-            np.array([bits[minus] if minus else 0 for _, minus in features], np.intp),
+            np.array([bits[minus] for _, minus in features if minus], np.intp),
             np.array([minus is not None for _, minus in features], np.bool_),
             np.nan_to_num(low, nan=np.inf, posinf=np.inf, neginf=-np.inf),
             high,
         )
 
-    def within(self, rows: NDArray[np.intp], values: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """bool[rows]: every feature of a reading is there and inside its bounds."""
-        found = values[:, self.of] - np.where(self.differs, values[:, self.minus], 0.0)
+    def within(self, rows: NDArray[np.intp], sight: Sight) -> NDArray[np.bool_]:
+        """bool[rows]: every feature of what is seen of these devices is there and inside its bounds."""
+        found = sight.some(self.of)
+        found[:, self.differs] -= sight.some(self.minus)
         inside = (found >= self.low[rows]) & (found <= self.high[rows])
         return np.asarray(inside.all(axis=1))

@@ -15,6 +15,8 @@ ENGINE = "watch"
 """The actor of what the rules find."""
 
 
+_VERDICTS = {int(verdict): verdict.name.lower() for verdict in Verdict}
+
 RAISED = "raised"
 CLEARED = "cleared"
 
@@ -111,7 +113,7 @@ def state_row(condition: Condition, verdict: int, pending_since: int | None, wat
             "subject": condition.subject,
             "rule": condition.rule,
             "element": condition.element,
-            "verdict": Verdict(verdict).name.lower(),
+            "verdict": _VERDICTS[verdict],
             "pending_since": None if pending_since is None else moment(pending_since),
             "watermark": None if watermark is None else moment(watermark),
         },

@@ -118,13 +118,13 @@ class Judging:
             self._forget_waiting(rows[readings.ts - self._before.facts.late_us[rows] > self._memory.watermark[rows]])
             self._look_at_clock(rows, np.maximum(heard, self._memory.watermark[rows]))
             self._memory.absorb(rows, readings)
-            window = self._memory.window_of(self._before.facts, rows, readings, self._attended)
+            window = self._memory.window(self._before.facts, rows, readings.ts, self._attended)
             self._judge(rows, window, np.flatnonzero(readings.ts // MINUTE > mark[newer] // MINUTE))
 
     def _judge(self, rows: Rows, window: Window, opening: Rows) -> None:
         """Let the rules judge. `opening`: places in the window whose reading is the first of its minute."""
         calm = self._before.calm
-        doubtful = np.flatnonzero(self._uneasy[rows] | ~calm.within(rows, window.values))
+        doubtful = np.flatnonzero(self._uneasy[rows] | ~calm.within(rows, window.sight))
         first = _part(window, opening) if len(opening) else None
         some = _part(window, doubtful) if len(doubtful) else None
         for place, watched in enumerate(self._before.watched):
@@ -160,15 +160,19 @@ class Judging:
                 self._touched[place].append(waiting)
 
     def _look_at_clock(self, rows: Rows, at: NDArray[np.int64]) -> None:
-        """Let the rules that look at the clock judge devices at these instants. Those without needs see no values."""
-        facts, attended = self._before.facts, self._attended
+        """Let the rules that look at the clock judge devices at these instants."""
+        window = self._memory.window(self._before.facts, rows, at, self._attended)
         for place, watched in enumerate(self._before.watched):
             if watched.looks_at_clock:
-                seen = self._memory.window if watched.rule.needs else self._memory.bare_window
-                self._apply(place, rows, seen(facts, rows, at, attended))
+                self._apply(place, rows, window)
 
     def _apply(self, place: int, rows: Rows, window: Window) -> None:
         watched, track = self._before.watched[place], self._tracks[place]
+        if watched.rule.only_bad:
+            some = np.flatnonzero(track.busy[rows] | window.sight.may_be_bad)
+            if not len(some):
+                return
+            rows, window = rows[some], _part(window, some)
         window.raised = track.raised(rows)
         judgement = watched.rule.judge(window, watched.numbers.of(rows, window.now))
         verdict = judgement.verdict
@@ -213,14 +217,13 @@ class Judging:
         if new.verdict.shape[1] > 1:
             raising = (old.verdict[rows] == Verdict.RAISE) | (new.verdict[rows] == Verdict.RAISE)
             changed &= raising | (old.pending[rows] != new.pending[rows])
-        for i, element in zip(*np.nonzero(changed), strict=True):
-            row = int(rows[i])
-            yield state_row(
-                self._before.condition(place, row, int(element)),
-                int(new.verdict[row, element]),
-                _or_none(int(new.pending[row, element])),
-                _or_none(int(self._memory.watermark[row])),
-            )
+        which, elements = np.nonzero(changed)
+        rows = rows[which]
+        columns = new.verdict[rows, elements], new.pending[rows, elements], self._memory.watermark[rows]
+        told = zip(rows.tolist(), elements.tolist(), *(column.tolist() for column in columns), strict=True)
+        for row, element, verdict, pending, watermark in told:
+            condition = self._before.condition(place, row, element)
+            yield state_row(condition, verdict, _or_none(pending), _or_none(watermark))
 
 
 def _those(rows: NDArray[np.bool_] | Rows, readings: Readings) -> Readings:
@@ -247,10 +250,12 @@ def _part(window: Window, rows: Rows) -> Window:
     if len(rows) == len(window.now):
         return window
     columns: Mapping[str, NDArray[np.int64]] = {
-        name: getattr(window, name)[rows] for name in Window.__dataclass_fields__ if name not in {"kind", "recall"}
+        name: getattr(window, name)[rows]
+        for name in Window.__dataclass_fields__
+        if name not in {"kind", "sight", "recall"}
     }
     recall = None if window.recall is None else window.recall.part(rows)
-    return replace(window, recall=recall, **columns)  # type: ignore[arg-type]  # the others are arrays of rows
+    return replace(window, sight=window.sight.part(rows), recall=recall, **columns)  # type: ignore[arg-type]  # arrays
 
 
 def _picked(evidence: Mapping[str, NDArray[np.float64]], row: int, element: int) -> Mapping[str, float | None]:

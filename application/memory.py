@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from application.history import History, Recall
 from application.hold import hold_us
 from application.rule import Window
+from application.sight import Sight
 from perception.readings import Readings
 from perception.roster import Member
 from perception.sensor_kind import SensorKind
@@ -63,7 +64,8 @@ class Memory:
 
     watermark int64[n]: newest reading taken in; joined int64[n]: since when the device is on the
     roster. held float64[n, points] with held_ts: the last good value; odd with odd_ts: the last
-    that was not good. `history`: the last hour of the points that rules look back at.
+    that was not good. odd_last int64[n]: the newest of odd_ts. `history`: the last hour of the points that rules
+    look back at.
     """
 
     watermark: NDArray[np.int64]
@@ -72,6 +74,7 @@ class Memory:
     held_ts: NDArray[np.int64]
     odd: NDArray[np.float64]
     odd_ts: NDArray[np.int64]
+    odd_last: NDArray[np.int64]
     history: History
 
     @classmethod
@@ -85,6 +88,7 @@ class Memory:
             np.full(shape, NEVER),
             np.full(shape, np.nan),
             np.full(shape, NEVER),
+            np.full(devices, NEVER),
             History(devices, history),
         )
 
@@ -97,6 +101,7 @@ class Memory:
             held_ts=self.held_ts.copy(),
             odd=self.odd.copy() if odd else self.odd,
             odd_ts=self.odd_ts.copy() if odd else self.odd_ts,
+            odd_last=self.odd_last.copy() if odd else self.odd_last,
             history=self.history.own(),
         )
 
@@ -119,71 +124,35 @@ class Memory:
             self._absorb_partial(rows[partial], readings.take(partial))
 
     def _absorb_partial(self, rows: Rows, readings: Readings) -> None:
-        ts, good = readings.ts[:, None], readings.good()
-        self.held[rows] = np.where(good, readings.values, self.held[rows])
-        self.held_ts[rows] = np.where(good, ts, self.held_ts[rows])
+        good = readings.good()
+        columns = np.flatnonzero(good.any(axis=0))
+        if good[:, columns].all():  # all of them name the same points, as nearly always
+            self.held[rows[:, None], columns] = readings.values[:, columns]
+            self.held_ts[rows[:, None], columns] = readings.ts[:, None]
+        else:
+            which, point = np.nonzero(good)
+            self.held[rows[which], point] = readings.values[which, point]
+            self.held_ts[rows[which], point] = readings.ts[which]
         if readings.quality.any():
-            bad = ~np.isnan(readings.values) & ~good
-            self.odd[rows] = np.where(bad, readings.values, self.odd[rows])
-            self.odd_ts[rows] = np.where(bad, ts, self.odd_ts[rows])
-
-    def window_of(self, facts: Facts, rows: Rows, readings: Readings, attended: int) -> Window:
-        """Return what rules see at readings that were just absorbed, one per row.
-
-        The same as `window` at their instants; a complete reading hides everything older, so that
-        only what is missing has to be looked up.
-        """
-        partial = np.flatnonzero(~_complete(readings))
-        if len(partial) == len(rows):
-            return self.window(facts, rows, readings.ts, attended)
-        shape = readings.values.shape
-        bad, present = np.zeros(shape, np.bool_), np.ones(shape, np.bool_)
-        values = newest = readings.values
-        if len(partial):
-            part = self.window(facts, rows[partial], readings.ts[partial], attended)
-            values, newest = values.copy(), newest.copy()
-            values[partial], newest[partial] = part.values, part.newest
-            bad[partial], present[partial] = part.bad, part.present
-        return self._seen(facts, rows, readings.ts, attended, (values, bad, present, newest))
+            which, point = np.nonzero(~np.isnan(readings.values) & ~good)
+            self.odd[rows[which], point] = readings.values[which, point]
+            self.odd_ts[rows[which], point] = readings.ts[which]
+            self.odd_last[rows[which]] = np.maximum(self.odd_last[rows[which]], readings.ts[which])
 
     def window(self, facts: Facts, rows: Rows, at: NDArray[np.int64], attended: int) -> Window:
-        """Return what rules see of these rows at these instants (int64[n], epoch microseconds)."""
-        oldest = at[:, None] - facts.holds[rows]
-        held_ts, odd_ts = self.held_ts[rows], self.odd_ts[rows]
-        holds = held_ts >= oldest
-        values = np.where(holds, self.held[rows], np.nan)
-        bad = (odd_ts >= oldest) & (odd_ts > held_ts)
-        newest = np.where(bad, self.odd[rows], values)
-        return self._seen(facts, rows, at, attended, (values, bad, holds | bad, newest))
+        """Return what rules see of these rows at these instants (int64[n], epoch microseconds).
 
-    def bare_window(self, facts: Facts, rows: Rows, at: NDArray[np.int64], attended: int) -> Window:
-        """Return a window without values, for rules that look at the clock alone: it costs next to nothing."""
-        shape = len(rows), len(facts.kind.points)
-        blank = np.broadcast_to(np.float64(np.nan), shape)
-        no = np.broadcast_to(np.False_, shape)
-        return self._seen(facts, rows, at, attended, (blank, no, no, blank))
-
-    def _seen(
-        self,
-        facts: Facts,
-        rows: Rows,
-        at: NDArray[np.int64],
-        attended: int,
-        columns: tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]],
-    ) -> Window:
-        values, bad, present, newest = columns
+        It is to be looked at before anything more is absorbed.
+        """
         return Window(
             kind=facts.kind,
             now=at,
             last_ts=self.watermark[rows],
             attended_since=np.maximum(self.joined[rows], attended),
-            values=values,
-            bad=bad,
-            present=present,
-            newest=newest,
             raised=np.zeros((len(rows), 1), np.bool_),
             static_head_mpa=facts.static_head_mpa[rows],
             interval_s=facts.interval_s[rows],
+            sight=Sight(self, facts.holds, rows, at),
             recall=Recall(self.history, rows, at, facts.holds[rows]),
         )
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from application.history import Recall
+from application.sight import Sight
 from perception.point import Title
 from perception.sensor_kind import SensorKind
 
@@ -72,21 +73,19 @@ class Window:
     bool[n, points]: it came with its quality bit set. raised bool[n, elements]: the rule's alarm
     is open, for deadbands. static_head_mpa and interval_s float64[n], NaN unknown.
 
-    A rule of Trigger.CLOCK that needs no points sees no values. `past` and `trace` reach back for the points
-    that a rule of tempo fast declares as its `history`. Only the watch writes to it: `raised`, rule by rule.
+    What is seen of the points is worked out when it is looked at: `value` of the few that a rule is
+    about costs much less than `values`. `past` and `trace` reach back for the points that a rule of tempo
+    fast declares as its `history`. Only the watch writes to it: `raised`, rule by rule.
     """
 
     kind: SensorKind
     now: NDArray[np.int64]
     last_ts: NDArray[np.int64]
     attended_since: NDArray[np.int64]
-    values: NDArray[np.float64]
-    bad: NDArray[np.bool_]
-    present: NDArray[np.bool_]
-    newest: NDArray[np.float64]
     raised: NDArray[np.bool_]
     static_head_mpa: NDArray[np.float64]
     interval_s: NDArray[np.float64]
+    sight: Sight
     recall: Recall | None = None
 
     def past(self, point: str, minutes: int) -> NDArray[np.float64]:
@@ -104,8 +103,27 @@ class Window:
 
     def value(self, point: str) -> NDArray[np.float64]:
         """Return float64[n, 1]: the last good value of a point, NaN where it has none."""
-        column = self.kind.bits[point]
-        return self.values[:, column : column + 1]
+        return self.sight.value(self.kind.bits[point])
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """float64[n, points]: see above."""
+        return self.sight.values
+
+    @property
+    def bad(self) -> NDArray[np.bool_]:
+        """bool[n, points]: see above."""
+        return self.sight.bad
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """bool[n, points]: see above."""
+        return self.sight.present
+
+    @property
+    def newest(self) -> NDArray[np.float64]:
+        """float64[n, points]: see above."""
+        return self.sight.newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +162,9 @@ class Rule:
     `needs` are the points it cannot do without; a kind that lacks one is not watched by it. `history` are those
     of them whose last hour it looks at. `kinds` restricts it to kinds of these names; empty: every kind that fits.
     `calm(static_head_mpa [n, 1], parameters)` returns the bounds within which it says clear beyond doubt, its alarm
-    open or not (see calm.py).
-    `family` orders cause and
-    consequence. `elements` names what is judged separately within a device: by default the device as a
-    whole. `parameters` is the class, with defaults, that configs/rules.toml fills. `advice` says
+    open or not (see calm.py). `only_bad`: it raises only where a value is bad, so other devices need not be judged.
+    `family` orders cause and consequence. `elements` names what is judged separately within a device: by default the
+    device as a whole. `parameters` is the class, with defaults, that configs/rules.toml fills. `advice` says
     cause, consequence and what to do. `respond_s` is the time to respond.
     """
 
@@ -168,6 +185,7 @@ class Rule:
     family: Family = Family.OWN
     kinds: frozenset[str] = frozenset()
     calm: Callable[[NDArray[np.float64], Any], Bounds] | None = None
+    only_bad: bool = False
 
     def fits(self, kind: SensorKind) -> bool:
         """Return whether this rule can watch devices of a kind."""

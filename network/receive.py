@@ -1,10 +1,12 @@
 """Receive: deliveries in, a Batch out. The only place where bytes are interpreted; pure."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from network import self_told, topics
@@ -12,15 +14,16 @@ from network.foreign import Foreign, as_foreign
 from network.link import Batch, Birth, Delivery, Introduction, Numbering, Reply, Signal, StateChange
 from network.mapped import Mappings
 from network.mapped_rows import is_foreign, unstamped_mapped
+from network.plain import lanes_of, take_plain
+from network.tolerant import WHOLE, read_tolerantly, summed_up
 from network.topics import Channel, Topic, TopicError
 from perception import payload as codec
 from perception.catalogue import DeviceStatus
-from perception.payload import PayloadError, PlainReading, RawReading
+from perception.payload import PayloadError, RawReading
 from perception.readings import Readings, Reason, Reject
 from perception.roster import Member, Roster
 from perception.validate import OLDEST_US, Refusal, Sheet
 
-_WHOLE = -1  # the place of a payload that could not be read at all
 MOST_REJECTS = 20  # of one delivery; more become a single one, so that rubbish cannot multiply itself
 
 
@@ -39,8 +42,9 @@ def receive(
     mapping, or the foreign grammar they belong to, if they have one.
     """
     tray = _Tray(roster, now, kept_us, as_foreign(mappings))
-    for origin, delivery in enumerate(deliveries):
-        tray.put(origin, delivery)
+    for part in lanes_of(roster).parts(len(deliveries)):
+        for origin in tray.put_plain(deliveries, part):
+            tray.put(origin, deliveries[origin])
     return tray.batch(deliveries)
 
 
@@ -88,7 +92,8 @@ class _Tray:
         self._replies: list[Reply] = []
         self._introductions: list[Introduction] = []
         self._signals: list[Signal] = []
-        self._numbers: defaultdict[str, list[int | Numbering]] = defaultdict(list)
+        self._lanes = lanes_of(roster)
+        self._told: list[tuple[int, str, int | Numbering]] = []  # place of the delivery, device, number
         self._rejected: Counter[str] = Counter()
         self._taken_up: dict[str, tuple[int, int]] = {}
         self._by_channel: dict[Channel, Callable[[int, Delivery, str], None]] = {
@@ -98,6 +103,12 @@ class _Tray:
             Channel.STATE: self._put_state,
             Channel.REPLY: self._put_reply,
         }
+
+    def put_plain(self, deliveries: Sequence[Delivery], part: range) -> Sequence[int]:
+        """Take in what of a part can go the short way; return the places of the others."""
+        left, told = take_plain(deliveries, part, self._lanes, self._sheet)
+        self._told += told
+        return left
 
     def put(self, origin: int, delivery: Delivery) -> None:
         topic = _taken_apart(delivery.topic)
@@ -116,7 +127,7 @@ class _Tray:
             states=self._states,
             rejected=self._rejected,
             replies=self._replies,
-            numbers=self._numbers,
+            numbers=_by_device(self._told),
             introductions=self._introductions,
             signals=self._signals,
         )
@@ -154,13 +165,6 @@ class _Tray:
 
     def _read(self, origin: int, delivery: Delivery, member: Member) -> None:
         sheet = self._sheet(member)
-        single = codec.decode_one(delivery.payload)
-        if single is not None and sheet.add_plain(
-            member, single.ts * 1000, single.values, delivery.received_at, origin, 0
-        ):
-            if single.seq is not None:
-                self._number_plain(delivery, member.name, (single,))
-            return
         refused: dict[int, Refusal] = {}
         plain = codec.decode_plain(delivery.payload)
         if plain is not None:
@@ -171,12 +175,13 @@ class _Tray:
                     refusal = sheet.add(member, RawReading(ts, reading.values), received_at, origin, place)
                     if refusal is not None:
                         refused[place] = refusal
-            if plain[0].seq is not None or len(plain) > 1:
-                self._number_plain(delivery, member.name, plain)
+            self._number(origin, delivery, member.name, [r.seq for r in plain if r.seq is not None])
+            if not refused:
+                self._lanes.learn(delivery.topic, plain[0].values)
         else:
             delivery = self._in_turn(delivery, member.name)
-            refused = _read_tolerantly(origin, delivery, member, sheet)
-            self._number(delivery, member.name)
+            refused = read_tolerantly(origin, delivery, member, sheet)
+            self._number(origin, delivery, member.name, codec.numbers(delivery.payload))
         if refused:
             self._keep(origin, delivery, member.name, refused)
 
@@ -193,22 +198,15 @@ class _Tray:
             begun = received_at
         is_list = delivery.payload.lstrip().startswith(b"[")
         self._taken_up[device] = begun, received_at + (delivery.payload.count(b"{") if is_list else 1)  # or some more
-        return delivery if received_at == delivery.received_at else delivery._replace(received_at=received_at)
+        return delivery if received_at == delivery.received_at else replace(delivery, received_at=received_at)
 
-    def _number_plain(self, delivery: Delivery, device: str, plain: Sequence[PlainReading]) -> None:
+    def _number(self, origin: int, delivery: Delivery, device: str, numbers: Sequence[int]) -> None:
         """Note running numbers. Each is settled with its delivery, whatever becomes of the reading.
 
         A retained reading may be of a run that is over: its number says nothing.
         """
-        numbers = [reading.seq for reading in plain if reading.seq is not None]
-        if numbers and not delivery.retained:
-            self._numbers[device] += numbers
-
-    def _number(self, delivery: Delivery, device: str) -> None:
-        """Note the running numbers of a payload in any form."""
-        numbers = codec.numbers(delivery.payload)
-        if numbers and not delivery.retained:
-            self._numbers[device] += numbers
+        if not delivery.retained:
+            self._told.extend((origin, device, number) for number in numbers)
 
     def _keep(self, origin: int, delivery: Delivery, device: str, refused: dict[int, Refusal]) -> None:
         """Make Rejects of refusals, each with the bytes of its own element."""
@@ -216,14 +214,14 @@ class _Tray:
         if whole:
             self._rejected[device] += whole
         if len(refused) > MOST_REJECTS:
-            refused = {_WHOLE: _summed_up(refused)}
-        parts = [] if _WHOLE in refused else codec.pieces(delivery.payload)
+            refused = {WHOLE: summed_up(refused)}
+        parts = [] if WHOLE in refused else codec.pieces(delivery.payload)
         self._rejects.extend(
             Reject(
                 reason=refusal.reason,
                 detail=refusal.detail,
                 topic=delivery.topic,
-                payload=delivery.payload if place == _WHOLE else parts[place],
+                payload=delivery.payload if place == WHOLE else parts[place],
                 received_at=delivery.received_at + max(0, place),  # its time, where it has none of its own: see _add
                 device=device,
                 partial=refusal.partial,
@@ -248,7 +246,7 @@ class _Tray:
             return
         self._births.append(birth)
         if numbering is not None and device in self._roster.members:
-            self._numbers[device].append(numbering)
+            self._told.append((origin, device, numbering))
 
     def _put_state(self, origin: int, delivery: Delivery, device: str) -> None:
         if not delivery.payload:
@@ -282,41 +280,12 @@ class _Tray:
         )
 
 
-def _read_tolerantly(origin: int, delivery: Delivery, member: Member, sheet: Sheet) -> dict[int, Refusal]:
-    """Add what is good of any payload, and return what is not, by place in the list."""
-    try:
-        elements = codec.decode(delivery.payload)
-    except PayloadError as err:
-        return {_WHOLE: Refusal(err.reason, str(err))}
-    refused: dict[int, Refusal] = {}
-    for place, raw in enumerate(elements):
-        refusal = _add(raw, origin, delivery, member, sheet, place)
-        if refusal is not None:
-            refused[place] = refusal
-    return refused
-
-
-def _add(
-    raw: RawReading | PayloadError, origin: int, delivery: Delivery, member: Member, sheet: Sheet, place: int
-) -> Refusal | None:
-    if isinstance(raw, PayloadError):
-        return Refusal(raw.reason, str(raw))
-    if raw.ts is None:
-        if delivery.retained:
-            return Refusal(Reason.BAD_TIME, 'a retained reading needs "ts": an old value must not be stored as new')
-        # Elements of one list were not all read in one instant: a microsecond each keeps them apart, in order.
-        raw = RawReading(delivery.received_at + place, raw.values)
-    return sheet.add(member, raw, delivery.received_at, origin, place)
-
-
-def _summed_up(refused: dict[int, Refusal]) -> Refusal:
-    place, first = next(iter(refused.items()))
-    return Refusal(
-        reason=first.reason,
-        detail=f"{len(refused)} elements of the list could not be taken in; the first, number {place}: {first.detail}",
-        points=first.points,
-        partial=all(r.partial for r in refused.values()),
-    )
+def _by_device(told: list[tuple[int, str, int | Numbering]]) -> Mapping[str, Sequence[int | Numbering]]:
+    """Return the running numbers by device, in order of arrival."""
+    numbers: dict[str, list[int | Numbering]] = {}
+    for _, device, number in sorted(told, key=itemgetter(0)):
+        numbers.setdefault(device, []).append(number)
+    return numbers
 
 
 def _readings_in(payload: bytes) -> int:

@@ -52,6 +52,11 @@ def parse(topic: str) -> Topic:
     return Topic(device, Channel(channel))
 
 
+def may_be_ours(topic: str) -> bool:
+    """Return whether a topic begins as ours do: foreign ones do not."""
+    return topic.startswith(f"{ROOT}/")
+
+
 def filters(*channels: Channel) -> tuple[str, ...]:
     """Return the subscription filters that catch these channels of every device."""
     return tuple(f"{ROOT}/+/{channel}" for channel in channels)

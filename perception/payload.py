@@ -50,17 +50,7 @@ class PlainReading(msgspec.Struct, forbid_unknown_fields=True, gc=False):
         return bool(self.values) and -(2**53) < self.ts < 2**53 and (self.seq is None or 0 <= self.seq < 2**63)
 
 
-_decode_one = msgspec.json.Decoder(PlainReading).decode
 _decode_plain = msgspec.json.Decoder(PlainReading | list[PlainReading]).decode
-
-
-def decode_one(payload: bytes) -> PlainReading | None:
-    """Return the reading of a payload that is a single plain one, None for any other. The shortest way for most."""
-    try:
-        reading = _decode_one(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return reading if reading.fits() else None
 
 
 def decode_plain(payload: bytes) -> Sequence[PlainReading] | None:

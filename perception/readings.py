@@ -69,7 +69,13 @@ class Readings:
             values=np.concatenate([p.values for p in parts]),
             quality=np.concatenate([p.quality for p in parts]),
             origin=np.concatenate([p.origin for p in parts]),
+            place=_joined([p.place for p in parts]),
         )
+
+
+def _joined(places: Sequence[NDArray[np.int64] | None]) -> NDArray[np.int64] | None:
+    known = [place for place in places if place is not None]
+    return np.concatenate(known) if len(known) == len(places) else None
 
 
 def quality_mask(quality: NDArray[np.int64], points: int) -> NDArray[np.bool_]:
@@ -80,6 +86,8 @@ def quality_mask(quality: NDArray[np.int64], points: int) -> NDArray[np.bool_]:
 
 def quality_words(not_good: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Fold bool[n, points] (True: not good) into quality words int64[n]."""
+    if not not_good.any():
+        return np.zeros(len(not_good), np.int64)
     weights = np.left_shift(np.int64(1), np.arange(not_good.shape[1], dtype=np.int64))
     return not_good.astype(np.int64) @ weights
 

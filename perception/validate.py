@@ -2,10 +2,11 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perception.corrections import Correction
 from perception.payload import JsonValue, RawReading
@@ -61,8 +62,36 @@ class Sheet:
         self._received_at: list[int] = []
         self._origin: list[int] = []
         self._place: list[int] = []
+        self._tables: list[Readings] = []
         self._blocks: dict[tuple[int, ...], _Block] = {}
         self._named: dict[tuple[str, ...], _Block | None] = {}
+
+    def accepts(self, ts: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """bool[n]: times (epoch microseconds) within the bounds."""
+        fits: NDArray[np.bool_] = (self._oldest <= ts) & (ts <= self._newest)
+        return fits
+
+    def add_table(
+        self,
+        names: tuple[str, ...],
+        device_id: NDArray[np.int32],
+        ts: NDArray[np.int64],
+        received_at: NDArray[np.int64],
+        origin: NDArray[np.int64],
+        place: NDArray[np.int64],
+        given: NDArray[np.float64],
+    ) -> None:
+        """Add readings of numbers alone that need no correction, each with all of these points of the kind.
+
+        The times are accepted ones; given float64[n, names] is finite.
+        """
+        columns = [self._bits[name] for name in names]
+        values = np.full((len(ts), len(self._kind.points)), np.nan)
+        values[:, columns] = given
+        beyond = np.zeros(values.shape, np.bool_)
+        beyond[:, columns] = beyond_limits(given, self._kind, columns)
+        quality = quality_words(beyond)
+        self._tables.append(Readings(self._kind, device_id, ts, received_at, values, quality, origin, place))
 
     def add_plain(
         self, member: Member, ts: int, values: Mapping[str, float], received_at: int, origin: int, place: int = -1
@@ -101,7 +130,15 @@ class Sheet:
         return refusal
 
     def readings(self) -> Readings:
-        """Return everything added as columns; values beyond a point's limits carry their quality bit."""
+        """Return everything added as columns by origin; values beyond a point's limits carry their quality bit."""
+        parts = [*self._tables, self._row_by_row()] if self._ts or not self._tables else self._tables
+        if len(parts) == 1:
+            return parts[0]
+        whole = Readings.concat(parts)
+        return whole.take(np.argsort(whole.origin, kind="stable"))
+
+    def _row_by_row(self) -> Readings:
+        """Return what was added row by row."""
         rows = len(self._ts)
         if not rows:
             return Readings.empty(self._kind)
@@ -180,12 +217,12 @@ def time_refusal(ts: int, now: int, kept_us: int = OLDEST_US) -> Refusal | None:
 
 
 def beyond_limits(
-    values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], kind: SensorKind
-) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """bool[n, points]: present, and outside the physical limits of its point."""
-    low = np.array([p.low for p in kind.points])
-    high = np.array([p.high for p in kind.points])
-    return (values < low) | (values > high)
+    values: NDArray[np.float64], kind: SensorKind, columns: Sequence[int] | None = None
+) -> NDArray[np.bool_]:
+    """bool[n, points]: present, and outside the physical limits of its point. `columns`: which points these are."""
+    points = kind.points if columns is None else [kind.points[column] for column in columns]
+    beyond: NDArray[np.bool_] = (values < [p.low for p in points]) | (values > [p.high for p in points])
+    return beyond
 
 
 def _number(value: JsonValue, correction: Correction | None) -> float | None:

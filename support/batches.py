@@ -1,6 +1,5 @@
 """Batches: the pure arithmetic of what goes through one transaction."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ from network.link import Batch, Delivery, Tally
 from network.receive import MOST_REJECTS, unstamped_again
 from perception.payload import pieces
 from perception.readings import Readings, Reject
+from support.tallies import Tallies
 
 MOST_OBJECTS = 50_000
 """JSON objects of one portion: with two for each reading, five times a batch of single readings."""
@@ -18,6 +18,9 @@ MOST_OBJECTS = 50_000
 
 def portions(deliveries: Sequence[Delivery], most_bytes: int) -> Iterator[Sequence[Delivery]]:
     """Cut deliveries so that each portion holds at most about `most_bytes` of payload, and MOST_OBJECTS objects."""
+    if _is_one(deliveries, most_bytes):
+        yield deliveries
+        return
     start = size = objects = 0
     for place, delivery in enumerate(deliveries):
         inside = delivery.payload.count(b"{")
@@ -30,21 +33,22 @@ def portions(deliveries: Sequence[Delivery], most_bytes: int) -> Iterator[Sequen
         yield deliveries[start:]
 
 
-def tallied(batch: Batch, fates: Sequence[Mapping[str, Tally]]) -> dict[str, Tally]:
+def _is_one(deliveries: Sequence[Delivery], most_bytes: int) -> bool:
+    """Return whether it is known that nothing needs to be cut; a reading counts as two objects."""
+    holds = [delivery.holds for delivery in deliveries]
+    known = bool(holds) and min(holds) > 0 and 2 * sum(holds) <= MOST_OBJECTS
+    return known and sum([len(delivery.payload) for delivery in deliveries]) <= most_bytes
+
+
+def tallied(batch: Batch, fates: Sequence[Mapping[str, Tally]]) -> Tallies:
     """Join the fates of a batch's readings by device: what the store says, and what was rejected before it."""
-    if len(fates) == 1 and not batch.rejected:  # nearly always, and there is nothing to join
-        return dict(fates[0])
-    total: dict[str, Counter[str]] = {}
-    for device, tally in (pair for fate in fates for pair in fate.items()):
-        total.setdefault(device, Counter()).update({f: getattr(tally, f) for f in Tally.__slots__})
-    for device, count in batch.rejected.items():
-        total.setdefault(device, Counter()).update(received=count, rejected=count)
-    return {device: Tally(**counts) for device, counts in total.items()}
+    rejected = {device: Tally(received=count, rejected=count) for device, count in batch.rejected.items()}
+    return Tallies.joined([*fates, rejected] if rejected or not fates else fates)
 
 
 def redelivered(readings: Readings, deliveries: Sequence[Delivery]) -> NDArray[np.bool_] | None:
     """Return which readings came again and carry no time of their own to be known by; None when none can be."""
-    if not any(delivery.redelivered for delivery in deliveries):
+    if True not in [delivery.redelivered for delivery in deliveries]:
         return None
     return unstamped_again(readings, deliveries)
 

@@ -13,7 +13,7 @@ from typing import Generic
 
 import structlog
 
-from network.link import Batch, Delivery, Inlet, Outlet, Tally
+from network.link import Batch, Delivery, Inlet, Outlet
 from perception.readings import Readings, Reason
 from perception.roster import Roster
 from support.ahead import Ahead
@@ -22,10 +22,12 @@ from support.correspondence import Correspondence
 from support.foreigners import Foreigners, rows_of
 from support.metrics import IngestMetrics
 from support.outage import Heartbeat, Outage
+from support.pace import Pace
 from support.replaying import PORTION, Replayed, known_by_delivery, replay, set_aside
 from support.settings import IngestSettings
 from support.store import Store, StoreTransaction, UnstorableError
 from support.strangers import Strangers
+from support.tallies import Tallies
 from support.watcher import State, Watcher
 from support.watching import Clock, Watching
 
@@ -121,6 +123,7 @@ class _Shift(Generic[State]):
         self._stop = stop
         self._outage = Outage(stop, heartbeat, self._store_turned)
         self._strangers = Strangers()
+        self._pace = Pace(settings.backfill_batch)
         self._ticked_at = self._taken_at = 0.0
         self._lost = 0
 
@@ -132,7 +135,7 @@ class _Shift(Generic[State]):
         links, settings = self._links, self._settings
         live = self._gathered(links.live.take(settings.batch, 0.0 if links.backfill.pending() else _IDLE_S))
         quiet = len(live) < settings.batch // 2
-        quota = settings.backfill_batch if quiet else max(1, settings.backfill_batch // 10)
+        quota = self._pace.quota if quiet else max(1, self._pace.quota // 10)
         taken = [(links.live, live), (links.backfill, links.backfill.take(quota, 0.0))]
         if links.replays is not None:
             taken.append((links.replays, links.replays.take(PORTION if quiet else PORTION // 10, 0.0)))
@@ -174,6 +177,13 @@ class _Shift(Generic[State]):
             stored = self._outage.endure(lambda: self._set_aside(deliveries[0], text, again=again))
         if stored:
             portion.inlet.ack(deliveries)
+        self._pace_after(portion, time.monotonic() - began)
+
+    def _pace_after(self, portion: _Portion, seconds: float) -> None:
+        if portion.inlet is self._links.backfill:
+            self._pace.took(len(portion.batch.deliveries), seconds)
+        elif portion.inlet is self._links.live:
+            self._pace.took_live(seconds)
 
     def tick_if_due(self) -> None:
         """Let a second pass for those who wait for it."""
@@ -227,17 +237,17 @@ class _Shift(Generic[State]):
         self._watching.look_at_clock(now)
         batch = self._judged_anew(portion)
         deliveries, roster = batch.deliveries, self._watching.roster
-        tallies: dict[str, Tally] = {}
+        tallies: list[Tallies] = []
         rejects = list(batch.rejects)
 
         @_blames_the_batch()
         def write(tx: StoreTransaction) -> Mapping[str, Readings]:
             written = [tx.write(r, roster, redelivered(r, deliveries)) for r in batch.readings.values() if len(r)]
-            tallies.update(tallied(batch, [w.tallies for w in written]))
+            tallies[:] = [tallied(batch, [w.tallies for w in written])]
             conflicts = with_origins((r for w in written for r in w.rejects), deliveries)
             rejects[:] = [*batch.rejects, *conflicts, *self._letters.within(tx, batch)]
             tx.reject(self._strangers.sifted([known_by_delivery(r, deliveries) for r in rejects], roster, now))
-            tx.tally(now, tallies)
+            tx.tally(now, tallies[0])
             tx.meet(batch.births, batch.states)
             if batch.introductions:
                 tx.put(rows_of(batch.introductions))
@@ -245,7 +255,7 @@ class _Shift(Generic[State]):
 
         self._watching.commit(write, now)
         self._strangers.settled()
-        self._metrics.count(list(tallies.values()), rejects, time.monotonic() - began)
+        self._metrics.count(tallies[0], rejects, time.monotonic() - began)
         self._letters.answer(rejects, roster, now)
         if self._links.foreigners is not None:
             self._say(self._links.foreigners.said(batch, now))
@@ -261,7 +271,7 @@ class _Shift(Generic[State]):
             return done[0].accepted
 
         self._watching.commit(write, now)
-        self._metrics.count(list(done[0].tallies.values()), done[0].rejects, time.monotonic() - began)
+        self._metrics.count(done[0].tallies, done[0].rejects, time.monotonic() - began)
 
     def _judged_anew(self, portion: _Portion) -> Batch:
         """Return the batch. A stranger in it makes us look whether the roster knows it by now."""
@@ -284,7 +294,7 @@ class _Shift(Generic[State]):
             if not again:  # the numbers of what is replayed were settled when it came
                 self._letters.count(tx, batch)
         self._letters.adopt()
-        self._metrics.count(list(done.tallies.values()), done.rejects, 0.0)
+        self._metrics.count(done.tallies, done.rejects, 0.0)
         _log.warning("delivery_unstorable", topic=delivery.topic, cause=detail)
 
     def _store_turned(self, *, down: bool) -> None:

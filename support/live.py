@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from network import topics
-from perception.readings import Readings, quality_in_json
+from perception.readings import Readings, quality_in_json, quality_words
 from perception.roster import Member, Roster
 from perception.sensor_kind import SensorKind
 from support.store import late_after_us
@@ -147,21 +147,31 @@ class _Board:
 
     def add(self, readings: Readings, now: int) -> None:
         slots = self.slots
+        if not len(slots.ids):
+            return
         slot = np.searchsorted(slots.ids, readings.device_id)
-        known = slot < len(slots.ids)
-        known[known] = slots.ids[slot[known]] == readings.device_id[known]
-        readings, slot = readings.take(known), slot[known]
-        fresh = (readings.ts > slots.ts[slot]) & (readings.ts >= now - slots.late_us[slot])
-        readings, slot = readings.take(fresh), slot[fresh]
-        for rows in _rounds(slot, readings.ts):
+        slot[slot == len(slots.ids)] = 0
+        newer = (readings.ts > slots.ts[slot]) & (readings.ts >= now - slots.late_us[slot])
+        chosen = np.flatnonzero(newer & (slots.ids[slot] == readings.device_id))
+        for rows in self._rounds(readings, chosen, slot):
             self._merge(readings.take(rows), slot[rows], now)
+
+    def _rounds(
+        self, readings: Readings, chosen: NDArray[np.intp], slot: NDArray[np.intp]
+    ) -> Sequence[NDArray[np.intp]]:
+        """Return rows to be merged one after another; where all have the same points the newest are enough."""
+        rounds = [chosen[places] for places in _rounds(slot[chosen], readings.ts[chosen])]
+        if len(rounds) > 1:
+            given = ~np.isnan(readings.values[chosen])
+            if (given == given[0]).all():
+                return rounds[-1:]
+        return rounds
 
     def _merge(self, readings: Readings, slot: NDArray[np.intp], now: int) -> None:
         slots = self.slots
         stays = np.isnan(readings.values)
         old = np.where(slots.since[slot] > 0, slots.quality[slot], 0)
-        bits = np.left_shift(np.int64(1), np.arange(stays.shape[1], dtype=np.int64))
-        slots.quality[slot] = readings.quality | (old & (stays.astype(np.int64) @ bits))
+        slots.quality[slot] = readings.quality | (old & quality_words(stays)) if old.any() else readings.quality
         slots.values[slot] = np.where(stays, slots.values[slot], readings.values)
         slots.ts[slot] = readings.ts
         slots.since[slot] = np.where(slots.since[slot] > 0, slots.since[slot], max(now, 1))

@@ -1,13 +1,13 @@
 """Metrics: what ingest and tend count about themselves, for /metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from network.link import Tally
 from perception.readings import Reject
 from support.maintain import Report
+from support.tallies import Tallies
 
 _FATES = ("stored", "duplicate", "merged", "conflict", "rejected")
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
@@ -50,11 +50,11 @@ class IngestMetrics:
             registry=registry,
         )
 
-    def count(self, tallies: Sequence[Tally], rejects: Sequence[Reject], seconds: float) -> None:
+    def count(self, tallies: Mapping[str, Tally], rejects: Sequence[Reject], seconds: float) -> None:
         """Count one committed batch."""
-        counts = np.array([(t.stored, t.duplicate, t.merged, t.conflict, t.rejected) for t in tallies]).reshape(-1, 5)
-        for fate, count in zip(_FATES, counts.sum(axis=0).tolist(), strict=True):
-            self._readings.labels(fate).inc(count)
+        totals = Tallies.of(tallies).totals()
+        for fate in _FATES:
+            self._readings.labels(fate).inc(getattr(totals, fate))
         for reject in rejects:
             self._rejects.labels(reject.reason).inc()
         self._batch.observe(seconds)

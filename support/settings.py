@@ -44,7 +44,8 @@ class DatabaseSettings(BaseModel):
 class IngestSettings(BaseModel):
     """How much goes through one transaction.
 
-    `batch` counts live deliveries, `backfill_batch` belated ones, which wait behind the live;
+    `batch` counts live deliveries, `backfill_batch` belated ones at most: they wait behind the live, and
+    go through in turns so short that the live hardly wait for them;
     `portion_bytes` bounds the payload of one transaction. Where one message follows another, they
     are gathered for `gather_ms` into one transaction, since a transaction costs much more than a
     reading; one that comes alone goes at once. `mappings` is the folder, or the file, that says how
@@ -54,7 +55,7 @@ class IngestSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     batch: int = Field(default=5000, ge=1, le=50_000)
-    backfill_batch: int = Field(default=50, ge=1, le=50_000)
+    backfill_batch: int = Field(default=500, ge=1, le=50_000)
     portion_bytes: int = Field(default=8 * 1024 * 1024, ge=64 * 1024)
     gather_ms: float = Field(default=8, ge=0, le=1000)
     mappings: Path = Path("configs/mappings")

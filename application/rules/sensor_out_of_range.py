@@ -53,4 +53,5 @@ RULE = Rule(
     family=Family.SENSOR,
     elements=lambda kind: kind.names,
     subject="device",
+    only_bad=True,
 )

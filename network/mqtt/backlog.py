@@ -20,7 +20,7 @@ class Backlog:
         self._most, self._most_bytes = most, most_bytes
         self._queue: deque[Delivery] = deque()
         self._settled: deque[Sequence[Delivery]] = deque()
-        self._unacked: deque[int] = deque()
+        self._unacked: list[int] = []
         self._acked: Counter[int] = Counter()
         self._held = self._held_bytes = 0  # what came and was neither settled nor dropped
         self._session = _NO_SESSION
@@ -86,22 +86,33 @@ class Backlog:
 
         Each is due once. Settled deliveries of earlier connections are passed over.
         """
-        session, acked, unacked = self._session, self._acked, self._unacked
+        due: list[int] = []
         while self._settled:
             deliveries = self._settled.popleft()
             self._release(deliveries)
-            acked.update([d.mid for d in deliveries if d.session == session and d.qos])
-        due = []
-        while unacked and (left := acked.get(unacked[0])):
-            mid = unacked.popleft()
-            due.append(mid)
-            if left > 1:
-                acked[mid] = left - 1
-            else:
-                del acked[mid]
-        if not unacked:
-            acked.clear()  # settled twice: it must not count for the next delivery that bears the same id
+            mids = [d.mid for d in deliveries if d.session == self._session and d.qos]
+            if self._acked or mids != self._unacked[: len(mids)]:
+                self._acked.update(mids)
+                mids = self._next_acked()
+            del self._unacked[: len(mids)]
+            due += mids
+        if not self._unacked:
+            self._acked.clear()  # settled twice: it must not count for the next delivery that bears the same id
         return due
+
+    def _next_acked(self) -> list[int]:
+        """Return the ids at the head of what is unacknowledged that have been settled, and count each as told."""
+        found = []
+        for mid in self._unacked:
+            left = self._acked.get(mid)
+            if not left:
+                break
+            found.append(mid)
+            if left > 1:
+                self._acked[mid] = left - 1
+            else:
+                del self._acked[mid]
+        return found
 
     def room(self) -> tuple[int, int]:
         """Return how many deliveries, and how many bytes of payload, may still come. Not positive: none."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from network.link import Delivery
+from network.topics import may_be_ours
 
 LONGEST_PACKET = 268_435_455 + 5
 """Bytes: the largest length that four bytes can tell, and the header."""
@@ -25,7 +26,7 @@ _CONTROLS = {_CONNACK: (0x20, 2, 2), _SUBACK: (0x90, 3, 2 + MOST_CODES), _PINGRE
 """First byte, least and most bytes after the header."""
 _LENGTH_BYTES = 4
 _PUBACK = 0x4002_0000
-_make = tuple.__new__  # what Delivery._make does, without its look at the length
+_OBJECT = ord("{")  # what comes as one on a topic of ours is one reading
 
 
 class FrameError(Exception):
@@ -102,19 +103,21 @@ def _text(text: str) -> bytes:
     return len(raw).to_bytes(2, "big") + raw
 
 
-class Topics(dict[bytes, str]):
-    """The text of topics by their bytes: few are new, and a look-up is cheaper than decoding. Bounded.
+class Topics(dict[bytes, tuple[str, bool]]):
+    """The text of topics by their bytes, and whether it may be a topic of ours. Bounded.
 
-    Bytes that are no UTF-8 appear as escapes, so that the delivery can become a Reject.
+    Few are new, and a look-up is cheaper than decoding. Bytes that are no UTF-8 appear as escapes,
+    so that the delivery can become a Reject.
     """
 
-    def __missing__(self, raw: bytes) -> str:
+    def __missing__(self, raw: bytes) -> tuple[str, bool]:
         topic = raw.decode("utf-8", "backslashreplace")
+        known = topic, may_be_ours(topic)
         if len(raw) <= LONGEST_KEPT_TOPIC:
             if len(self) >= MOST_TOPICS:
                 self.clear()
-            self[raw] = topic
-        return topic
+            self[raw] = known
+        return known
 
 
 def measure(block: bytes, at: int) -> tuple[int, int] | None:
@@ -193,9 +196,11 @@ def walk(
         mid = block[topic_end] << 8 | block[topic_end + 1] if qos else 0
         if qos and not mid:
             raise FrameError("a message of QoS 1 with the id 0")
-        topic, payload = topics[block[topic_at:topic_end]], block[payload_at:after]
-        append(_make(Delivery, (topic, payload, received_at, head & 8 != 0, head & 1 != 0, mid, qos, session)))
-        received_at += payload.count(b"{") + 1  # at least its readings
+        topic, ours = topics[block[topic_at:topic_end]]
+        payload = block[payload_at:after]
+        holds = 1 if ours and payload_at < after and block[payload_at] == _OBJECT else payload.count(b"{")
+        append(Delivery(topic, payload, received_at, head & 8 != 0, head & 1 != 0, mid, qos, session, holds))
+        received_at += holds + 1
         at = after
     return at, found, controls
 

@@ -81,7 +81,7 @@ class Incoming:
         at, found, controls = walk(self._block, self._at, most, stop, self._topics, self.received_at, session)
         self._at = at
         if found:
-            self.received_at = found[-1].received_at + found[-1].payload.count(b"{") + 1
+            self.received_at = found[-1].received_at + found[-1].holds + 1
         greeted = bool(controls) and isinstance(controls[-1], Connack)
         if at == end or (at < stop and len(found) < most and not greeted):
             self._keep(self._block[at:])

@@ -1,16 +1,15 @@
 """Accounts: the arithmetic around a write: fates by device, conflicts, marks. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from network.link import Tally
 from perception.readings import Readings, Reason, Reject
 from perception.roster import Roster
 from support.postgres.merging import CONFLICT, DUPLICATE, MERGED, STORED, Merged
-from support.tables.intake import FATES
+from support.tallies import FATES, Tallies
 
 MARK_US = 600 * 1_000_000
 """Marks name buckets of ten minutes, the finest rollup from which all coarser ones are made."""
@@ -20,8 +19,6 @@ _FATES = {STORED: "stored", MERGED: "merged", DUPLICATE: "duplicate", CONFLICT: 
 
 def joined(parts: Sequence[tuple[NDArray[np.intp], Merged]], readings: Readings) -> Merged:
     """Put what became of the parts together, in the order of the rows."""
-    if len(parts) == 1:
-        return parts[0][1]
     shape = readings.values.shape
     whole = Merged(np.empty(len(readings), np.int8), np.empty(shape), np.empty(shape, np.bool_))
     for places, part in parts:
@@ -29,16 +26,17 @@ def joined(parts: Sequence[tuple[NDArray[np.intp], Merged]], readings: Readings)
     return whole
 
 
-def account(readings: Readings, merged: Merged, roster: Roster) -> dict[str, Tally]:
+def account(readings: Readings, merged: Merged, roster: Roster) -> Tallies:
     """Count fates by device name."""
     device_ids, owner = np.unique(readings.device_id, return_inverse=True)
     names = [roster.by_id[device_id].name for device_id in device_ids.tolist()]
-    counts = {
-        fate: np.bincount(owner[merged.fate == code], minlength=len(names)).tolist() for code, fate in _FATES.items()
-    }
-    received = np.bincount(owner, minlength=len(names)).tolist()
-    columns = (counts[fate] for fate in ("stored", "duplicate", "merged", "conflict"))
-    return dict(zip(names, map(Tally, received, *columns), strict=True))
+    counts = np.zeros((len(names), len(FATES)), np.int64)
+    counts[:, FATES.index("received")] = np.bincount(owner, minlength=len(names))
+    for code, fate in _FATES.items():
+        of_it = merged.fate == code
+        if of_it.any():
+            counts[:, FATES.index(fate)] = np.bincount(owner[of_it], minlength=len(names))
+    return Tallies(names, counts)
 
 
 def conflicts(readings: Readings, merged: Merged, roster: Roster) -> list[Reject]:
@@ -68,10 +66,3 @@ def touched(readings: Readings) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the ten-minute buckets that readings fall into, each once, as device_ids and starts."""
     keys = np.unique(readings.device_id.astype(np.int64) << 32 | readings.ts // MARK_US)
     return (keys >> 32).astype(np.int32), (keys & 0xFFFF_FFFF) * MARK_US
-
-
-def ledger_columns(tallies: Mapping[str, Tally]) -> tuple[list[str], NDArray[np.int64]]:
-    """Return devices, and int64[fates, devices] in the order of FATES."""
-    devices = list(tallies)
-    counts = [[getattr(tallies[device], fate) for device in devices] for fate in FATES]
-    return devices, np.array(counts, np.int64)

@@ -3,12 +3,17 @@
 Formats: "Binary Format" under COPY, and array_send, in PostgreSQL's manual and source.
 """
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
+from psycopg.adapt import Buffer, Dumper
+from psycopg.pq import Format
 
 from perception.readings import Readings
 
@@ -17,6 +22,8 @@ _EPOCH_US = 946_684_800_000_000
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
+
+_NULL = b"\xff\xff\xff\xff"
 
 INT4, INT8, TEXT, FLOAT8, TIMESTAMPTZ = 23, 20, 25, 701, 1184
 _WIRE: dict[int, str] = {INT4: ">i4", INT8: ">i8", FLOAT8: ">f8", TIMESTAMPTZ: ">i8"}
@@ -27,6 +34,16 @@ class Packed:
     """Bytes in PostgreSQL's binary format for use as a query parameter; the query casts it to its type."""
 
     data: bytes
+
+
+class _PackedDumper(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: Packed) -> Buffer:
+        return obj.data
+
+
+psycopg.adapters.register_dumper(Packed, _PackedDumper)
 
 
 def points_present(readings: Readings) -> NDArray[np.intp]:
@@ -40,10 +57,12 @@ def pg_time(ts: NDArray[np.int64]) -> NDArray[np.int64]:
     return ts - _EPOCH_US
 
 
-def copy_block(readings: Readings, columns: NDArray[np.intp]) -> bytes:
+def copy_block(readings: Readings, columns: NDArray[np.intp]) -> bytes | bytearray:
     """Return the rows as one COPY block: device_id, ts, received_at, the points of `columns`, quality. NaN: null."""
     values = readings.values[:, columns]
-    rows = np.zeros(len(readings), _row_type(len(columns)))
+    block = bytearray(len(_HEADER) + len(readings) * _row_type(len(columns)).itemsize + len(_TRAILER))
+    block[: len(_HEADER)], block[-len(_TRAILER) :] = _HEADER, _TRAILER
+    rows = np.frombuffer(block, _row_type(len(columns)), len(readings), len(_HEADER))
     rows["fields"] = 4 + len(columns)
     for name, width, column in (
         ("device_id", 4, readings.device_id),
@@ -54,11 +73,15 @@ def copy_block(readings: Readings, columns: NDArray[np.intp]) -> bytes:
         rows[name]["length"] = width
         rows[name]["value"] = column
     missing = np.isnan(values)
-    rows["points"]["length"] = np.where(missing, -1, 8)
     rows["points"]["value"] = values
-    return _HEADER + (_without_nulls(rows, missing) if missing.any() else rows.tobytes()) + _TRAILER
+    if not missing.any():
+        rows["points"]["length"] = 8
+        return block
+    rows["points"]["length"] = np.where(missing, -1, 8)
+    return _HEADER + _without_nulls(rows, missing) + _TRAILER
 
 
+@lru_cache(maxsize=128)
 def _row_type(points: int) -> np.dtype[np.void]:
     def field(value: str) -> np.dtype[np.void]:
         return np.dtype([("length", ">i4"), ("value", value)])
@@ -97,11 +120,27 @@ def array(oid: int, values: NDArray[Any]) -> Packed:
     return Packed(head + (_cut(cells, missing) if missing.any() else cells.tobytes()))
 
 
-def texts(values: Sequence[str]) -> Packed:
-    """Return a one-dimensional array of TEXT."""
-    head = np.array([1, 0, TEXT, len(values), 1], ">i4").tobytes()
-    cells = (value.encode() for value in values)
-    return Packed(head + b"".join([len(cell).to_bytes(4, "big") + cell for cell in cells]))
+def texts(values: Sequence[str | None]) -> Packed:
+    """Return a one-dimensional array of TEXT. None: null."""
+    return _listed(TEXT, [_NULL if value is None else _text_cell(value) for value in values])
+
+
+def moments(values: Sequence[int | None]) -> Packed:
+    """Return a one-dimensional array of TIMESTAMPTZ from epoch microseconds. None: null."""
+    pack = struct.Struct(">iq").pack
+    return _listed(TIMESTAMPTZ, [_NULL if value is None else pack(8, value - _EPOCH_US) for value in values])
+
+
+def _listed(oid: int, cells: Sequence[bytes]) -> Packed:
+    head = np.array([1, int(_NULL in cells), oid, len(cells), 1], ">i4").tobytes()
+    return Packed(head + b"".join(cells))
+
+
+@lru_cache(maxsize=65_536)
+def _text_cell(value: str) -> bytes:
+    """Return an element of TEXT. Names of devices come again with every batch."""
+    cell = value.encode()
+    return len(cell).to_bytes(4, "big") + cell
 
 
 def _cut(cells: NDArray[np.void], missing: NDArray[np.bool_]) -> bytes:

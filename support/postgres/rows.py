@@ -15,11 +15,13 @@ from sqlalchemy import Column, DateTime, Table, Text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
+from support.postgres.packing import Packed, moments, texts
 from support.store import Row
 from support.tables import metadata
 
 Link = psycopg.Connection[tuple[Any, ...]]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
@@ -30,6 +32,8 @@ def moment(at: int) -> datetime:
 
 def clean(text: str) -> str:
     """Return the text as PostgreSQL can hold it: without NUL, unpaired surrogates replaced."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
@@ -56,16 +60,20 @@ def as_json(payload: bytes) -> Jsonb | None:
         return None
 
 
-def _cell(column: Column[Any], value: object) -> object:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None:
-        return None
+def _column(column: Column[Any], values: Sequence[object]) -> list[object] | Packed:
+    """Return a column as an array for its type; times and texts, which most columns hold, are packed."""
+    bare = [value.item() if isinstance(value, np.generic) else value for value in values]
     if isinstance(column.type, JSONB):
-        return Jsonb(plain(value))
-    if isinstance(column.type, DateTime) and isinstance(value, int):
-        return moment(value)
-    return clean(str(value)) if isinstance(column.type, Text) else value
+        return [None if value is None else Jsonb(plain(value)) for value in bare]
+    if isinstance(column.type, DateTime):
+        return moments([None if value is None else _microseconds(value) for value in bare])
+    if isinstance(column.type, Text):
+        return texts([None if value is None else clean(str(value)) for value in bare])
+    return bare
+
+
+def _microseconds(at: object) -> int:
+    return (at - _EPOCH) // _MICROSECOND if isinstance(at, datetime) else int(cast("int", at))
 
 
 def insert(on: Link, table: Table, rows: Sequence[Mapping[str, object]], tail: str = "") -> None:
@@ -148,8 +156,8 @@ def _arrays(table: Table, names: Sequence[str]) -> sql.Composable:
     return sql.SQL(", ").join(_ours(f"%s::{kind}[]") for kind in types)
 
 
-def _cells(table: Table, names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> list[list[object]]:
-    return [[_cell(table.c[name], row[name]) for row in rows] for name in names]
+def _cells(table: Table, names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> list[list[object] | Packed]:
+    return [_column(table.c[name], [row[name] for row in rows]) for name in names]
 
 
 def _names(names: Sequence[str]) -> sql.Composable:

@@ -34,7 +34,7 @@ def touch(on: Link, accepted: Readings) -> None:
     on.execute(statement, [cell for row in rows for cell in row])
 
 
-def copy_in(on: Link, table: str, columns: Sequence[str], block: bytes) -> None:
+def copy_in(on: Link, table: str, columns: Sequence[str], block: bytes | bytearray) -> None:
     """Send a block of binary COPY into these columns of a table."""
     with on.cursor() as cursor, cursor.copy(_copying(table, tuple(columns))) as copy:
         copy.write(block)

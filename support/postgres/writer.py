@@ -10,9 +10,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 from psycopg import errors
-from psycopg.adapt import Buffer, Dumper
 from psycopg.conninfo import make_conninfo
-from psycopg.pq import Format
 
 from network.link import Birth, Reply, StateChange, Tally
 from perception.readings import Readings, Reject
@@ -21,7 +19,7 @@ from perception.sensor_kind import SensorKind
 from support.columns import readings_name
 from support.outage import Heartbeat
 from support.postgres import announcements, letters, numbers, quarantine, rosters
-from support.postgres.accounts import account, conflicts, joined, ledger_columns
+from support.postgres.accounts import account, conflicts, joined
 from support.postgres.connect import Lock, make_engine, options, try_lock
 from support.postgres.faults import in_store_words
 from support.postgres.merging import (
@@ -34,7 +32,7 @@ from support.postgres.merging import (
     merge,
     stored_values,
 )
-from support.postgres.packing import INT8, Packed, array, copy_block, points_present, texts
+from support.postgres.packing import INT8, array, copy_block, points_present, texts
 from support.postgres.partitions import ensure_weeks, weeks_of
 from support.postgres.repeats import fold, unfold
 from support.postgres.rows import moment
@@ -43,6 +41,7 @@ from support.postgres.touches import copy_in, touch
 from support.postgres.transact import transaction
 from support.sequences import Boot, Count, Spans
 from support.store import FencedError, Letter, Row, StoreDownError, Written
+from support.tallies import Tallies
 
 Link = psycopg.Connection[tuple[Any, ...]]
 
@@ -62,13 +61,6 @@ class Ensure(Protocol):
 
     def __call__(self, readings: Readings, *, anew: bool) -> None:
         """Do so, durably."""
-
-
-class _PackedDumper(Dumper):
-    format = Format.BINARY
-
-    def dump(self, obj: Packed) -> Buffer:
-        return obj.data
 
 
 class PostgresStore:
@@ -178,7 +170,6 @@ class PostgresStore:
     def _connected(self) -> Link:
         if self._link is None or self._link.closed:
             self._link = psycopg.connect(make_conninfo(self._url, **options("ingest")), autocommit=True)
-            self._link.adapters.register_dumper(Packed, _PackedDumper)
         return self._link
 
     def _disconnect(self) -> None:
@@ -235,9 +226,10 @@ class PostgresTransaction:
     def tally(self, at: int, tallies: Mapping[str, Tally]) -> None:
         """Add to the ledger under the hour of `at`."""
         with in_store_words():
-            devices, counts = ledger_columns(tallies)
-            if devices:
-                self._link.execute(_ADD, [moment(at), texts(devices), *(array(INT8, row) for row in counts)])
+            told = Tallies.of(tallies)
+            if told:
+                columns = (array(INT8, column) for column in told.counts.T)
+                self._link.execute(_ADD, [moment(at), texts(told.devices), *columns])
 
     def meet(self, births: Sequence[Birth], states: Sequence[StateChange]) -> None:
         """Record what devices said of themselves."""
@@ -278,15 +270,13 @@ class PostgresTransaction:
             letters.dispatched(self._link, sent, refused)
 
     def _settle(self, readings: Readings, again: NDArray[np.bool_] | None) -> Merged:
-        parts: list[tuple[NDArray[np.intp], Merged]] = []
-        rest = np.arange(len(readings))
-        if again is not None and again.any():
-            asked = np.flatnonzero(again)
-            known = asked[came_before(self._link, readings.take(asked))]
-            parts.append((known, all_duplicate(readings.take(known))))
-            rest = np.setdiff1d(rest, known)
-        parts.append((rest, self._write_folded(readings.take(rest))))
-        return joined(parts, readings)
+        if again is None or not again.any():
+            return self._write_folded(readings)
+        asked = np.flatnonzero(again)
+        known = asked[came_before(self._link, readings.take(asked))]
+        rest = np.setdiff1d(np.arange(len(readings)), known)
+        new = self._write_folded(readings.take(rest))
+        return joined([(known, all_duplicate(readings.take(known))), (rest, new)], readings)
 
     def _write_folded(self, readings: Readings) -> Merged:
         """Write readings; those that share device and time as one, in the order in which they came."""

@@ -9,7 +9,7 @@ import time
 from figures import emit, say
 from frames import Sender
 from messages import KIND, bodies, reading, topic
-from rig import mosquitto, with_mosquitto
+from rig import on_mosquitto
 from steady import Load, probe, spread
 
 PER_S = 500
@@ -22,11 +22,7 @@ PATIENCE_S = 900.0
 
 def measure(rig):
     """Tell latencies with and without, and how long the backfill took."""
-    if mosquitto() is None:
-        say("mosquitto is not installed: its figures are left out")
-        return
-    with with_mosquitto(rig) as other:
-        _measure(other)
+    on_mosquitto(rig, _measure)
 
 
 def _measure(rig):

@@ -8,7 +8,7 @@ from copy_path import ceiling
 from draining import Bare, drain_cold, drain_ours, held, publish, seat
 from figures import emit, median, say
 from messages import KIND, POINTS, backlog, instants
-from rig import mosquitto, with_mosquitto
+from rig import on_mosquitto
 
 STEP_MS = 5_000
 
@@ -22,11 +22,7 @@ def measure(rig):
     devices = rig.devices(KIND.name)
     top = ceiling(rig, [d for d, _ in devices], rig.of(20, 20))
     emit("copy_ceiling", top, "rows/s", points=len(POINTS))
-    if mosquitto() is None:
-        say("mosquitto is not installed: its figures are left out")
-    else:
-        with with_mosquitto(rig) as other:
-            _beside_bare(other, devices, top)
+    on_mosquitto(rig, lambda other: _beside_bare(other, devices, top))
     _embedded(rig, devices[:400], top)
 
 

@@ -1,11 +1,10 @@
 """Inlets: what it costs to take a backlog from mosquitto, through our own session and through paho."""
 
-import shutil
 import time
 
 import msgspec
-from figures import emit, say
-from rig import with_mosquitto
+from figures import emit
+from rig import on_mosquitto
 
 from network.linking import INLETS
 from network.mqtt import Address
@@ -18,15 +17,15 @@ BATCH = 5_000
 
 def measure(rig):
     """Tell messages/s and CPU per message of this process, drained with nothing but take and ack."""
-    if shutil.which("mosquitto") is None:
-        say("mosquitto is not installed: the inlets are not compared")
-        return
-    with with_mosquitto(rig) as running:
-        rates, cpu_us = {}, {}
-        for name, inlet in INLETS.items():
-            rates[name], cpu_us[name] = _drained(running, inlet, f"bench-{name}")
-        emit("inlet_rate", rates["session"], "msg/s", against="through paho", yardstick=rates["paho"], points=POINTS)
-        emit("inlet_cpu", cpu_us["session"], "us/msg", against="through paho", yardstick=cpu_us["paho"])
+    on_mosquitto(rig, _measure)
+
+
+def _measure(rig):
+    rates, cpu_us = {}, {}
+    for name, inlet in INLETS.items():
+        rates[name], cpu_us[name] = _drained(rig, inlet, f"bench-{name}")
+    emit("inlet_rate", rates["session"], "msg/s", against="through paho", yardstick=rates["paho"], points=POINTS)
+    emit("inlet_cpu", cpu_us["session"], "us/msg", against="through paho", yardstick=cpu_us["paho"])
 
 
 def _drained(rig, inlet, client):

@@ -3,10 +3,10 @@
 import time
 
 import psycopg
-from figures import emit, say
+from figures import emit
 from frames import Sender
 from messages import KIND, bodies, reading, topic
-from rig import mosquitto, with_mosquitto
+from rig import on_mosquitto
 from watching import rss_mib
 
 AHEAD = 40_000
@@ -17,11 +17,7 @@ SILENCE_S = 60.0
 
 def measure(rig):
     """Tell the resident memory of ingest at the start, in the middle and at the end, in MiB."""
-    if mosquitto() is None:
-        say("mosquitto is not installed: its figures are left out")
-    else:
-        with with_mosquitto(rig) as other:
-            _flood(other, rig.of(200_000, 5_000_000))
+    on_mosquitto(rig, lambda other: _flood(other, rig.of(200_000, 5_000_000)))
     _flood(rig, rig.of(40_000, 1_000_000))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from draining import drain_ours, held, publish
 from figures import emit, median, say
 from messages import KIND, backlog, instants
-from rig import mosquitto, with_mosquitto
+from rig import on_mosquitto
 
 SHARE = 0.1
 STEP_MS = 3_000
@@ -16,11 +16,7 @@ STEP_MS = 3_000
 
 def measure(rig):
     """Tell messages per second at 10 % redelivery against none."""
-    if mosquitto() is None:
-        say("mosquitto is not installed: its figures are left out")
-        return
-    with with_mosquitto(rig) as other:
-        _measure(other)
+    on_mosquitto(rig, _measure)
 
 
 def _measure(rig):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
+from figures import say
 
 from network.address import Address
 from network.broker import EmbeddedBroker
@@ -162,6 +163,15 @@ def with_mosquitto(rig):
         outlet.close()
         child.send_signal(signal.SIGTERM)
         child.wait(10)
+
+
+def on_mosquitto(rig, measure):
+    """Measure with mosquitto in the place of the embedded broker; where it is not installed, say so."""
+    if mosquitto() is None:
+        say("mosquitto is not installed: its figures are left out")
+        return
+    with with_mosquitto(rig) as other:
+        measure(other)
 
 
 @contextmanager

@@ -2,9 +2,9 @@
 
 import time
 
-from figures import emit, say
+from figures import emit
 from messages import KIND
-from rig import mosquitto, with_mosquitto
+from rig import on_mosquitto
 from steady import Load, probe, spread
 
 TARGETS_MS = {200: (20.0, None), 500: (30.0, 250.0)}
@@ -13,11 +13,7 @@ TARGETS_MS = {200: (20.0, None), 500: (30.0, 250.0)}
 def measure(rig):
     """Tell the median and the 99th percentile in milliseconds, at each rate and broker."""
     _measure(rig)
-    if mosquitto() is None:
-        say("mosquitto is not installed: its figures are left out")
-        return
-    with with_mosquitto(rig) as other:
-        _measure(other)
+    on_mosquitto(rig, _measure)
 
 
 def _measure(rig):

@@ -77,6 +77,24 @@ def test_evidence_has_a_value_per_device(rule, kind):
         assert column.reshape(2, -1).shape[1] in {1, len(rule.elements(kind))}, name
 
 
+@pytest.mark.parametrize(("rule", "kind"), PAIRS, ids=lambda x: x.name)
+def test_who_says_to_raise_only_where_something_is_bad_does_so(rule, kind):
+    if not rule.only_bad:
+        pytest.skip("it looks at good values")
+    for scale in (1, 1e6, -1e6):
+        seen = window(kind, rule, values=ordinary(kind) * scale)
+        assert not (rule.judge(seen, rule.parameters()).verdict == Verdict.RAISE).any()
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda k: k.name)
+def test_one_point_is_seen_as_in_the_whole(kind):
+    values = ordinary(kind)
+    values[0, 0] = np.nan
+    seen = window(kind, next(iter(RULES.values())), values=values)
+    for point, bit in kind.bits.items():
+        assert np.array_equal(seen.value(point)[:, 0], seen.values[:, bit], equal_nan=True)
+
+
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda r: r.name)
 def test_a_rule_is_rationalised(rule):
     """ISA-18.2: priority, time to respond, cause, consequence and what to do, in both languages."""
@@ -146,7 +164,7 @@ def test_within_its_bounds_a_rule_says_clear_whether_its_alarm_is_open_or_not(ru
         )
         seen = replace(window(kind, rule, values=values), static_head_mpa=head[:, 0])
         facts = Facts.of(kind, [Member(i, f"d-{i}", kind, "s", "c", 60, static_head_mpa=0.3) for i in (1, 2)])
-        if not Calm.of_rules([(rule, Columns(parameters))], facts).within(np.arange(2), seen.values)[0]:
+        if not Calm.of_rules([(rule, Columns(parameters))], facts).within(np.arange(2), seen.sight)[0]:
             continue
         tried += 1
         for raised in (False, True):

@@ -1,4 +1,7 @@
-"""A native TimescaleDB, and a small town for the portal: one community for each answer that a citizen may get."""
+"""A broker of one's own, ingest at work on it, a native TimescaleDB, and a small town for the portal.
+
+The town has one community for each answer that a citizen may get.
+"""
 
 import time
 import uuid
@@ -8,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import psycopg
 import pytest
+from ingesting import ingesting, seed
 
 from application.public import PublicViews
+from network.broker import EmbeddedBroker
 from perception.catalogue import Branch, Building, Catalogue, City, Community, Device, District, HeatSource, Station
 from perception.kinds import load_kinds
 from perception.point import Title
@@ -48,6 +53,22 @@ def catalogue() -> Catalogue:
             Device(name=f"dev-{n}", kind=KIND.name, station=f"st-{n}", interval_s=60) for n in COMMUNITIES
         ),
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def own_broker():
+    """The address of a broker that this module alone uses."""
+    with EmbeddedBroker() as running:
+        yield running.address
+
+
+@pytest.fixture
+def running(database, own_broker):
+    """Ingest at work on a small catalogue (tests/rigs/ingesting.py); it must not fail."""
+    seed(database)
+    with ingesting(database, own_broker) as running:
+        yield running
+    assert running.failures == []
 
 
 @pytest.fixture(scope="session")

@@ -25,12 +25,6 @@ KIND = KINDS["weather_station"]
 MS = 1_000
 
 
-@pytest.fixture(scope="module")
-def own_broker():
-    with EmbeddedBroker() as running:
-        yield running.address
-
-
 def now_ms():
     return wall() // MS * MS
 

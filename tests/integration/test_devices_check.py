@@ -13,7 +13,6 @@ from ingesting import DEVICE, KINDS, ingesting, seed, wall
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from network.broker import EmbeddedBroker
 from network.conformance import tour as touring
 from network.conformance.judging import Verdict
 from network.device import DeviceClient, DiskQueue
@@ -31,12 +30,6 @@ SLOPPY = "probe-02"
 EVERY_STEP = [
     "birth", "numbering", "state", "readings", "times", "seq", "duplicate", "command", "will", "backfill", "stored",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def own_broker():
-    with EmbeddedBroker() as running:
-        yield running.address
 
 
 @contextmanager

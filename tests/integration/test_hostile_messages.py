@@ -3,25 +3,9 @@
 import json
 
 import pytest
-from ingesting import DEVICE, ingesting, reading, seed, wall
-
-from network.broker import EmbeddedBroker
+from ingesting import DEVICE, reading, wall
 
 OTHER = "probe-02"
-
-
-@pytest.fixture(scope="module")
-def own_broker():
-    with EmbeddedBroker() as running:
-        yield running.address
-
-
-@pytest.fixture
-def running(database, own_broker):
-    seed(database)
-    with ingesting(database, own_broker) as running:
-        yield running
-    assert running.failures == []
 
 
 def neighbour_is_stored(running):

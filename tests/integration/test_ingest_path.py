@@ -6,27 +6,11 @@ import time
 from collections import Counter
 
 import psycopg
-import pytest
 from ingesting import DEVICE, ITS_STATION, KINDS, Recorder, add, ingesting, reading, seed, wall
 
-from network.broker import EmbeddedBroker
 from network.mqtt import LiveFeed, MqttOutlet
 from support.postgres.server import EmbeddedServer
 from support.store import FencedError, Row
-
-
-@pytest.fixture(scope="module")
-def own_broker():
-    with EmbeddedBroker() as running:
-        yield running.address
-
-
-@pytest.fixture
-def running(database, own_broker):
-    seed(database)
-    with ingesting(database, own_broker) as running:
-        yield running
-    assert running.failures == []
 
 
 def test_every_fate_has_its_place_in_the_ledger(running):

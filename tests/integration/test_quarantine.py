@@ -16,7 +16,6 @@ import typer
 from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
-from network.broker import EmbeddedBroker
 from network.mqtt import MqttInlet, MqttOutlet
 from network.receive import receive
 from network.topics import Channel, filters
@@ -146,12 +145,6 @@ class Site:
                 link.close()
         assert not thread.is_alive()
         assert not self.failures
-
-
-@pytest.fixture(scope="module")
-def own_broker():
-    with EmbeddedBroker() as running:
-        yield running.address
 
 
 @pytest.fixture

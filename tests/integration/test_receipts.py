@@ -20,20 +20,6 @@ from support.sequences import NOTHING, counted
 GAP = f"select boot, from_seq, to_seq from seq_gap where device = '{DEVICE}' order by from_seq"
 
 
-@pytest.fixture(scope="module")
-def own_broker():
-    with EmbeddedBroker() as running:
-        yield running.address
-
-
-@pytest.fixture
-def running(database, own_broker):
-    seed(database)
-    with ingesting(database, own_broker) as running:
-        yield running
-    assert running.failures == []
-
-
 @pytest.fixture
 def ear(own_broker):
     opened = []

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from network.link import Delivery
 from network.mqtt import incoming as incoming_module
@@ -78,7 +79,7 @@ answers = st.one_of(
 streams = st.lists(st.one_of(deliveries(), answers), max_size=12)
 
 
-def walked(chunks, limits=ENOUGH, **options):
+def walked(chunks, limits=ENOUGH, *, holds=False, **options):
     """Return every delivery and every answer that come out when these chunks come in; room is as it is offered."""
     source = Incoming(Topics(), **options)
     found, said = [], []
@@ -100,7 +101,7 @@ def walked(chunks, limits=ENOUGH, **options):
                 more = source.waiting
     times = [d.received_at for d in found]
     assert all(a < b for a, b in pairwise(times)), "readings without a time would share one"
-    return [d._replace(received_at=1) for d in found], said
+    return [replace(d, received_at=1, holds=d.holds if holds else 0) for d in found], said
 
 
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
@@ -190,10 +191,21 @@ def test_a_topic_that_is_no_utf8_is_escaped_as_paho_s_is():
 def test_topics_are_remembered_within_bounds():
     topics = Topics()
     for i in range(MOST_TOPICS + 10):
-        assert topics[b"%d" % i] == str(i)
+        assert topics[b"%d" % i] == (str(i), False)
     assert len(topics) == 10
-    assert topics[b"x" * 300] == "x" * 300
+    assert topics[b"x" * 300] == ("x" * 300, False)
     assert len(topics) == 10
+    assert topics[b"hearthline/v1/a"] == ("hearthline/v1/a", True)
+
+
+@given(
+    st.sampled_from(["hearthline/v1/roof-1/readings", "plant/roof-1"]),
+    st.lists(st.sampled_from([b"[", b"]", b"{", b"}", b" ", b"1"]), max_size=12).map(b"".join),
+)
+def test_a_delivery_says_how_many_readings_it_may_hold(topic, payload):
+    (found,), _ = walked([publish(Delivery(topic, payload, 1, mid=1))], holds=True)
+    is_one_object = topic.startswith("hearthline") and payload.startswith(b"{")
+    assert found.holds == (1 if is_one_object else payload.count(b"{"))
 
 
 @pytest.mark.parametrize("step", [1000, 65_536, 300_000])

@@ -6,7 +6,9 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from network import plain
 from network.link import Delivery
+from network.plain import Lanes
 from network.receive import receive
 from perception import payload as codec
 from perception.corrections import Correction
@@ -77,6 +79,81 @@ def test_the_quick_path_and_the_tolerant_path_agree(several):
             refusal = quick.add(member, codec.RawReading(ts, values), NOW, origin)
         assert refusal == tolerant.add(member, slow, NOW, origin)
     assert written(quick) == written(tolerant)
+
+
+SHAPES = [KIND.names[:1], KIND.names[:2], KIND.names[1:4]]
+usual = st.sampled_from(SHAPES).flatmap(lambda names: st.fixed_dictionaries(dict.fromkeys(names, numbers)))
+usually = st.fixed_dictionaries(
+    {"ts": st.integers(MS - 10**10, MS + 10**6) | times, "values": usual | values},
+    optional={"seq": st.integers(-1, 2**64) | st.none()},
+)
+births = st.sampled_from(
+    [{"kind": KIND.name, "boot": boot, "first_seq": first} for boot in (1, 2) for first in (None, 1, 5)]
+)
+mixture = st.one_of(
+    st.builds(
+        Delivery,
+        topic=st.sampled_from(["roof-1", "roof-3", "roof-2"]).map("hearthline/v1/{}/readings".format),
+        payload=(usually | st.lists(usually, max_size=4) | bodies).map(lambda body: json.dumps(body).encode()),
+        received_at=st.just(NOW),
+        retained=st.booleans(),
+    ),
+    st.builds(
+        Delivery,
+        topic=st.just("hearthline/v1/roof-1/birth"),
+        payload=births.map(lambda body: json.dumps(body).encode()),
+        received_at=st.just(NOW),
+    ),
+)
+
+
+def with_lanes(*, learned: bool) -> Lanes:
+    """Lanes of which each device's is of one of the shapes, or of none, and stays so."""
+    roster = Roster({**ROSTER.members, "roof-3": Member(3, "roof-3", KIND, "roof", "nis", 60)}, KINDS)
+    lanes = Lanes(roster)
+    for place, device in enumerate(("roof-1", "roof-3")):
+        for _ in range(plain._OFTEN if learned else 0):
+            lanes.learn(f"hearthline/v1/{device}/readings", SHAPES[place])
+        assert (lanes[f"hearthline/v1/{device}/readings"].shape is not None) == learned
+    return lanes
+
+
+def told_of(batch):
+    """Everything that a batch says, comparable."""
+    columns = {
+        kind: [
+            np.nan_to_num(c, nan=1e-300).tolist()
+            for c in (r.device_id, r.ts, r.received_at, r.values, r.quality, r.origin, r.place)
+        ]
+        for kind, r in batch.readings.items()
+    }
+    numbered = {device: list(told) for device, told in batch.numbers.items()}
+    return columns, list(batch.rejects), dict(batch.rejected), numbered, list(batch.births)
+
+
+@given(st.lists(mixture, max_size=8))
+@example([Delivery("hearthline/v1/roof-1/readings", b'{"ts":%d,"values":{"%s":1}}' % (MS, SHAPES[0][0].encode()), NOW)])
+@example([Delivery("hearthline/v1/roof-1/readings", b'{"ts":1,"values":{"%s":1}}' % SHAPES[0][0].encode(), NOW)])
+def test_the_short_way_and_the_tolerant_way_agree(several):
+    said = []
+    for learned in (True, False):
+        lanes = with_lanes(learned=learned)
+        plain._latest[0] = lanes
+        said.append(told_of(receive(several, lanes.roster, NOW)))
+    assert said[0] == said[1]
+
+
+def test_points_that_come_often_get_a_shape_and_rubbish_none():
+    lanes = with_lanes(learned=False)
+    plain._latest[0] = lanes
+    topic, names = "hearthline/v1/roof-3/readings", sorted(KIND.names[2:5])
+    sent = Delivery(topic, json.dumps({"ts": MS, "values": dict.fromkeys(names, 1)}).encode(), NOW)
+    batch = receive([sent] * (plain._OFTEN + 1), lanes.roster, NOW)
+    assert lanes[topic].shape.names == tuple(names)
+    assert len(batch.readings[KIND.name]) == plain._OFTEN + 1
+    for other in ("hearthline/v1/nobody/readings", "hearthline/v1/roof-3/birth", "plant/7"):
+        lanes.learn(other, names)
+        assert other not in lanes
 
 
 @given(st.lists(anything, max_size=6))

@@ -149,3 +149,23 @@ def test_two_kinds_take_turns():
     live.add(readings([(2, NOW, {WEATHER.names[0]: 1.0})], WEATHER), NOW)
     kinds = {f["kind"] for step in (0, 1) for _, f in sent(live, NOW + step * 250_000)}
     assert kinds == {"heat_substation", "weather_station"}
+
+
+def test_of_many_readings_of_one_batch_each_point_has_its_newest_value(live):
+    same = [(1, NOW + step, {"t_sec_supply": float(step)}) for step in (2, 1, 3)]
+    live.add(readings(same), NOW)
+    [(_, frame)] = sent(live, NOW)
+    assert by_point(frame)["t_sec_supply"] == 3.0
+    others = [
+        (1, NOW + 4, {"t_sec_return": 4.0}),
+        (1, NOW + 5, {"t_sec_supply": 5.0}),
+        (99, NOW, {"t_sec_supply": 6.0}),
+    ]
+    live.add(readings(others), NOW)
+    [(_, frame)] = sent(live, NOW + SECOND)
+    assert (by_point(frame)["t_sec_return"], by_point(frame)["t_sec_supply"]) == (4.0, 5.0)
+
+
+def by_point(frame):
+    [[_, _, _, *values]] = frame["rows"]
+    return dict(zip(frame["points"], values, strict=True))

@@ -18,6 +18,7 @@ from support.postgres.packing import (
     array,
     copy_block,
     mark_block,
+    moments,
     points_present,
     texts,
 )
@@ -105,6 +106,19 @@ def test_an_array_of_texts(words):
     assert struct.unpack_from(">iiiii", packed) == (1, 0, TEXT, len(words), 1)
     cells = [word.encode() for word in words]
     assert packed[20:] == b"".join(struct.pack(">i", len(cell)) + cell for cell in cells)
+
+
+@given(st.lists(st.none() | st.integers(PG_EPOCH_US - 10**15, PG_EPOCH_US + 10**15), min_size=1))
+def test_an_array_of_moments_and_of_texts_has_nulls_where_there_is_none(moments_given):
+    packed = moments(moments_given).data
+    head = (1, int(None in moments_given), TIMESTAMPTZ, len(moments_given), 1)
+    assert struct.unpack_from(">iiiii", packed) == head
+    null = struct.pack(">i", -1)
+    assert packed[20:] == b"".join(
+        null if at is None else struct.pack(">iq", 8, at - PG_EPOCH_US) for at in moments_given
+    )
+    words = [None if at is None else "x" for at in moments_given]
+    assert texts(words).data[20:] == b"".join(null if w is None else struct.pack(">i1s", 1, b"x") for w in words)
 
 
 def test_a_block_of_marks():
