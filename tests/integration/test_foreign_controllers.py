@@ -12,6 +12,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from prometheus_client import CollectorRegistry
+from unwatchful import Unwatchful
 
 from network.broker import EmbeddedBroker
 from network.linking import linked
@@ -33,22 +34,6 @@ from support.settings import IngestSettings
 KINDS = load_kinds()
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN = ROOT / "tests" / "cases" / "mappings" / "plain_values" / "mapping.toml"
-
-
-class Idle:
-    """A watching step without rules."""
-
-    def enrol(self, state, roster):
-        return state or 0
-
-    def retuned(self):
-        return False
-
-    def attend(self, state, since):
-        return state
-
-    def step(self, state, accepted, now):
-        return state, [], []
 
 
 def wall():
@@ -76,7 +61,7 @@ def ingesting(database, settings, mappings):
 
         def work():
             ingest(
-                Links(*links), store, Idle(), partial(receive, mappings=mappings), IngestSettings(), wall, stop,
+                Links(*links), store, Unwatchful(), partial(receive, mappings=mappings), IngestSettings(), wall, stop,
                 lambda *_, **__: None, IngestMetrics(CollectorRegistry()),
             )  # fmt: skip
 

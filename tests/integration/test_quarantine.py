@@ -15,6 +15,7 @@ import pytest
 import typer
 from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
+from unwatchful import Unwatchful
 
 from network.mqtt import MqttInlet, MqttOutlet
 from network.receive import receive
@@ -43,22 +44,6 @@ _numbers = itertools.count(1)
 
 def wall():
     return time.time_ns() // 1000
-
-
-class Unwatchful:
-    """A watching step that sees nothing."""
-
-    def enrol(self, state, roster):
-        return state or 0
-
-    def retuned(self):
-        return False
-
-    def attend(self, state, since):
-        return state
-
-    def step(self, state, accepted, now):
-        return state + sum(map(len, accepted.values())), [], []
 
 
 class Site:

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
+from unwatchful import Unwatchful
 
 from network.foreign import foreign_of
 from network.linking import linked
@@ -33,19 +34,6 @@ ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = ROOT / "build" / "clients"
 
 
-class Idle:
-    """A watching step without rules."""
-
-    def enrol(self, state, roster):
-        return state or 0
-
-    def attend(self, state, since):
-        return state
-
-    def step(self, state, accepted, now):
-        return state, [], []
-
-
 def wall():
     return time.time_ns() // 1000
 
@@ -64,7 +52,7 @@ def ingesting(database, settings):
 
         def work():
             ingest(
-                Links(*links, Replays(engine), None, others), store, Idle(), partial(receive, mappings=foreign),
+                Links(*links, Replays(engine), None, others), store, Unwatchful(), partial(receive, mappings=foreign),
                 IngestSettings(), wall, stop, lambda *_, **__: None, IngestMetrics(CollectorRegistry()),
             )  # fmt: skip
 
