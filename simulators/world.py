@@ -101,13 +101,13 @@ class World:
         rng = np.random.default_rng((seed, 5))
         self._climate = Climate(season, rng.normal(0, 0.35, len(self._design)), utc_offset_s=utc_offset_s, seed=seed)
         self.schedule = faults or Schedule()
-        places = {parts[i].name: k for k, i in enumerate(self._substations)}
-        self.schedule.settle(places, self._design, self._climate)
+        self.schedule.settle({parts[i].name: k for k, i in enumerate(self._substations)}, self._design, self._climate)
         self._causes = causes or self.schedule.interventions
         self._place_of = {part.name: i for i, part in enumerate(parts)}
         self._plant = Plant(int(self._design.source.max()) + 1, seed)
         self._unrest = Unrest(len(self._design), seed)
         kinds = {p.kind.name: p.kind for p in parts}
+        self._has_plants = not kinds.keys().isdisjoint({SUBSTATION, ROOM_CLIMATE})
         self._instruments = {name: Instruments(kind, seed, len(parts)) for name, kind in kinds.items()}
         self._streets = Streets(parts, self._climate, utc_offset_s=utc_offset_s, seed=seed)
 
@@ -129,8 +129,7 @@ class World:
         s = moment.stations
         dead = (s.power == 0) & (s.battery <= 0)
         from_mains = np.array([p.kind.name != ROOM_CLIMATE for p in self.parts], dtype=np.bool_)
-        found: NDArray[np.bool_] = (self._rows >= 0) & dead[self._rows] & from_mains
-        return found
+        return np.asarray((self._rows >= 0) & dead[self._rows] & from_mains)
 
     def begin(self, at: int) -> Moment:
         """Return the world at that time, grown up since the last Monday that is a day or more before.
@@ -148,7 +147,8 @@ class World:
         while moment.at < until:
             at = min(until, moment.at + round(longest_s * 1e6))
             dt = (at - moment.at) / 1e6
-            before, moment = moment.at, Moment(at, step(self._design, moment.stations, self._forcing(at, dt), dt))
+            s = step(self._design, moment.stations, self._forcing(at, dt), dt) if self._has_plants else moment.stations
+            before, moment = moment.at, Moment(at, s)
             for fault in self.schedule.starting(before, at):
                 if fault.device in self._place_of:
                     self.schedule.hold(fault, self._shown_by(fault.device, moment))
