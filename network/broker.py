@@ -12,6 +12,9 @@ frames), up to twice the limit with messages of 400 bytes, or 1.3 times with 4 K
 nobody subscribes to cost nothing. At most 100 messages are on their way to a session at once,
 and redelivered ones do not carry the DUP flag; both are rumqttd's.
 
+A listener of QoS 0 that says goodbye while much is on its way to it can kill the router, a thread of
+rumqttd 0.20: the process sees that and ends, to be started again.
+
 It speaks MQTT 3.1.1 on `port`; for devices that speak MQTT 5, a second listener opens on `port_v5`.
 It knows no passwords and no TLS, so it never listens beyond loopback.
 """

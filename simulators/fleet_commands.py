@@ -77,7 +77,7 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
     from simulators.fleet import run_fleet
     from simulators.stage import schedules_of
 
-    stop, heartbeat, clock = ports.stop(), ports.heartbeat(), ports.clock
+    heartbeat, clock = ports.heartbeat(), ports.clock
     cast = ports.cast(wish.stations)
     wish = _by_home(wish, told, is_new=cast.is_new)
     begin, end = span_of(wish, clock())
@@ -85,6 +85,7 @@ def simulate(ports: Ports, told: SimulateSettings, wish: Wish) -> None:
     players = _players(ports, told, cast, begin, coarse=wish.speed == 0 or wish.speed >= _COARSE_FROM)
     if wish.truth is not None:
         write_truth(wish.truth, *schedules_of(players))
+    stop = ports.stop()  # only now: until then nothing is in hand, and a signal ends this process at once
     ports.await_audience(stop)
     with ExitStack() as opened:
         tempo, sounding = _tempo(ports, wish, begin, end)

@@ -3,8 +3,10 @@
 import ctypes
 import gc
 import os
+import select
 import signal
-from threading import Event
+import time
+from threading import Event, Thread
 
 SUPERVISOR_PID = "HEARTHLINE_SUPERVISOR_PID"
 """Set for supervised processes: whose child they are."""
@@ -13,11 +15,14 @@ TURN_ON_INPUT = "HEARTHLINE_TURN"
 """Set where a process is started ahead of its turn: the turn comes as one byte on standard input."""
 
 _PR_SET_PDEATHSIG = 1
+_LOOK_S = 0.1
+_stops: list[Event] = []
 
 
 def stop_event() -> Event:
     """Return an event that SIGTERM and SIGINT set; a second one ends the process at once. Main thread only."""
     stop = Event()
+    _stops.append(stop)
 
     def ask(number: int, _frame: object) -> None:
         if stop.is_set():
@@ -43,8 +48,31 @@ def die_with_supervisor() -> None:
 def await_turn() -> None:
     """Wait until what this process needs is ready: for one that was started early, to load while others start.
 
+    A stop that was asked for ends the process here: it has not begun anything.
+
     Everything is loaded by then, and stays: the collector of garbage need not look at it again and again.
     """
     gc.freeze()
-    if TURN_ON_INPUT in os.environ and not os.read(0, 1):
-        raise SystemExit(0)  # the supervisor is gone
+    if TURN_ON_INPUT not in os.environ:
+        return
+    # Not a read that blocks: Python takes it up again after a signal, and a stop would never be seen.
+    while not any(stop.is_set() for stop in _stops):
+        if select.select([0], [], [], _LOOK_S)[0]:
+            if os.read(0, 1):
+                return
+            break  # the supervisor is gone
+    raise SystemExit(0)
+
+
+def break_off(stop: Event, within_s: float) -> None:
+    """End this process so many seconds after `stop` at the latest, whatever it does then.
+
+    For work in transactions that are safe to repeat: one that is broken off is as if it had not begun.
+    """
+
+    def leave() -> None:
+        stop.wait()
+        time.sleep(within_s)
+        os._exit(0)
+
+    Thread(target=leave, name="break off", daemon=True).start()

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from support.commands.processes import Passes
     from support.outage import Heartbeat
 
+BREAK_OFF_S = 0.5
+"""A slice under way at a stop has so long to end; it is one transaction, which is otherwise done again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -44,6 +47,7 @@ def register(app: typer.Typer, ports: Ports) -> None:
         """Do everything scheduled: rollups, partitions ahead, retention, compression, expired shelving."""
         from support.commands import processes
         from support.metrics import serve_metrics
+        from support.stopping import break_off
 
         told = ports.settings()
         if once:
@@ -51,5 +55,6 @@ def register(app: typer.Typer, ports: Ports) -> None:
             show([report._asdict() for report in reports], as_json)
             return
         stop, beat = ports.stop(), ports.heartbeat()
+        break_off(stop, BREAK_OFF_S)
         serve_metrics(told.metrics_port)
         processes.tend(ports.url(), ports.kinds(), told, ports.clock, stop, beat, ports.more)

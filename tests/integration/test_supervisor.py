@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from support.set_up import Listener, PortTakenError, check_ports
+from support.stopping import TURN_ON_INPUT
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -92,6 +93,38 @@ def test_it_starts_in_order_and_stops_in_reverse(supervised):
     assert time.monotonic() - began < 5
     assert rest.index("upper leaves") < rest.index("lower leaves")
     assert "upper leaves" in (home / "log" / "hearthline.log").read_text()
+
+
+WAITING = """
+import os, signal, sys
+from support.stopping import await_turn, stop_event
+stop_event()
+if sys.argv[1] == "before":
+    os.kill(os.getpid(), signal.SIGTERM)
+print("waits", flush=True)
+await_turn()
+print("works", flush=True)
+"""
+
+
+@pytest.mark.parametrize("moment", ["before", "during"])
+def test_who_waits_for_its_turn_and_is_asked_to_stop_ends_at_once(moment):
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING, moment],
+        cwd=ROOT,
+        env={**os.environ, TURN_ON_INPUT: "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert process.stdout.readline() == b"waits\n"
+        if moment == "during":
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+        assert process.stdout.read() == b""
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_killed_program_starts_again(supervised):

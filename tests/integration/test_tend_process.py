@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
 
 from support.columns import Width
@@ -17,6 +18,7 @@ from tests.integration.rollup_bench import BELGRADE, DAY, HOUR, MINUTE, Bench
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 WITHIN_S = 60
+LEAVES_WITHIN_S = 1.4  # its supervisor kills it after 1.5
 
 
 @pytest.fixture
@@ -67,3 +69,24 @@ def test_a_backfill_is_rolled_up_within_a_minute_and_once_reports(bench, reachab
         "name": "compression", "amount": 0, "counts": "chunks compressed", "slices": 0,
         "busy_s": told["compression"]["busy_s"],
     }  # fmt: skip
+
+
+def test_a_stop_does_not_wait_for_a_statement_that_waits(bench, reachable):
+    home = reachable / "tend-stops"
+    home.mkdir(mode=0o755)
+    with psycopg.connect(bench.url) as other:
+        other.execute("lock table rollup_mark")
+        running = tend(bench, home)
+        try:
+            waits = "select 1 from pg_locks where relation = 'rollup_mark'::regclass and not granted"
+            until = time.monotonic() + WITHIN_S
+            while other.execute(waits).fetchone() is None:
+                assert time.monotonic() < until
+                threading.Event().wait(0.05)
+            began = time.monotonic()
+            running.terminate()
+            assert running.wait(20) == 0
+            assert time.monotonic() - began < LEAVES_WITHIN_S
+        finally:
+            running.kill()
+            running.communicate()
