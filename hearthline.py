@@ -33,7 +33,7 @@ from simulators import scenario_commands
 from simulators.settings import SimulateSettings
 from support.commands import archives, exports, tending, verbs
 from support.commands.asking import asker
-from support.commands.last_words import last_words
+from support.commands.last_words import last_words, legible
 from support.commands.listing import show
 from support.commands.verbs import AsJson
 from support.configuration import FileSettings, load, rows, without_password
@@ -434,7 +434,7 @@ def main() -> None:
     """Run one verb. What a person can put right is a message; a bug is a traceback."""
     die_with_supervisor()
     try:
-        app()
+        app(legible(sys.argv[1:]))
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as err:

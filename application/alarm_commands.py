@@ -56,7 +56,7 @@ def _about_seeing(alarms: typer.Typer, ports: Ports) -> None:
         city: Annotated[str | None, typer.Option(help="Only of this city.")] = None,
         station: Annotated[str | None, typer.Option(help="Only of this station.")] = None,
         closed: Annotated[bool, typer.Option("--closed", help="Also those cleared in the last 30 days.")] = False,
-        most: Annotated[int, typer.Option(min=1, help="How many of each city.")] = 50,
+        most: Annotated[int, typer.Option(min=1, max=100_000, help="How many of each city.")] = 50,
         as_json: AsJson = False,
     ) -> None:
         """Show alarms, open ones first, the most urgent first, with what keeps them from the operators' lists."""
@@ -69,7 +69,7 @@ def _about_seeing(alarms: typer.Typer, ports: Ports) -> None:
     def alarms_incidents(
         city: Annotated[str | None, typer.Option(help="Only of this city.")] = None,
         closed: Annotated[bool, typer.Option("--closed", help="Also those that are over.")] = False,
-        most: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
+        most: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 50,
         as_json: AsJson = False,
     ) -> None:
         """Show incidents: alarms of one cause, at a station or over an area, with the homes that they touch."""

@@ -17,10 +17,15 @@ from sqlalchemy import Connection, select
 from application.instants import DAY, MINUTE, SECOND, microseconds, moment
 from support import tables
 
+LONGEST_DAYS = 3_660
 FLOOD_BEGINS, FLOOD_ENDS = 10, 5
 FLEETING_US = 10 * SECOND
 _TEN = 10 * MINUTE
 _TOP = 10
+
+
+class SpanError(Exception):
+    """The span is longer than anything that is kept; the text says how long it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,12 @@ def occurrences(on: Connection, span: tuple[int, int]) -> list[Occurrence]:
 
 
 def kpis(seen: Sequence[Occurrence], span: tuple[int, int], operators: int = 1) -> list[Kpi]:
-    """Return the indicators of a span [from, to), epoch microseconds, for so many operators."""
+    """Return the indicators of a span [from, to), epoch microseconds, for so many operators.
+
+    Raises SpanError: minutes are counted one by one.
+    """
+    if span[1] - span[0] > LONGEST_DAYS * DAY:
+        raise SpanError(f"{(span[1] - span[0]) / DAY:.0f} days are too many: ask for at most {LONGEST_DAYS}")
     new = [o for o in seen if span[0] <= o.opened < span[1]]
     opened = np.array(sorted(o.opened for o in new), np.int64)
     counts = _per_ten_minutes(opened, span)

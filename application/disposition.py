@@ -5,6 +5,7 @@ The rules write the condition, this page everything else. Each act goes through 
 belongs to the condition: what it raises again meanwhile is shelved too.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from application.instants import microseconds, moment
 from support import tables
 
 SHORTEST_ID = 6
+LONGEST_COMMENT = 2_000
 _MOST_NAMED = 8
 
 Found = Row[*tuple[Any, ...]]
@@ -38,6 +40,14 @@ class Act:
     actor: str
     at: int
     comment: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise AlarmError for words that nobody could read later: they are kept for ever, and shown as they are."""
+        words = self.comment or ""
+        if len(words) > LONGEST_COMMENT:
+            raise AlarmError(f"{len(words)} characters are too many: say it in {LONGEST_COMMENT}")
+        if any(unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t" for c in words):
+            raise AlarmError(f"{words!a:.60} is no plain text: give words in UTF-8, without control characters")
 
 
 def find(on: Connection, words: str) -> UUID:

@@ -6,7 +6,7 @@ that is open there. Within an incident the causes explain the consequences (powe
 explained alarms are suppressed by design, the cause is not.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from application.instants import MINUTE
@@ -123,7 +123,9 @@ def _is_fallen(stations: frozenset[str], first: Mapping[str, int], p: Grouping) 
 def _taken(scope: str, family: str, mine: Sequence[Raised], left: dict[str, Raised], p: Grouping) -> Found:
     """Take the alarms of an area, with what they explain at their stations, out of what is left."""
     stations = {a.station for a in mine}
-    since = {s: min(a.opened for a in mine if a.station == s) for s in stations}
+    since: dict[str, int] = {}
+    for alarm in mine:
+        since[alarm.station] = min(alarm.opened, since.get(alarm.station, alarm.opened))
     rank = EXPLAINS.index(Family(family))
     follow = [
         a
@@ -148,12 +150,25 @@ def _of_stations(left: Iterable[Raised], p: Grouping) -> list[Found]:
 def _of_station(station: str, alarms: Sequence[Raised], p: Grouping) -> Found:
     cause = alarms[0]
     explained: dict[str, str] = {}
+    parents = list(_parents(alarms))
     for alarm in alarms:
-        parent = next((a for a in alarms if _explains(a, alarm, p)), None)
+        parent = next((a for a in parents if _explains(a, alarm, p)), None)
         if parent is not None:
             explained[alarm.alarm_id] = parent.rule
     in_order = sorted(alarms, key=lambda a: (a.opened, a.alarm_id))
     return Found(f"station:{station}", "", cause, tuple(in_order), explained)
+
+
+def _parents(alarms: Iterable[Raised]) -> Iterator[Raised]:
+    """Yield of alarms, causes first, those that can be the first to explain another: of a family the ever earlier.
+
+    They are no more than families times priorities, however many alarms a station has.
+    """
+    earliest: dict[Family, int] = {}
+    for alarm in alarms:
+        if alarm.family not in earliest or alarm.opened < earliest[alarm.family]:
+            earliest[alarm.family] = alarm.opened
+            yield alarm
 
 
 def _explains(parent: Raised, child: Raised, p: Grouping) -> bool:

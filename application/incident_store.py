@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Connection, Row, any_, func, insert, select, update
+from sqlalchemy import ARRAY, Connection, Row, Uuid, any_, cast, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from application.incident import Areas, Found, Grouping, Raised, incidents
@@ -79,19 +79,35 @@ def _keep(on: Connection, found: Found, before: object) -> int:
         same = all(getattr(before, name) == value for name, value in told.items())
         if not same:
             on.execute(update(_incident).where(_incident.c.incident_id == incident_id).values(**told))
-    rows = [{"incident_id": incident_id, "alarm_id": alarm_id} for alarm_id in fresh]
-    joined = on.execute(upsert(_member).values(rows).on_conflict_do_nothing().returning(_member.c.alarm_id)).all()
+    each = select(literal(incident_id), func.unnest(cast(fresh, ARRAY(Uuid))))  # one parameter, however many there are
+    told_apart = upsert(_member).from_select(["incident_id", "alarm_id"], each).on_conflict_do_nothing()
+    joined = on.execute(told_apart.returning(_member.c.alarm_id)).all()
     return int(known is None or bool(joined))
 
 
 def _suppress(on: Connection, suppressed: Mapping[str, str | None], explained: Mapping[str, str], now: int) -> int:
     """Suppress what is explained, and end the suppression of what is not any more; both stand in the journal."""
-    moved = [(alarm, explained.get(alarm)) for alarm, by in suppressed.items() if explained.get(alarm) != by]
-    for alarm, by in moved:
-        on.execute(update(_alarm).where(_alarm.c.alarm_id == UUID(alarm)).values(suppressed_by=by))
-        entry = {"alarm_id": UUID(alarm), "at": moment(now), "actor": TEND, "comment": by}
-        on.execute(insert(tables.alarm_event).values(what="suppressed" if by else "unsuppressed", **entry))
-    return len(moved)
+    moved: dict[str | None, list[UUID]] = {}
+    for alarm, by in suppressed.items():
+        if explained.get(alarm) != by:
+            moved.setdefault(explained.get(alarm), []).append(UUID(alarm))
+    told: list[dict[str, object]] = []
+    for reason, alarms in moved.items():
+        still_open = (
+            _alarm.c.alarm_id.in_(select(func.unnest(cast(alarms, ARRAY(Uuid))))),
+            _alarm.c.cleared_at.is_(None),
+        )
+        done = on.scalars(update(_alarm).where(*still_open).values(suppressed_by=reason).returning(_alarm.c.alarm_id))
+        entry = {
+            "what": "suppressed" if reason else "unsuppressed",
+            "at": moment(now),
+            "actor": TEND,
+            "comment": reason,
+        }
+        told += [{"alarm_id": alarm_id, **entry} for alarm_id in done]
+    if told:
+        on.execute(insert(tables.alarm_event), told)
+    return len(told)
 
 
 def listed(on: Connection, city: str | None, *, closed: bool, most: int) -> Sequence[Mapping[str, object]]:

@@ -61,7 +61,7 @@ class OwnWords(BaseModel):
     rate_over_s: float | None = Field(default=None, ge=60, le=3600)
     kind: str | None = None
     priority: int = Field(default=3, ge=1, le=3)
-    respond_s: int = Field(default=24 * 3600, gt=0)
+    respond_s: int = Field(default=24 * 3600, gt=0, le=366 * 86_400)
     subject: str = Field(default="device", pattern="^(station|device)$")
 
 

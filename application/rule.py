@@ -3,16 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from application.history import Recall
 from application.sight import Sight
 from perception.point import Title
 from perception.sensor_kind import SensorKind
+
+LONGEST_DELAY_S = 366 * 86_400.0
 
 
 class RuleError(Exception):
@@ -55,10 +57,17 @@ class Parameters(BaseModel):
     where places or times differ. So a judge works with columns [n, 1] or [n, elements], never with rows [n].
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     on_delay_s: float
     off_delay_s: float
+
+    @model_validator(mode="after")
+    def _delays_end(self) -> Self:
+        """Refuse delays that no alarm would outlast, and no count of microseconds could hold."""
+        if max(self.on_delay_s, self.off_delay_s) > LONGEST_DELAY_S:
+            raise ValueError(f"a delay is at most {LONGEST_DELAY_S:.0f} s, which is a year")
+        return self
 
 
 @dataclass(slots=True)

@@ -20,8 +20,10 @@ def read_rules(file: Path) -> Pairs:
     """Return every rule with the numbers of the file. Raises RuleError with every problem."""
     try:
         return tuned(load_rules(), tomllib.loads(file.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
+    except (OSError, ValueError) as err:  # bytes that are no text, text that is no TOML, numbers without end
         raise RuleError(f"{file}: {err}") from err
+    except RecursionError as err:
+        raise RuleError(f"{file}: tables or lists stand too deep in each other") from err
 
 
 class RulesFile(Mapping[str, Rule]):

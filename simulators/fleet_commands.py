@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulators.ports import Cast, Ports
-from simulators.settings import Connections, SimulateSettings
+from simulators.settings import MOST_SEED, Connections, SimulateSettings
 from simulators.tempo import DAY_US
 from simulators.wish import Wish, iso, moment_of, span_of, speed_of
 
@@ -43,12 +43,16 @@ def register(app: typer.Typer, ports: Ports) -> None:
         stations: Annotated[int | None, typer.Option(min=1, help="Only so many of the simulated stations.")] = None,
         speed: Annotated[str | None, typer.Option(help="How many times faster than time, or max.")] = None,
         begin: Annotated[str | None, typer.Option(help="When the played time begins: ISO 8601 with a zone.")] = None,
-        days: Annotated[float | None, typer.Option(min=0.001, help="So many days; without --begin, the last.")] = None,
+        days: Annotated[
+            float | None, typer.Option(min=0.001, max=3660, help="So many days; without --begin, the last.")
+        ] = None,
         until: Annotated[str | None, typer.Option(help="When the played time ends: ISO 8601 with a zone.")] = None,
         connections: Annotated[
             Connections | None, typer.Option(help="A connection per branch, or one per device.")
         ] = None,
-        seed: Annotated[int | None, typer.Option(min=0, help="The same number plays the same world.")] = None,
+        seed: Annotated[
+            int | None, typer.Option(min=0, max=MOST_SEED, help="The same number plays the same world.")
+        ] = None,
         scenario: Annotated[str | None, typer.Option(help="What goes wrong: a scenario file; none: nothing.")] = None,
         truth: Annotated[Path | None, typer.Option(dir_okay=False, help="Write what was wrong, as JSON lines.")] = None,
         record: Annotated[
@@ -57,7 +61,9 @@ def register(app: typer.Typer, ports: Ports) -> None:
         replay: Annotated[
             Path | None, typer.Option(exists=True, dir_okay=False, help="Play what --record wrote, bit for bit.")
         ] = None,
-        shift_days: Annotated[float, typer.Option(help="With --replay: readings so many days later.")] = 0.0,
+        shift_days: Annotated[
+            float, typer.Option(min=-36_600, max=36_600, help="With --replay: readings so many days later.")
+        ] = 0.0,
     ) -> None:
         """Play every simulated device and the recordings; on a new database their past as well."""
         if replay is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulators.ports import Ports
+from simulators.settings import MOST_SEED
 from simulators.wish import iso, moment_of
 
 if TYPE_CHECKING:
@@ -31,17 +32,19 @@ def register(app: typer.Typer, ports: Ports) -> None:
     @app.command("season")
     def season_verb(
         out: Annotated[Path, typer.Option(file_okay=False, help="The folder that it is written to.")],
-        stations: Annotated[int, typer.Option(min=3, help="So many stations.")] = 500,
-        days: Annotated[float, typer.Option(min=0.01, help="So many days.")] = 183,
+        stations: Annotated[int, typer.Option(min=3, max=100_000, help="So many stations.")] = 500,
+        days: Annotated[float, typer.Option(min=0.01, max=3660, help="So many days.")] = 183,
         begin: Annotated[str | None, typer.Option(help="ISO 8601 with a zone; usually so many days ago.")] = None,
-        seed: Annotated[int | None, typer.Option(min=0, help="The same number plays the same world.")] = None,
+        seed: Annotated[
+            int | None, typer.Option(min=0, max=MOST_SEED, help="The same number plays the same world.")
+        ] = None,
         weather: Annotated[str, typer.Option(help="A season, by name, or a file with a recorded year.")] = _WINTER,
         scenario: Annotated[
             Path | None, typer.Option(exists=True, dir_okay=False, help="What goes wrong; without it, nothing.")
         ] = None,
         points: Annotated[str, typer.Option(help="Points of heat_substation, with commas between.")] = POINTS,
         step: Annotated[float, typer.Option(min=1, max=900, help="Seconds of a step of the physics.")] = 60,
-        every: Annotated[float, typer.Option(min=1, help="Seconds of a bucket.")] = 600,
+        every: Annotated[float, typer.Option(min=1, max=86_400, help="Seconds of a bucket.")] = 600,
         extremes: Annotated[bool, typer.Option(help="The least and the most of each bucket as well.")] = False,
     ) -> None:
         """Play a whole heating season, without broker or database, into a Parquet file."""

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MOST_SEED = 2**63 - 1
+
 
 class Connections(StrEnum):
     """Who has a connection to the broker: each branch has a gateway that speaks for its devices, or each device."""
@@ -18,7 +20,7 @@ class SimulateSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: int = Field(default=7, ge=0)
+    seed: int = Field(default=7, ge=0, le=MOST_SEED)
     backfill_hours: float = Field(default=48, ge=0, le=24 * 14)
     backfill_step_s: float = Field(default=60, gt=0)
     faults: bool = True

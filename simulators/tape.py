@@ -8,6 +8,7 @@ A payload is text; one that is no UTF-8 stands as base64 in "bytes".
 import base64
 import gzip
 import io
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,13 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     payload: str | None = None
     bytes: str | None = None
     retain: bool = False
+
+    def is_base64(self) -> bool:
+        """Return whether `bytes`, where there are any, can be read."""
+        try:
+            return self.bytes is None or bool(base64.b64decode(self.bytes)) or not self.bytes
+        except ValueError:
+            return False
 
     def message(self) -> Message:
         """Return the message, bit for bit."""
@@ -144,6 +152,8 @@ class Played:
                 line = decode(text)
             except (msgspec.DecodeError, UnicodeDecodeError) as err:
                 raise TapeError(f"{self.path}, line {number}: no message of a tape: {err}") from err
+            if not line.is_base64():
+                raise TapeError(f'{self.path}, line {number}: what stands in "bytes" is no base64')
             if not 0 <= line.by < most:
                 raise TapeError(f"{self.path}, line {number}: connection {line.by} is not in the header")
             yield line
@@ -167,7 +177,7 @@ def _lines(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as raw:
             yield from gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
-    except (OSError, EOFError) as err:
+    except (OSError, EOFError, zlib.error) as err:
         raise TapeError(f"{path}: cannot be read: {err}") from err
 
 
@@ -175,7 +185,7 @@ def shifted(payload: bytes, shift_us: int) -> bytes:
     """Return a payload of readings with their times so much later; anything else as it is."""
     try:
         body = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return payload
     for reading in body if isinstance(body, list) else [body]:
         if isinstance(reading, dict) and isinstance(reading.get("ts"), int):

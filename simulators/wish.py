@@ -66,6 +66,8 @@ def moment_of(word: str | None, option: str) -> int | None:
         raise typer.BadParameter(f"{option} is a time such as 2026-01-31T08:00Z, not {word!r}") from err
     if moment.tzinfo is None:
         raise typer.BadParameter(f"{option} {word} has no zone: end it with Z or +08:00")
+    if not 1970 < moment.year < 2200:
+        raise typer.BadParameter(f"{option} {word} is no time of heat networks: expected a year from 1971 to 2199")
     return round(moment.timestamp() * 1e6)
 
 

@@ -7,7 +7,6 @@ it goes on with what was taken in last.
 import hashlib
 import importlib
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,10 @@ from perception.sensor_kind import SensorKind
 KINDS_FOLDER = "HEARTHLINE_KINDS_TAKEN_IN"
 """Set for supervised processes: where the copy lies."""
 
+LARGEST = 2**20
+"""Bytes of a file of a kind: one of sixty points has twenty thousand."""
+TOO_LARGE = "too large"
+"""Stands in the place of the hash of a larger one."""
 _LOOK_S = 0.5
 
 SOURCE = Path(kinds.__file__).parent
@@ -69,29 +72,48 @@ class TakenIn(Mapping[str, SensorKind]):
         self._kinds = dict(sorted({**found.kinds, **self._kinds}.items()))  # anew: somebody may be walking the old one
 
 
-def take_in(folder: Path) -> None:
-    """Make the copy what perception/kinds is now."""
+def take_in(folder: Path, checked: Mapping[str, str]) -> None:
+    """Make the copy what perception/kinds was when these `fingerprints` were taken.
+
+    What has changed since then was not checked: it stays as the copy has it, and is looked at again.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    here = set(_files())
     for file in folder.glob("*.py"):
-        if file.name not in here:
+        if file.name not in checked:
             file.unlink()
-    for name in here:
-        fresh = folder / f"{name}.new"
-        shutil.copyfile(SOURCE / name, fresh)
-        fresh.replace(folder / name)
+    for name, fingerprint in checked.items():
+        body = _body(name)
+        if body is not None and _hash(body) == fingerprint:
+            fresh = folder / f"{name}.new"
+            fresh.write_bytes(body)
+            fresh.replace(folder / name)
 
 
 def fingerprints() -> dict[str, str]:
     """Return what the files are now: a hash of each, by name. One that vanishes while we look is not there."""
     found: dict[str, str] = {}
     for name in _files():
-        try:
-            found[name] = hashlib.sha256((SOURCE / name).read_bytes()).hexdigest()
-        except OSError:
-            continue
+        body = _body(name)
+        if body is not None:
+            found[name] = _hash(body) if len(body) <= LARGEST else TOO_LARGE
     return found
 
 
 def _files() -> list[str]:
     return sorted(f.name for f in SOURCE.glob("*.py") if f.stem.isidentifier() and f.name != "__init__.py")
+
+
+def _body(name: str) -> bytes | None:
+    """Return what stands in a file, cut behind what is too much; None of what is no file, or cannot be read."""
+    file = SOURCE / name
+    try:
+        if not file.is_file():  # a pipe would be waited for
+            return None
+        with file.open("rb") as opened:
+            return opened.read(LARGEST + 1)
+    except OSError:
+        return None
+
+
+def _hash(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

@@ -8,13 +8,15 @@ turn. Otherwise nothing is, and what is wrong is said in the log and on `status`
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from support.kind_files import KINDS_FOLDER, fingerprints, take_in
+from support.kind_files import KINDS_FOLDER, LARGEST, TOO_LARGE, fingerprints, take_in
 
 LOOK_S = 0.5
 ADOPT_WITHIN_S, AGAIN_S = 60.0, 30.0
@@ -22,6 +24,10 @@ FOR_NEW: Sequence[Sequence[str]] = (("simulate",),)
 FOR_CHANGED: Sequence[Sequence[str]] = (("ingest",), ("simulate", "console"), ("tend",))
 """Who is started again, rank after rank: first whoever keeps what is said, then those who speak and show."""
 
+MOST_SAID = 64 * 1024
+"""Bytes that are kept of what a check says."""
+IN_USE = "every kind is in use"
+"""What adopt says at its end, and nobody else does."""
 _TOLD = 3
 """Lines that `status` shows: of a traceback the last ones say what it is."""
 
@@ -72,12 +78,16 @@ class KindWatch:
         began, what, again = time.monotonic(), _named(self._taken, now), now == self._refused
         if not again:
             self._say(f"{what}: checking")
+        large = [name for name, fingerprint in now.items() if fingerprint == TOO_LARGE]
+        if large:
+            self._refuse(now, what, [f"{', '.join(large)}: a file of a kind has at most {LARGEST >> 20} MiB"])
+            return
         only_new = self._taken.items() <= now.items()
         status, lines = await _adopt(*(("--only-new",) if only_new else ()))
         if status != 0:
             self._refuse(now, what, lines or [f"hearthline adopt ended with exit status {status}"])
             return
-        await asyncio.to_thread(take_in, self._copy)
+        await asyncio.to_thread(take_in, self._copy, now)
         self._settle(now)
         for line in lines:
             self._say(line)
@@ -104,15 +114,31 @@ async def _adopt(*options: str) -> tuple[int, list[str]]:
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     try:
-        said, _ = await asyncio.wait_for(process.communicate(), ADOPT_WITHIN_S)
+        said = await asyncio.wait_for(_heard(process), ADOPT_WITHIN_S)
     except (TimeoutError, asyncio.CancelledError) as err:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # with whatever a file has started
         await process.wait()
         if isinstance(err, asyncio.CancelledError):
             raise
         return 1, [f"it did not come to an end within {ADOPT_WITHIN_S:.0f} s"]
     lines = [line.rstrip().removeprefix("hearthline: ") for line in said.decode(errors="replace").splitlines()]
-    return process.returncode or 0, [line for line in lines if line]
+    lines = [line for line in lines if line]
+    if process.returncode:
+        return process.returncode, lines
+    if IN_USE not in lines:  # a file has ended the process, and said that all is well
+        return 1, [*lines, "the check ended before every kind was checked"]
+    return 0, [line for line in lines if line != IN_USE]
+
+
+async def _heard(process: asyncio.subprocess.Process) -> bytes:
+    """Return the end of what a process said, when it has ended: a file may say anything, and for ever."""
+    assert process.stdout is not None, "it is a pipe"
+    said = b""
+    while more := await process.stdout.read(MOST_SAID):
+        said = (said + more)[-MOST_SAID:]
+    await process.wait()
+    return said
 
 
 def _named(before: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -113,6 +113,8 @@ def _check(on: Connection, kinds: Mapping[str, SensorKind], wish: Wish) -> None:
         raise CommandError(Why.MALFORMED, f"{told.name} cannot be given for a time: nothing goes back afterwards")
     if wish.hold_s is not None and not 0 < wish.hold_s <= LONGEST_HOLD_S:
         raise CommandError(Why.LIMITS, "a command holds for at most a year")
+    if not abs(wish.expires_s) <= LONGEST_HOLD_S:  # so that NaN is refused too
+        raise CommandError(Why.LIMITS, "a command waits for at most a year to be begun")
 
 
 def _word(kinds: Mapping[str, SensorKind], kind: str, wish: Wish) -> Command:

@@ -133,7 +133,7 @@ def _readable(component: str, key: str, title: str, spelled: Mapping[str, Any]) 
     template = spelled.get("value_template")
     if template is not None and not isinstance(template, str):
         raise DiscoveryProblem("value_template is no text")
-    if spelled.get("encoding", "utf-8") not in {"utf-8", "utf8"}:
+    if spelled.get("encoding", "utf-8") not in ("utf-8", "utf8"):  # no set: it may be an object, which has no hash
         raise DiscoveryProblem(f"encoding {spelled['encoding']!r:.40} is not utf-8")
     place = place_of(template)
     words: dict[str, float] = {}

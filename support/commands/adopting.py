@@ -11,6 +11,7 @@ from perception.kinds import load_kinds
 from perception.sensor_kind import SensorKind
 from support import tables
 from support.catalogue_store import add_device
+from support.kind_watch import IN_USE
 
 if TYPE_CHECKING:
     from support.commands.verbs import Ports
@@ -36,6 +37,7 @@ def register(app: typer.Typer, ports: "Ports") -> None:
         url = ports.addresses(True)["database"]
         for line in adopted(ports.engine(), url, load_kinds(), ports.actor(), only_new=only_new):
             typer.echo(line)
+        typer.echo(IN_USE)
 
 
 def adopted(

@@ -1,6 +1,6 @@
 """Last words: what a verb that ends with an error says to the person who called it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from support.home import Home
@@ -9,6 +9,18 @@ from support.set_up import CONFIGURATION_EXIT
 _OURS = {"perception", "network", "support", "application", "simulators"}
 _NO_USE_RESTARTING = {"ConfigurationError", "HomeError", "KindError", "MappingError", "ScenarioError"}
 _LOST = {"sqlalchemy.OperationalError", "psycopg.OperationalError"}
+
+
+class WordsError(Exception):
+    """What was written on the command line is no text; the message shows what was."""
+
+
+def legible(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line. Raises WordsError: bytes that are no UTF-8 fit no name and no table."""
+    for word in words:
+        if not word.isascii() and any("\ud800" <= c <= "\udfff" for c in word):
+            raise WordsError(f"{word!a:.80} is no text in UTF-8: write it again, or set the terminal to UTF-8")
+    return list(words)
 
 
 class LastWords(NamedTuple):

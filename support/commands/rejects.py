@@ -40,7 +40,7 @@ def _about_seeing(rejects: typer.Typer, engine: "Callable[[], Engine]") -> None:
             str, typer.Option(help="open, asked, replayed, dropped, all, or waiting: open and asked.")
         ] = "waiting",
         each: Annotated[bool, typer.Option("--each", help="Single rejects, the newest first.")] = False,
-        most: Annotated[int, typer.Option(min=1, help="How many lines.")] = 50,
+        most: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many lines.")] = 50,
         as_json: AsJson = False,
     ) -> None:
         """Show what could not be taken in, by reason and device, with what to do about it."""

@@ -91,7 +91,7 @@ async def _supervise(
 ) -> int:
     copy, told = home.run / "kinds", _Told(home, addresses)
     before = fingerprints()
-    take_in(copy)
+    take_in(copy, before)
     watching: list[asyncio.Task[None]] = []
 
     def announce() -> None:

@@ -189,3 +189,17 @@ def _fate_on(engine, stored, *arguments):
             stored(on, *arguments)
 
     return _fate(work)
+
+
+@pytest.mark.parametrize("words", ["a\udcff", "nul \0", "\x1b]0;title\x07", "x" * 2001])
+def test_words_that_nobody_could_read_later_are_refused(words):
+    with pytest.raises(AlarmError, match=r"plain text|say it in 2000"):
+        Act("cli:ann", NOW, words)
+
+
+def test_markup_quotes_and_lines_are_words_like_others(engine):
+    words = "<img src=x onerror=alert(1)>'; drop table alarm; --\n\tÄ 热"
+    with engine.begin() as on:
+        alarm_id = raised(on)
+        disposition.comment(on, alarm_id, Act("cli:ann", NOW, words))
+        assert journal(on)[-1][2] == words

@@ -93,6 +93,8 @@ def refused(engine, wish):
         ({"do": "fault", "args": {"kind": "leak_sec"}}, Why.NOT_SIMULATED, "simulated devices"),
         ({"do": "mode", "args": {"mode": "off"}, "hold_s": 60.0}, Why.MALFORMED, "for a time"),
         ({"hold_s": 1e9}, Why.LIMITS, "a year"),
+        ({"expires_s": 6e11}, Why.LIMITS, "a year"),
+        ({"expires_s": float("nan")}, Why.LIMITS, "a year"),
     ],
 )
 def test_a_wish_beyond_the_kind_never_reaches_the_outbox(engine, change, why, says):

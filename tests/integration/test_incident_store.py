@@ -3,8 +3,9 @@
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
+from application import incident_store
 from application.incident_store import group, listed
 from application.instants import MINUTE, moment
 from application.rules import load_rules
@@ -91,3 +92,25 @@ def test_stations_of_a_line_that_fall_together_are_one_incident(engine):
         assert incident["alarms"] == 2 * len(COMMUNITIES)
         assert listed(on, "elsewhere", closed=False, most=10) == []
     assert len(attention(engine)) == 1
+
+
+def test_more_alarms_than_a_statement_has_parameters_are_one_incident(engine):
+    many = text(
+        "insert into alarm (alarm_id, subject, rule, element, opened_at, priority, station, device, evidence) "
+        "select gen_random_uuid(), 'station:st-warm', 'circulation_stopped', n::text, :at, 1, 'st-warm', 'x', '{}' "
+        "from generate_series(1, 35000) n"
+    )
+    with engine.begin() as on:
+        on.execute(many, {"at": moment(NOW + MINUTE)})
+        assert group(on, RULES, NOW + 2 * MINUTE) == 1
+        [told] = listed(on, None, closed=False, most=5)
+        assert told["alarms"] == 35_000
+        assert group(on, RULES, NOW + 3 * MINUTE) == 0
+
+
+def test_an_alarm_that_has_cleared_meanwhile_is_not_suppressed(engine):
+    with engine.begin() as on:
+        alarm = raise_(on, "st-warm", "circulation_stopped")
+        clear(on, alarm)
+        assert incident_store._suppress(on, {str(alarm): None}, {str(alarm): "power_cut"}, NOW) == 0
+        assert not on.scalars(select(tables.alarm_event)).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from application.alarm_kpis import Occurrence, chattering, flood_share, kpis, nuisances
+from application.alarm_kpis import Occurrence, SpanError, chattering, flood_share, kpis, nuisances
 from application.instants import DAY, HOUR, MINUTE, SECOND
 
 SPAN = (0, DAY)
@@ -79,3 +79,8 @@ def test_delays_are_proposed_from_what_came_and_went():
     assert found.on_delay_s is None
     assert found.off_delay_s == 120
     assert nuisances([]) == []
+
+
+def test_a_span_since_the_beginning_of_the_calendar_is_refused_at_once():
+    with pytest.raises(SpanError, match="739000 days are too many"):
+        kpis([], (0, 739_000 * DAY))

@@ -1,11 +1,12 @@
 """Alarms of one cause: causes explain consequences at a station, and an area that falls together is one incident."""
 
 import random
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application.incident import Areas, Raised, incidents
+from application.incident import Areas, Grouping, Raised, _explains, _of_stations, _weight, incidents
 from application.instants import HOUR, MINUTE
 from application.rule import Family
 
@@ -116,3 +117,28 @@ def test_a_storm_is_one_incident_with_one_alarm_to_look_at():
     storm = [raised(s, f, began[s] + dice.random()) for s in AREAS.of_station for f in families]
     [found] = incidents(storm, AREAS)
     assert len(found.explained) == len(storm) - 1
+
+
+families = st.sampled_from(list(Family))
+crowd = st.lists(
+    st.builds(
+        Raised, alarm_id=st.uuids().map(str), rule=st.sampled_from("abc"), family=families,
+        priority=st.integers(1, 3), station=st.just("s"), opened=st.integers(0, 8).map(lambda m: m * MINUTE),
+    ),
+    min_size=1, max_size=12, unique_by=lambda a: a.alarm_id,
+)  # fmt: skip
+
+
+@given(crowd)
+def test_what_explains_an_alarm_is_the_first_of_all_that_do(alarms):
+    p, in_order = Grouping(), sorted(alarms, key=_weight)
+    every = {a.alarm_id: next((b.rule for b in in_order if _explains(b, a, p)), None) for a in alarms}
+    [found] = _of_stations(alarms, p)
+    assert found.explained == {alarm: rule for alarm, rule in every.items() if rule is not None}
+
+
+def test_a_station_with_thousands_of_alarms_takes_no_longer_for_each():
+    alarms = [Raised(str(n), "r", list(Family)[n % 6], 1 + n % 3, "s", n) for n in range(50_000)]
+    began = time.process_time()
+    assert len(_of_stations(alarms, Grouping())[0].alarms) == 50_000
+    assert time.process_time() - began < 5

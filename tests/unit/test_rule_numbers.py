@@ -10,7 +10,7 @@ import application.rules_file
 from application.instants import DAY, SECOND, microseconds
 from application.rule import RuleError
 from application.rules import load_rules, tuned
-from application.rules_file import RulesFile
+from application.rules_file import RulesFile, read_rules
 from application.watch import Watch
 from perception.kinds import load_kinds
 from perception.readings import Readings
@@ -220,3 +220,33 @@ def test_new_numbers_leave_open_alarms_open(tmp_path):
     assert {f[:2] for f in story.found} == {("raised", "return_pressure_low")}
     story.hear(60, p_sec_return=0.31)
     assert {f[0] for f in story.found if f[3] == 60} == {"cleared"}
+
+
+def own_table(above="30", more=""):
+    """Return a rule of one's own, as a file has it."""
+    return f'[own.room_hot]\ntitle = {{zh = "热", en = "Hot"}}\npoint = "t_station_room"\nabove = {above}\n{more}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a = " + "9" * 5000, "digits"),
+        ("a = " + "[" * 20_000 + "]" * 20_000, "too deep"),
+        (own_table(above="nan"), "finite"),
+        (own_table(more="on_delay_s = inf"), "finite"),
+        (own_table(more="on_delay_s = 1e300"), "at most 31622400 s"),
+        (own_table(more="respond_s = 4611686018427387904"), "respond_s"),
+        ("[device_silent]\noff_delay_s = 1e18", "at most 31622400 s"),
+    ],
+)
+@pytest.mark.usefixtures("at_once")
+def test_absurd_numbers_and_depths_are_refused_while_the_old_stay_in_force(tmp_path, text, why):
+    file = tmp_path / "rules.toml"
+    write(file, "[device_silent]\nleast_s = 120\n", 1000)
+    rules = RulesFile(file)
+    before = rules.pairs
+    write(file, text, 2000)
+    assert not rules.changed()
+    assert rules.pairs is before
+    with pytest.raises(RuleError, match=why):
+        read_rules(file)

@@ -88,3 +88,24 @@ def test_readings_are_shifted_and_nothing_else():
     many = b'[{"ts":1000,"values":{"a":1.5}},{"values":{"a":2}}]'
     assert [r.ts for r in decode(shifted(many, 1_000_000))] == [2_000_000, None]
     assert shifted(b"no json", 5) == b"no json"
+
+
+def test_a_packed_tape_whose_bytes_were_damaged_is_refused(tmp_path):
+    path = tmp_path / "tape.jsonl.gz"
+    with Tape(path, header()) as tape:
+        for at in range(2000):
+            tape.write(at, 0, Message("hearthline/v1/dev-1/readings", str(at**9).encode()))
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2 : len(whole) // 2 + 64] = b"\xff" * 64
+    path.write_bytes(whole)
+    with pytest.raises(TapeError):
+        list(open_tape(path).lines())
+
+
+def test_bytes_that_are_no_base64_are_refused_by_their_line(tmp_path):
+    path = tmp_path / "tape.jsonl"
+    with Tape(path, header()) as tape:
+        tape.write(1, 0, Message("hearthline/v1/dev-1/readings", b"\xff"))
+    path.write_text(path.read_text().replace('"bytes":"/w=="', '"bytes":"/w="'))
+    with pytest.raises(TapeError, match=r"line 2: what stands in .* is no base64"):
+        list(open_tape(path).lines())

@@ -57,3 +57,9 @@ def test_times_need_a_zone():
         moment_of("2026-01-31T08:00", "--begin")
     with pytest.raises(typer.BadParameter, match="not 'yesterday'"):
         moment_of("yesterday", "--begin")
+
+
+@pytest.mark.parametrize("word", ["0001-01-01T00:00Z", "9999-12-31T23:59-12:00", "1969-12-31T00:00Z"])
+def test_a_time_beyond_all_plants_is_refused(word):
+    with pytest.raises(typer.BadParameter, match="expected a year from 1971 to 2199"):
+        moment_of(word, "--begin")
