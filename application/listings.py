@@ -59,7 +59,7 @@ class Listings:
         self, on: Connection, now: int, *, city: str | None = None, station: str | None = None, most: int
     ) -> Sequence[JournalRow]:
         """Return what happened to alarms in the last 30 days of record time, newest first."""
-        columns = (_alarm.c.rule, _alarm.c.station, _alarm.c.element, *_PLACE)
+        columns = (_alarm.c.rule, _alarm.c.station, _alarm.c.element, _alarm.c.device, *_PLACE)
         query = _placed(select(_event, *columns).join_from(_event, _alarm), city, station)
         query = query.where(_event.c.recorded_at >= moment(now - JOURNAL_BACK))
         order = (_event.c.recorded_at.desc(), _event.c.alarm_event_id.desc())
@@ -101,6 +101,7 @@ class Listings:
             station_title=title(row, "station"),
             element=row.element,
             element_title=self._element_title(row),
+            device=row.device,
         )
 
     def _title(self, rule: str) -> Title:
