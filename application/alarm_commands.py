@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Rows = Sequence[Mapping[str, object]]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Ids = Annotated[list[str], typer.Argument(help="Numbers of alarms, or how they begin: six characters or more.")]
-Why = Annotated[str, typer.Option("--reason", help="Why, in words: it stands in the journal.")]
+Why = Annotated[str, typer.Option("--reason", help="Why, in words: it is kept beside who did it.")]
 Subject = Annotated[str, typer.Argument(help="station:<name> or device:<name>.")]
 Since = Annotated[str, typer.Option("--since", help="From when: 36h, 7d (so long ago), or an ISO time.")]
 Until = Annotated[str | None, typer.Option("--until", help="Until when; now where it is left out.")]

@@ -57,7 +57,8 @@ def register(app: typer.Typer, ports: Ports) -> None:
 
         pairs = read_rules(file or ports.rules_file())
         exceptions = sum(len(tuning.variants) for _, tuning in pairs)
-        typer.echo(f"{file or ports.rules_file()}: {len(pairs)} rules and {exceptions} exceptions are fine")
+        counts = f"{len(pairs)} rules and {exceptions} {'exception' if exceptions == 1 else 'exceptions'}"
+        typer.echo(f"{file or ports.rules_file()}: {counts} are fine")
 
     @rules.command("explain")
     def rules_explain(

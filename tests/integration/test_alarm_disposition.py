@@ -136,6 +136,11 @@ def test_what_is_not_there_cannot_be_taken_out(engine, subject):
         disposition.bring_back(on, subject, Act("cli:ann", NOW))
 
 
+def test_a_name_without_its_sort_is_answered_with_what_to_try(engine):
+    with engine.begin() as on, pytest.raises(UnknownSubjectError, match="try station:dev-cool or device:dev-cool"):
+        disposition.take_out(on, "dev-cool", None, Act("cli:ann", NOW, "why"))
+
+
 @pytest.mark.parametrize("words", ["", "abc", "ffffff", "%%%%%%", "______", "zzzzzzzz"])
 def test_a_number_that_names_no_alarm_is_refused(engine, words):
     with engine.begin() as on:
