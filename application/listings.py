@@ -142,7 +142,9 @@ def _placed(query: Select[Any], city: str | None, station: str | None) -> Select
     query = query.join(_station, _alarm.c.station == _station.c.name)
     query = query.join(_device, _alarm.c.device == _device.c.name, isouter=True)
     if station is not None:
-        return query.where(_alarm.c.station == station)
+        query = query.where(_alarm.c.station == station)
+    if station is not None and city is None:
+        return query
     return query.join(_district, _station.c.district == _district.c.name).where(_district.c.city == city)
 
 

@@ -210,6 +210,13 @@ def test_a_list_of_rules_fits_into_its_lines_and_json_has_their_numbers(system):
     assert "margin_mpa=0.03" in json.dumps(system.json("rules", "list"))
 
 
+@pytest.mark.parametrize("place", ["--city", "--station"])
+def test_a_place_that_is_not_there_does_not_read_as_one_without_alarms(system, place):
+    done = system.call("alarms", "list", place, "nowhere")
+    assert done.returncode == 1
+    assert "'nowhere'" in done.stderr
+
+
 def test_a_start_that_goes_well_warns_of_no_link(system):
     told = (system.home / "log" / "hearthline.log").read_text().partition("everything is ready")[0]
     assert "ingest is ready" in told

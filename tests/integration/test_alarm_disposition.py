@@ -83,6 +83,13 @@ def test_who_saw_it_and_what_they_said_stands_in_journal_and_audit(engine, views
     assert row.acknowledged
 
 
+def test_an_alarm_of_a_station_stands_in_the_list_of_its_own_city_only(engine, views):
+    with engine.begin() as on:
+        raised(on)
+    assert len(views.alarms("testopolis", NOW + HOUR, station=STATION)) == 1
+    assert not views.alarms("elsewhere", NOW + HOUR, station=STATION)
+
+
 def test_a_shelved_condition_stays_shelved_when_it_comes_again_and_comes_back_by_itself(engine, views):
     with engine.begin() as on:
         first = raised(on)
