@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Rows = Sequence[Mapping[str, object]]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Ids = Annotated[list[str], typer.Argument(help="Numbers of alarms, or how they begin: six characters or more.")]
-Why = Annotated[str, typer.Option("--reason", help="Why, in words: it stands in the journal.")]
+Why = Annotated[str, typer.Option("--reason", help="Why, in words: it is kept beside who did it.")]
 Subject = Annotated[str, typer.Argument(help="station:<name> or device:<name>.")]
 Since = Annotated[str, typer.Option("--since", help="From when: 36h, 7d (so long ago), or an ISO time.")]
 Until = Annotated[str | None, typer.Option("--until", help="Until when; now where it is left out.")]
@@ -61,8 +61,14 @@ def _about_seeing(alarms: typer.Typer, ports: Ports) -> None:
     ) -> None:
         """Show alarms, open ones first, the most urgent first, with what keeps them from the operators' lists."""
         views, now = ports.views(), ports.clock()
+        _require_known(views, city, station, now)
         cities = [city] if city else [card.name for card in views.cities()]
         rows = [r for c in cities for r in views.alarms(c, now, closed=closed, station=station, most=most)]
+        if not rows and not as_json:
+            typer.echo(
+                "no alarm in 30 days" if closed else "no alarm is open: --closed shows those of 30 days", err=True
+            )
+            return
         ports.show([_told(row, now) for row in rows], as_json)
 
     @alarms.command("incidents")
@@ -85,6 +91,17 @@ def _about_seeing(alarms: typer.Typer, ports: Ports) -> None:
 
         with ports.engine().connect() as on:
             ports.show(kept(on, ports.clock()), as_json)
+
+
+def _require_known(views: Views, city: str | None, station: str | None, now: int) -> None:
+    """Raise UnknownSubjectError for a place that is not there: silence about it must not read as health."""
+    from application.disposition import UnknownSubjectError
+
+    cities = [card.name for card in views.cities()]
+    if city is not None and city not in cities:
+        raise UnknownSubjectError(f"there is no city {city!r}: use one of {', '.join(cities)}")
+    if station is not None and views.station(station, now) is None:
+        raise UnknownSubjectError(f"there is no station {station!r}: `hearthline devices list` shows them")
 
 
 def _about_numbers(alarms: typer.Typer, ports: Ports) -> None:

@@ -181,7 +181,11 @@ def _require(on: Connection, subject: str) -> None:
     sort, _, name = subject.partition(":")
     table = {"station": tables.station, "device": tables.device}.get(sort)
     if table is None:
-        raise UnknownSubjectError(f"{subject!r} is neither station:<name> nor device:<name>")
+        raise UnknownSubjectError(
+            f"{subject!r} is neither station:<name> nor device:<name>: try station:{subject} or device:{subject}"
+            if sort == subject
+            else f"{subject!r} is neither station:<name> nor device:<name>"
+        )
     if on.scalar(select(table.c.name).where(table.c.name == name)) is None:
         raise UnknownSubjectError(f"there is no {sort} {name!r}: `hearthline devices list` shows both")
 

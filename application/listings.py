@@ -59,7 +59,7 @@ class Listings:
         self, on: Connection, now: int, *, city: str | None = None, station: str | None = None, most: int
     ) -> Sequence[JournalRow]:
         """Return what happened to alarms in the last 30 days of record time, newest first."""
-        columns = (_alarm.c.rule, _alarm.c.station, _alarm.c.element, *_PLACE)
+        columns = (_alarm.c.rule, _alarm.c.station, _alarm.c.element, _alarm.c.device, *_PLACE)
         query = _placed(select(_event, *columns).join_from(_event, _alarm), city, station)
         query = query.where(_event.c.recorded_at >= moment(now - JOURNAL_BACK))
         order = (_event.c.recorded_at.desc(), _event.c.alarm_event_id.desc())
@@ -101,6 +101,7 @@ class Listings:
             station_title=title(row, "station"),
             element=row.element,
             element_title=self._element_title(row),
+            device=row.device,
         )
 
     def _title(self, rule: str) -> Title:
@@ -141,7 +142,9 @@ def _placed(query: Select[Any], city: str | None, station: str | None) -> Select
     query = query.join(_station, _alarm.c.station == _station.c.name)
     query = query.join(_device, _alarm.c.device == _device.c.name, isouter=True)
     if station is not None:
-        return query.where(_alarm.c.station == station)
+        query = query.where(_alarm.c.station == station)
+    if station is not None and city is None:
+        return query
     return query.join(_district, _station.c.district == _district.c.name).where(_district.c.city == city)
 
 

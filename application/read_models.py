@@ -61,6 +61,7 @@ class JournalRow:
     station_title: Title
     element: str
     element_title: Title | None = None
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Rows = Sequence[Mapping[str, object]]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+_IN_LIST = ("name", "title", "title_zh", "priority", "subject", "exceptions")
+"""Facts of a rule that fit into a line of a list."""
 _STEP_US = 6 * 3_600_000_000
 """So much is replayed at once: a day of a device with 10 s cadence is 8,640 readings."""
 
@@ -42,8 +44,9 @@ def register(app: typer.Typer, ports: Ports) -> None:
 
     @rules.command("list")
     def rules_list(as_json: AsJson = False) -> None:
-        """Show the rules with their numbers."""
-        ports.show(rule_rows(_pairs(ports)), as_json)
+        """Show the rules; `rules explain` says what each looks at and its numbers, and so does --json of all."""
+        rows = rule_rows(_pairs(ports))
+        ports.show(rows if as_json else [{name: row[name] for name in _IN_LIST} for row in rows], as_json)
 
     @rules.command("check")
     def rules_check(
@@ -54,7 +57,8 @@ def register(app: typer.Typer, ports: Ports) -> None:
 
         pairs = read_rules(file or ports.rules_file())
         exceptions = sum(len(tuning.variants) for _, tuning in pairs)
-        typer.echo(f"{file or ports.rules_file()}: {len(pairs)} rules and {exceptions} exceptions are fine")
+        counts = f"{len(pairs)} rules and {exceptions} {'exception' if exceptions == 1 else 'exceptions'}"
+        typer.echo(f"{file or ports.rules_file()}: {counts} are fine")
 
     @rules.command("explain")
     def rules_explain(

@@ -50,7 +50,7 @@ def register(app: typer.Typer, devices: typer.Typer, ports: Ports) -> None:
         from network.linking import reserve
 
         told = ports.settings()
-        quiet()
+        quiet("ERROR")  # that it is not reached yet is no news before it listens
         reserving = Thread(target=reserve, args=(told, ports.mappings().filters), daemon=True)
         reserving.start()  # tries until the broker below listens
         run_broker(
@@ -71,13 +71,13 @@ def register(app: typer.Typer, devices: typer.Typer, ports: Ports) -> None:
             typer.echo(line)
 
 
-def quiet() -> None:
-    """Let only warnings through to the terminal: for verbs whose output is their answer."""
+def quiet(least: str = "WARNING") -> None:
+    """Let only this level and above through to the terminal: for verbs whose output is their answer."""
     import logging
 
     import structlog
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[least]))
 
 
 def messages(address: Address, device: str, clock: Callable[[], int]) -> Iterator[Delivery]:

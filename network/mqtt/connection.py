@@ -67,6 +67,10 @@ class LinkLog:
             self._log.info("link back", after_s=round(time.monotonic() - self._lost_at, 1))
         self._lost_at, self._was_up = None, True
 
+    def hung_up(self, topics: str) -> None:
+        """Note that the broker ended the link as soon as it was asked for topics that not every broker has."""
+        self._log.info("broker hung up: it has no such topics, it seems", topics=topics)
+
     def refused(self, filters: object) -> None:
         """Note that the broker does not let us subscribe."""
         self._log.error("subscription refused", filters=filters, remedy="grant it in the broker's access list")

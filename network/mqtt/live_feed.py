@@ -69,7 +69,8 @@ class LiveFeed:
             self._attempts -= 1
             if self._attempts <= 0:  # paho connects once more, and only then can be told to leave
                 self._closed = True
-                return
+            self._log.hung_up(self._filter)
+            return
         self._log.lost(cause(reason))
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:

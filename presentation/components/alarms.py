@@ -1,39 +1,46 @@
 """Alarms: the list of what is wrong now, and the journal of what has happened."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from markupsafe import Markup
 
 from application.read_models import AlarmRow, JournalRow
-from perception.point import Point, Title
+from perception.point import Title
+from presentation.components.evidence import Points, evidence_text
 from presentation.components.marker import priority_state, symbol
 from presentation.markup import el
 from presentation.texts import Texts
-from presentation.units import unit_text
-
-_EVIDENCE_SHOWN = 4
-_LIMITS = ("limit", "low", "high")
-"""Evidence of these names comes after what was measured."""
-_SUFFIXES = {"_s": (0, "s"), "_k": (1, "K"), "_mpa": (3, "MPa")}
-"""Units that rules put at the end of a name: decimals and how the unit reads."""
-
-Points = Mapping[str, Point]
-"""Points by name, for the titles and units of evidence."""
 
 
-def alarm_list(alarms: Sequence[AlarmRow], at: int, zone: str, t: Texts, points: Points, *, of_city: bool) -> Markup:
-    """Return alarms, most urgent first; a calm sentence when there are none. `of_city`: name the stations."""
+def alarm_list(
+    alarms: Sequence[AlarmRow],
+    at: int,
+    zone: str,
+    t: Texts,
+    points: Points,
+    *,
+    of_city: bool,
+    plants: Collection[str | None] = (),
+) -> Markup:
+    """Return alarms, most urgent first; a calm sentence when there are none.
+
+    `of_city`: name the stations. `plants`: the devices that stand for their stations; every other one is named.
+    """
     if not alarms:
         return el("p", t.say("No active alarm."), class_="calm")
-    return el("ol", [_alarm(alarm, at, zone, t, points, of_city=of_city) for alarm in alarms], class_="alarms")
+    return el(
+        "ol", [_alarm(alarm, at, zone, t, points, of_city=of_city, plants=plants) for alarm in alarms], class_="alarms"
+    )
 
 
-def _alarm(alarm: AlarmRow, at: int, zone: str, t: Texts, points: Points, *, of_city: bool) -> Markup:
+def _alarm(
+    alarm: AlarmRow, at: int, zone: str, t: Texts, points: Points, *, of_city: bool, plants: Collection[str | None]
+) -> Markup:
     station = el("a", t.title(alarm.station_title), href=f"/{t.language}/stations/{alarm.station}")
     evidence = evidence_text(alarm, t, points)
     told = el(
         "div",
-        el("p", [station, " · "] if of_city else None, _what(alarm, t), class_="alarm-head"),
+        el("p", [station, " · "] if of_city else None, _what(alarm, t, plants), class_="alarm-head"),
         el("p", _since(alarm, at, zone, t), class_="alarm-when"),
         el("p", evidence, class_="alarm-evidence") if evidence else None,
         el("details", el("summary", t.say("What to do")), el("p", t.title(alarm.advice))),
@@ -47,8 +54,9 @@ def _alarm(alarm: AlarmRow, at: int, zone: str, t: Texts, points: Points, *, of_
     )
 
 
-def _what(alarm: AlarmRow | JournalRow, t: Texts) -> str:
-    return f"{t.title(alarm.title)}{_element(alarm.element, alarm.element_title, t)}"
+def _what(alarm: AlarmRow | JournalRow, t: Texts, plants: Collection[str | None]) -> str:
+    device = f" · {alarm.device}" if alarm.device and alarm.device not in plants else ""
+    return f"{t.title(alarm.title)}{_element(alarm.element, alarm.element_title, t)}{device}"
 
 
 def _element(element: str, title: Title | None, t: Texts) -> str:
@@ -74,49 +82,10 @@ def _since(alarm: AlarmRow, at: int, zone: str, t: Texts) -> str:
     return " · ".join(words)
 
 
-def evidence_text(alarm: AlarmRow, t: Texts, points: Points) -> str:
-    """Return the numbers that speak for the alarm: value against limit."""
-    known = [(name, value) for name, value in alarm.evidence.items() if value is not None]
-    shown = sorted(known, key=lambda pair: pair[0].startswith(_LIMITS))[:_EVIDENCE_SHOWN]
-    point = points.get(alarm.element)
-    return " · ".join(
-        f"{_evidence_name(name, t, points)} {_evidence_value(name, value, t, points.get(name, point))}"
-        for name, value in shown
-    )
-
-
-def _evidence_name(name: str, t: Texts, points: Points) -> str:
-    if name in points:
-        return t.title(points[name].title)
-    known = {
-        "value": t.say("value"),
-        "limit": t.say("limit"),
-        "low": t.say("low limit"),
-        "high": t.say("high limit"),
-        "silent": t.say("silent for"),
-    }
-    plain = name.removesuffix(_suffix(name))
-    return known.get(plain) or plain.replace("_", " ")
-
-
-def _evidence_value(name: str, value: float, t: Texts, point: Point | None) -> str:
-    if _suffix(name) == "_s":
-        return t.age(value)
-    if _suffix(name):
-        decimals, unit = _SUFFIXES[_suffix(name)]
-        return f"{t.number(value, decimals)} {unit}"
-    if point is None:
-        return t.number(value, 0 if abs(value) >= 100 else 2)
-    return f"{t.number(value, point.decimals)} {unit_text(point.unit)}".strip()
-
-
-def _suffix(name: str) -> str:
-    """Return the unit that the name of a piece of evidence ends with, or nothing."""
-    return next((suffix for suffix in _SUFFIXES if name.endswith(suffix)), "")
-
-
-def journal_list(rows: Sequence[JournalRow], zone: str, t: Texts, *, of_city: bool) -> Markup:
-    """Return the journal, newest first. `of_city`: name the stations."""
+def journal_list(
+    rows: Sequence[JournalRow], zone: str, t: Texts, *, of_city: bool, plants: Collection[str | None] = ()
+) -> Markup:
+    """Return the journal, newest first. `of_city` and `plants` as for `alarm_list`."""
     if not rows:
         return el("p", t.say("Nothing in the journal yet."), class_="calm")
     heads = [t.say("Time"), *([t.say("Station")] if of_city else []), t.say("Event"), t.say("By")]
@@ -124,18 +93,18 @@ def journal_list(rows: Sequence[JournalRow], zone: str, t: Texts, *, of_city: bo
         "table",
         el("caption", t.say("Alarm journal, newest first"), class_="unseen"),
         el("thead", el("tr", [el("th", text, scope="col") for text in heads])),
-        el("tbody", [_entry(row, zone, t, of_city=of_city) for row in rows]),
+        el("tbody", [_entry(row, zone, t, of_city=of_city, plants=plants) for row in rows]),
         class_="journal",
     )
 
 
-def _entry(row: JournalRow, zone: str, t: Texts, *, of_city: bool) -> Markup:
+def _entry(row: JournalRow, zone: str, t: Texts, *, of_city: bool, plants: Collection[str | None]) -> Markup:
     station = el("a", t.title(row.station_title), href=f"/{t.language}/stations/{row.station}")
     return el(
         "tr",
         el("td", t.moment(row.at, zone, "MM-dd HH:mm"), class_="when"),
         el("td", station) if of_city else None,
-        el("td", _what(row, t), " · ", el("strong", event_text(row.what, t)), _comment(row)),
+        el("td", _what(row, t, plants), " · ", el("strong", event_text(row.what, t)), _comment(row)),
         el("td", actor_text(row.actor, t)),
     )
 

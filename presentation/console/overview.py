@@ -64,8 +64,8 @@ def _stations(view: Overview, frame: Frame, t: Texts, most: int) -> Markup:
 
 
 def _alarms(view: Overview, frame: Frame, t: Texts) -> Markup:
-    points = {p.name: p for p in frame.kinds[KIND].points}
-    listed = alarm_list(view.alarms, view.at, view.city.timezone, t, points, of_city=True)
+    points = {p.name: p for kind in (*frame.kinds.values(), frame.kinds[KIND]) for p in kind.points}
+    listed = alarm_list(view.alarms, view.at, view.city.timezone, t, points, of_city=True, plants=_plants(view))
     body = el(
         "div",
         listed,
@@ -78,8 +78,13 @@ def _alarms(view: Overview, frame: Frame, t: Texts) -> Markup:
     return _panel(t.say("Active alarms"), "alarms", body, beside=_new_button())
 
 
+def _plants(view: Overview) -> set[str | None]:
+    """Return the devices that stand for their stations, and need no name beside them."""
+    return {row.device for row in view.stations}
+
+
 def _journal(view: Overview, t: Texts) -> Markup:
-    listed = journal_list(view.journal, view.city.timezone, t, of_city=True)
+    listed = journal_list(view.journal, view.city.timezone, t, of_city=True, plants=_plants(view))
     body = el(
         "div",
         listed,

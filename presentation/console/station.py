@@ -26,13 +26,14 @@ def station_page(view: StationView, frame: Frame, t: Texts, at: int, chart: Mark
     """Return the page of a station at an instant (epoch milliseconds). `chart` is where the trend is mounted."""
     title = t.title(view.station.title)
     alarms = el("div", _alarms(view, frame, t, at), data_part="alarms")
+    new = el("button", id="show-new", type="button", hidden=True)
     main = [
         _heading(view, t, at),
         el("div", _values(view, frame.kinds, t, at), class_="column values-column"),
         el(
             "div",
             _section(t.say("Trend"), "trend", chart, class_="trend-panel"),
-            _section(t.say("Alarms"), "alarms", alarms, beside=el("button", id="show-new", type="button", hidden=True)),
+            _section(t.say("Alarms"), "alarms", alarms, beside=new, class_="station-alarms"),
             _section(t.say("Alarm journal"), "journal", el("div", _journal(view, t), data_part="journal")),
             _section(t.say("Communities heated from here"), "communities", _communities(view.communities, t)),
             _section(t.say("Devices"), "devices", _devices(view.devices, frame.kinds, at, t)),
@@ -160,11 +161,12 @@ def _beside_setpoint(
 
 def _alarms(view: StationView, frame: Frame, t: Texts, at: int) -> Markup:
     points = {p.name: p for kind in frame.kinds.values() for p in kind.points}
-    return alarm_list(view.alarms, at, view.city.timezone, t, points, of_city=False)
+    plants = {view.station.device}
+    return alarm_list(view.alarms, at, view.city.timezone, t, points, of_city=False, plants=plants)
 
 
 def _journal(view: StationView, t: Texts) -> Markup:
-    return journal_list(view.journal, view.city.timezone, t, of_city=False)
+    return journal_list(view.journal, view.city.timezone, t, of_city=False, plants={view.station.device})
 
 
 def _communities(rows: Sequence[CommunityCard], t: Texts) -> Markup:
@@ -187,7 +189,12 @@ def _devices(rows: Sequence[DeviceRow], kinds: Mapping[str, SensorKind], at: int
     body = [
         el(
             "tr",
-            el("th", d.name, el("small", " ", room_text(d.room, t)) if d.room else None, scope="row"),
+            el(
+                "th",
+                el("span", d.name, class_="whole"),
+                el("small", " ", room_text(d.room, t)) if d.room else None,
+                scope="row",
+            ),
             el("td", t.title(kinds[d.kind].title) if d.kind in kinds else d.kind),
             el("td", status_text(d, t)),
             el("td", t.age(d.interval_s), class_="number"),

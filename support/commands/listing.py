@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import typer
 
@@ -34,11 +35,24 @@ def _table(rows: Rows) -> None:
         table.add_column(name, overflow="fold")
     for row in rows:
         # Text, not str: what a device wrote may look like markup, and a closing tag of none would raise.
-        table.add_row(*(Text("" if value is None else visible(str(value))) for value in row.values()))
+        table.add_row(*(Text(visible(_words(value))) for value in row.values()))
     console = Console()
     if not console.is_terminal:
         console = Console(width=200)  # for pipes and files: lines are not to be broken at 80
     console.print(table)
+
+
+def _words(value: object) -> str:
+    """Return a cell as people read it; JSON keeps what programs read."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_words(each)}" for key, each in value.items() if each is not None)
+    return str(value)
 
 
 def visible(text: str) -> str:

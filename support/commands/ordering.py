@@ -47,7 +47,8 @@ def register(
 
         with engine().connect() as on:
             rows = [_short(row) for row in given(on, device, most)]
-        show(rows, as_json, empty="nobody was told anything yet: hearthline command send")
+        nothing = "nobody was told anything yet" if device is None else f"no device {device!r} was told anything yet"
+        show(rows, as_json, empty=f"{nothing}: hearthline command send")
 
     @orders.command("show")
     def command_show(

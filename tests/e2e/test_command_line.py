@@ -204,6 +204,25 @@ def test_tables_also_speak_json(system, verb):
     assert system.call(*verb.split()).returncode == 0
 
 
+def test_a_list_of_rules_fits_into_its_lines_and_json_has_their_numbers(system):
+    lines = [line for line in system.call("rules", "list").stdout.splitlines() if line.strip()]
+    assert len(lines) == 2 + len(system.json("rules", "list"))
+    assert "margin_mpa=0.03" in json.dumps(system.json("rules", "list"))
+
+
+@pytest.mark.parametrize("place", ["--city", "--station"])
+def test_a_place_that_is_not_there_does_not_read_as_one_without_alarms(system, place):
+    done = system.call("alarms", "list", place, "nowhere")
+    assert done.returncode == 1
+    assert "'nowhere'" in done.stderr
+
+
+def test_a_start_that_goes_well_warns_of_no_link(system):
+    told = (system.home / "log" / "hearthline.log").read_text().partition("everything is ready")[0]
+    assert "ingest is ready" in told
+    assert not [line for line in told.splitlines() if "link lost" in line or "not reached yet" in line]
+
+
 def test_the_first_screen_is_not_empty(system):
     with psycopg.connect(system.call("url", "database").stdout.strip()) as on:
 

@@ -83,6 +83,13 @@ def test_who_saw_it_and_what_they_said_stands_in_journal_and_audit(engine, views
     assert row.acknowledged
 
 
+def test_an_alarm_of_a_station_stands_in_the_list_of_its_own_city_only(engine, views):
+    with engine.begin() as on:
+        raised(on)
+    assert len(views.alarms("testopolis", NOW + HOUR, station=STATION)) == 1
+    assert not views.alarms("elsewhere", NOW + HOUR, station=STATION)
+
+
 def test_a_shelved_condition_stays_shelved_when_it_comes_again_and_comes_back_by_itself(engine, views):
     with engine.begin() as on:
         first = raised(on)
@@ -134,6 +141,11 @@ def test_what_is_not_there_cannot_be_taken_out(engine, subject):
         disposition.take_out(on, subject, None, Act("cli:ann", NOW, "why"))
     with engine.begin() as on, pytest.raises(UnknownSubjectError, match="not out of service"):
         disposition.bring_back(on, subject, Act("cli:ann", NOW))
+
+
+def test_a_name_without_its_sort_is_answered_with_what_to_try(engine):
+    with engine.begin() as on, pytest.raises(UnknownSubjectError, match="try station:dev-cool or device:dev-cool"):
+        disposition.take_out(on, "dev-cool", None, Act("cli:ann", NOW, "why"))
 
 
 @pytest.mark.parametrize("words", ["", "abc", "ffffff", "%%%%%%", "______", "zzzzzzzz"])

@@ -23,9 +23,11 @@ from application.read_models import (
     StationRow,
     StationView,
 )
+from application.rules import load_rules
 from perception.kinds import load_kinds
 from perception.point import Title
 from presentation.components.city_map import projection_of
+from presentation.components.evidence import evidence_text
 from presentation.components.marker import state_of
 from presentation.components.station_table import rank
 from presentation.components.strip import mean_deviation
@@ -133,6 +135,41 @@ def test_stations_stand_worst_first():
 
 def test_evidence_is_said_with_its_unit():
     assert "Secondary return pressure 0.200 MPa · limit 0.250 MPa" in overview("en")
+
+
+@pytest.mark.parametrize(
+    ("evidence", "element", "language", "words"),
+    [
+        ({"rise_mpa_h": 0.05, "limit_mpa_h": 0.03}, "", "en", "rise 0.050 MPa/h · limit 0.030 MPa/h"),
+        ({"residual_pct": -12.0, "limit_pct": 10.0}, "", "en", "imbalance −12.00 % · limit 10.00 %"),
+        ({"limit_v": 304.0, "voltage_mains": 120.0, "ups_on_battery": 1.0}, "", "en",
+         "Mains voltage 120 V · UPS on battery yes · limit 304 V"),
+        ({"fault_contact": 0.0, "speed_hz": 41.26, "current_a": 1.0}, "pump_circ_1_fault", "en",
+         "fault contact no · speed 41.3 Hz · current 1.0 A"),
+        ({"value": 61.5, "limit_kpa": 50.0}, "dp_strainer_sec", "en", "value 61.5 kPa · limit 50.0 kPa"),
+        ({"reversals": 14.0, "limit": 12.0}, "", "en", "reversals per hour 14 · limit 12"),
+        ({"t_pri_return": 58.0, "limit_c": 55.0}, "", "en", "Primary return temperature 58.0 °C · limit 55.0 °C"),
+        ({"lost_pct": 0.42, "limit_pct": 0.3}, "", "zh", "失水占比 0.42 % · 限值 0.30 %"),
+    ],
+)  # fmt: skip
+def test_every_piece_of_evidence_reads_as_words_and_units(evidence, element, language, words):
+    points = {p.name: p for p in KINDS["heat_substation"].points}
+    assert evidence_text(replace(ALARM, evidence=evidence, element=element), texts_for(language), points) == words
+
+
+def test_evidence_of_every_rule_has_a_name_of_its_own_in_chinese():
+    told = "".join(inspect.getsource(rule.evidence) for rule in load_rules().values())
+    points = {p.name: p for p in KINDS["heat_substation"].points}
+    for name in set(re.findall(r'"(\w+)":', told)):
+        said = evidence_text(replace(ALARM, evidence={name: 1.0}), texts_for("zh"), points)
+        assert re.match(r"[^ a-z]", said), f"{name} has no Chinese: {said}"
+
+
+def test_an_alarm_of_another_device_than_the_station_s_own_names_it():
+    alarm, entry = replace(ALARM, device="urgent-lamp"), replace(ENTRY, device="urgent-lamp")
+    page = overview_page(replace(VIEW, alarms=[alarm], journal=[entry]), FRAME, texts_for("en"), 500)
+    assert page.count(" · urgent-lamp") == 2
+    assert " · urgent-d" not in overview()
 
 
 def test_a_city_without_coordinates_has_no_map_and_says_nothing_of_it():
