@@ -19,8 +19,8 @@ run-timescaledb: venv ## the same city on native TimescaleDB and Mosquitto, brou
 	@sh scripts/provision_engines.sh
 	@exec $(BIN)/python scripts/run_timescaledb.py
 
-test: provision lint ## lint, types, import contracts, then every test, the quick ones first
-	$(BIN)/python -m pytest $(QUICK) $(LONG)
+test: provision ## lint, types, import contracts, then the quick tests, with the long ones beside them
+	@MAKE='$(MAKE)' $(BIN)/python tests/side_by_side.py $(QUICK) -- $(LONG)
 
 test-faults: provision ## the fault tests at full length; the result is kept in build/faults-<date>.txt
 	@mkdir -p build
