@@ -7,6 +7,7 @@ LONG := $(wildcard tests/integration tests/wasm tests/e2e tests/faults)
 SOURCES := hearthline.py perception network support application presentation simulators scripts tests
 
 .DEFAULT_GOAL := help
+export MAKE
 .PHONY: help run run-timescaledb test test-faults bench bench-peers screenshots new-kind lock clean lint venv venv-dev provision
 
 help: ## list the targets
@@ -20,7 +21,7 @@ run-timescaledb: venv ## the same city on native TimescaleDB and Mosquitto, brou
 	@exec $(BIN)/python scripts/run_timescaledb.py
 
 test: provision ## lint, types, import contracts, then the quick tests, with the long ones beside them
-	@MAKE='$(MAKE)' $(BIN)/python tests/side_by_side.py $(QUICK) -- $(LONG)
+	@$(BIN)/python tests/side_by_side.py $(QUICK) -- $(LONG)
 
 test-faults: provision ## the fault tests at full length; the result is kept in build/faults-<date>.txt
 	@mkdir -p build
