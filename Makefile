@@ -7,6 +7,7 @@ LONG := $(wildcard tests/integration tests/wasm tests/e2e tests/faults)
 SOURCES := hearthline.py perception network support application presentation simulators scripts tests
 
 .DEFAULT_GOAL := help
+export MAKE
 .PHONY: help run run-timescaledb test test-faults bench bench-peers screenshots new-kind lock clean lint venv venv-dev provision
 
 help: ## list the targets
@@ -19,8 +20,8 @@ run-timescaledb: venv ## the same city on native TimescaleDB and Mosquitto, brou
 	@sh scripts/provision_engines.sh
 	@exec $(BIN)/python scripts/run_timescaledb.py
 
-test: provision lint ## lint, types, import contracts, then every test, the quick ones first
-	$(BIN)/python -m pytest $(QUICK) $(LONG)
+test: provision ## lint, types, import contracts, then the quick tests, with the long ones beside them
+	@$(BIN)/python tests/side_by_side.py $(QUICK) -- $(LONG)
 
 test-faults: provision ## the fault tests at full length; the result is kept in build/faults-<date>.txt
 	@mkdir -p build

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,11 @@ _numbers = itertools.count(1)
 
 def pytest_addoption(parser):
     parser.addoption("--report-to", type=Path, help="write the outcome and duration of each test to this file")
+
+
+def pytest_collection_modifyitems(items):
+    """Put those last that look at the shared system: it runs to the end, and nobody else need live beside a city."""
+    items.sort(key=lambda item: "system" in getattr(item, "fixturenames", ()))
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -178,6 +184,11 @@ class System:
     def portal(self) -> str:
         return f"http://127.0.0.1:{self.portal_port}"
 
+    @cached_property
+    def database(self) -> str:
+        """The address of its database, asked for once."""
+        return self.call("url", "database").stdout.strip()
+
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "hearthline", *words]
 
@@ -262,8 +273,8 @@ def system_of(reachable):
     return lambda checkout: running_system(reachable, checkout)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own_system(reachable) -> Iterator[System]:
-    """A whole system for one test, which may break it."""
+    """A whole system for the tests of one file, which may break it and leave it whole."""
     with running_system(reachable) as running:
         yield running

@@ -89,7 +89,7 @@ def test_a_recorded_substation_comes_in_with_two_commands(system, recording):
     (again,) = system.json(*replay)
     assert again["duplicate"] == again["acknowledged"] == rows
     assert again["stored"] == again["rejected"] == 0
-    with psycopg.connect(system.call("url", "database").stdout.strip()) as on:
+    with psycopg.connect(system.database) as on:
         counted = on.execute(
             "select count(*) from readings_heat_substation r join device d using (device_id) where d.name = 'st-5'"
         ).fetchone()[0]
@@ -224,7 +224,7 @@ def test_a_start_that_goes_well_warns_of_no_link(system):
 
 
 def test_the_first_screen_is_not_empty(system):
-    with psycopg.connect(system.call("url", "database").stdout.strip()) as on:
+    with psycopg.connect(system.database) as on:
 
         def past():
             oldest = "select now() - min(ts) > interval '47 hours' from readings_heat_substation"
@@ -266,7 +266,7 @@ def test_a_running_system_hears_devices_that_speak_mqtt_5(system):
     client.connect("127.0.0.1", system.broker_port_v5)
     client.loop_start()
     client.publish("hearthline/v1/five-01/readings", json.dumps({"values": {"t_outdoor": -5.5}}), qos=1)
-    with psycopg.connect(system.call("url", "database").stdout.strip(), autocommit=True) as on:
+    with psycopg.connect(system.database, autocommit=True) as on:
         query = "select 1 from readings_weather_station r join device d using (device_id) where d.name = 'five-01'"
         wait_for(lambda: on.execute(query).fetchone())
     client.disconnect()
