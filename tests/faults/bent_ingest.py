@@ -10,12 +10,14 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
+
 import hearthline
 import network.linking
 import support.postgres.writer
 
 AFTER = 30
-"""So many deliveries go well before one is lost."""
+"""So many readings go well before one is lost. What comes again, or was retained, is of somebody before."""
 
 
 class _Wrapped:
@@ -35,9 +37,10 @@ class Swallowing(_Wrapped):
 
     def take(self, most, wait_s):
         taken = self._inside.take(most, wait_s)
-        before, self.seen = self.seen, self.seen + len(taken)
+        fresh = [n for n, d in enumerate(taken) if d.topic.endswith("/readings") and not (d.redelivered or d.retained)]
+        before, self.seen = self.seen, self.seen + len(fresh)
         if before <= AFTER < self.seen:
-            self._inside.ack([taken.pop(AFTER - before)])
+            self._inside.ack([taken.pop(fresh[AFTER - before])])
         return taken
 
 
@@ -54,10 +57,11 @@ class Dropping(_Wrapped):
     seen = 0
 
     def write(self, readings, roster, again=None):
-        before, Dropping.seen = Dropping.seen, Dropping.seen + len(readings)
+        fresh = np.arange(len(readings)) if again is None else (~again).nonzero()[0]
+        before, Dropping.seen = Dropping.seen, Dropping.seen + len(fresh)
         if not before <= AFTER < Dropping.seen:
             return self._inside.write(readings, roster, again)
-        lost = AFTER - before
+        lost = int(fresh[AFTER - before])
         rest = [n for n in range(len(readings)) if n != lost]
         written = self._inside.write(readings.take(rest), roster, again)
         name = roster.by_id[int(readings.device_id[lost])].name
