@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception.corrections import Correction
-from perception.payload import JsonValue, RawReading
+from perception.payload import MOST_READINGS, JsonValue, RawReading
 from perception.point import POINT_NAME
 from perception.readings import Readings, Reason, quality_words
 from perception.roster import Member
@@ -114,7 +114,9 @@ class Sheet:
     def add(self, member: Member, raw: RawReading, received_at: int, origin: int, place: int = -1) -> Refusal | None:
         """Add what is good of a reading, and return what is not. `raw.ts` None: the time of receipt."""
         ts = received_at if raw.ts is None else raw.ts
-        refusal = time_refusal(ts, self._now, self._kept_us)
+        # what our own clock stamped before it was set back is ahead of now through no fault of the device
+        ours = self._now < received_at <= ts <= received_at + MOST_READINGS
+        refusal = None if ours else time_refusal(ts, self._now, self._kept_us)
         if refusal is not None:
             return refusal
         good, bad = self._sort_out(raw.values, member.timeline.at(ts))

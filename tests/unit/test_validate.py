@@ -185,3 +185,11 @@ def test_the_quick_way_in_refuses_what_it_cannot_judge_and_leaves_no_trace():
     readings = sheet.readings()
     assert readings.origin.tolist() == [0, 4]
     np.testing.assert_array_equal(readings.values[:, :3], [[1, np.nan, np.nan], [np.nan, np.nan, 2]])
+
+
+def test_what_our_own_clock_stamped_before_it_was_set_back_is_no_fault_of_the_device():
+    sheet = Sheet(KIND, NOW)
+    ahead = NOW + 3_600_000_000
+    assert sheet.add(member(), RawReading(None, {"t_outdoor": 1.0}), ahead, 0) is None
+    assert sheet.add(member(), RawReading(ahead + 1, {"t_outdoor": 1.0}), NOW, 1).reason is Reason.TIME_OUT_OF_BOUNDS
+    assert sheet.readings().ts.tolist() == [ahead]
