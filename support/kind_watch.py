@@ -33,6 +33,8 @@ _TOLD = 3
 
 Say = Callable[[str], None]
 
+_LAST_WORDS_S = 2.0
+
 
 class Renewing(Protocol):
     """Whoever can start a program again."""
@@ -118,7 +120,8 @@ async def _adopt(*options: str) -> tuple[int, list[str]]:
     except (TimeoutError, asyncio.CancelledError) as err:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # with whatever a file has started
-        await process.wait()
+        with suppress(TimeoutError):  # who took the pipe along into a session of its own may keep it open
+            await asyncio.wait_for(process.communicate(), _LAST_WORDS_S)
         if isinstance(err, asyncio.CancelledError):
             raise
         return 1, [f"it did not come to an end within {ADOPT_WITHIN_S:.0f} s"]

@@ -59,8 +59,8 @@ def test_announced_sensors_are_seen_approved_and_heard(stage):
         client.do("state", sensor="temperature", value="unavailable")  # no state at all, as Home Assistant takes it
         await_rows(
             database,
-            "select reason, device from reject order by reject_id",
-            [("malformed", "roof"), ("bad_point", "roof")],
+            "select reason, device from reject order by reason",
+            [("bad_point", "roof"), ("malformed", "roof")],
         )
 
         client.do("delete", sensor="wind")

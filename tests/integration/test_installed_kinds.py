@@ -81,9 +81,9 @@ def test_a_broken_package_is_named_with_its_trouble(tmp_path, target, why):
 
 def test_a_process_of_a_run_goes_on_without_a_broken_package_and_says_so(tmp_path):
     """The start is refused; whoever is started again later must not take the heat network down for a package."""
-    from support.kind_files import take_in
+    from support.kind_files import fingerprints, take_in
 
-    take_in(tmp_path / "taken")
+    take_in(tmp_path / "taken", fingerprints())
     script = "from support.kind_files import known_kinds; print(len(known_kinds()), 'water_meter' in known_kinds())"
     site = broken(tmp_path / "site", "no_such_module:KIND")
     done = call("-c", script, site=site, HEARTHLINE_KINDS_TAKEN_IN=str(tmp_path / "taken"))
