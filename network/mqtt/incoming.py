@@ -2,15 +2,13 @@
 
 from network.link import Delivery
 from network.mqtt.frames import Connack, Control, Topics, length_bytes, measure, walk
+from network.mqtt.receipt_time import receipt_time
 
 BLOCK_BYTES = 512 * 1024
 MOST_PACKET_BYTES = 64 * 1024 * 1024 + 128 * 1024
 """The largest payload that the embedded broker can be told to take, with the longest topic."""
 CUT_BYTES = 128 * 1024
 """What is kept of a larger packet: the longest topic fits, and enough to tell what the payload was."""
-
-
-_MOST_AHEAD_US = 1_000_000
 
 
 class Incoming:
@@ -51,14 +49,9 @@ class Incoming:
         return self._buffer[self._used :]
 
     def filled(self, count: int, received_at: int) -> None:
-        """Note that so many bytes were put there, and when (epoch microseconds).
-
-        Messages that come in one block are received some microseconds apart: readings without a
-        time have that of their receipt, and two of one device must not share it.
-        """
+        """Note that so many bytes were put there, and when (epoch microseconds)."""
         self._used += count
-        if not 0 < self.received_at - received_at < _MOST_AHEAD_US:  # further ahead: the clock was set back
-            self.received_at = received_at
+        self.received_at = receipt_time(self.received_at, received_at)
         skipped = min(self._skip, self._used)
         self._skip -= skipped
         if self._used - skipped >= self._needed:

@@ -13,6 +13,7 @@ from network.link import Delivery
 from network.mqtt.connection import cause, new_client, refusal, topic_of
 from network.mqtt.frames import PINGREQ
 from network.mqtt.kept_inlet import GREETING_TIMEOUT_S, IDLE_MS, NO_GREETING, KeptInlet, leave
+from network.mqtt.receipt_time import receipt_time
 
 _BURST = 256  # packets read before acknowledgements get their turn
 _OK = MQTTErrorCode.MQTT_ERR_SUCCESS
@@ -23,7 +24,7 @@ class MqttInlet(KeptInlet):
 
     def _prepare(self) -> None:
         wanted = self._wanted
-        self._count = 0
+        self._count = self._taken_until = 0
         client = new_client(self._address, wanted.client_id, clean_session=not wanted.session_kept, manual_ack=True)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -109,10 +110,13 @@ class MqttInlet(KeptInlet):
         self._down(cause(reason))
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        payload = bytes(message.payload)
+        received_at = receipt_time(self._taken_until, time.time_ns() // 1000)
+        self._taken_until = received_at + payload.count(b"{") + 1
         delivery = Delivery(
             topic=topic_of(message),
-            payload=bytes(message.payload),
-            received_at=time.time_ns() // 1000,
+            payload=payload,
+            received_at=received_at,
             redelivered=message.dup,
             retained=message.retain,
             mid=message.mid,

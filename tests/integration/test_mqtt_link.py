@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -158,6 +159,20 @@ def wait_for_session(link: KeptInlet, number: int) -> None:
     while link._session < number or not link.wait_connected(1):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_each_message_is_received_after_whatever_the_one_before_may_have_held(own_broker, inlet):
+    """Readings without a time have that of their receipt, one microsecond each: no two messages may share it."""
+    source = inlet(own_broker, "receipt-times-test")
+    outlet = MqttOutlet(own_broker.address, "receipt-times-publisher")
+    payload = b"[" + b",".join([b'{"t_outdoor": 1.0}'] * 5000) + b"]"
+    for _ in range(30):
+        outlet.publish(TOPIC, payload)
+    times = [delivery.received_at for delivery in take(source, 30)]
+    assert len(times) == 30
+    assert all(later - earlier >= 5000 for earlier, later in pairwise(times))
+    outlet.close()
+    source.close()
 
 
 def test_what_was_not_acknowledged_comes_again_and_what_was_does_not(inlet, own_broker):
