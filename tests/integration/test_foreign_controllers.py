@@ -3,33 +3,23 @@
 import json
 import threading
 import time
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
-import psycopg
 import pytest
+from foreigners import await_rows, ingesting
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from prometheus_client import CollectorRegistry
-from unwatchful import Unwatchful
 
 from network.broker import EmbeddedBroker
-from network.linking import linked
 from network.mapped import Mappings
 from network.mapping_commands import heard_for, tried
 from network.mapping_files import load_mappings
-from network.receive import receive
 from network.settings import BrokerSettings
 from perception.catalogue import Device
 from perception.kinds import load_kinds
 from perception.seed_files import load_catalogue
 from support.catalogue_store import add_device, save_catalogue
-from support.ingest import Links, ingest
-from support.metrics import IngestMetrics
 from support.postgres.connect import make_engine
-from support.postgres.writer import PostgresStore
-from support.settings import IngestSettings
 
 KINDS = load_kinds()
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,37 +43,6 @@ def say(client, topic, payload):
     assert info.is_published()
 
 
-@contextmanager
-def ingesting(database, settings, mappings):
-    """Run ingest as `hearthline ingest` puts it together, without rules, for the length of the block."""
-    store, stop = PostgresStore(database, KINDS), threading.Event()
-    with linked(settings, mappings.filters) as links:
-
-        def work():
-            ingest(
-                Links(*links), store, Unwatchful(), partial(receive, mappings=mappings), IngestSettings(), wall, stop,
-                lambda *_, **__: None, IngestMetrics(CollectorRegistry()),
-            )  # fmt: skip
-
-        thread = threading.Thread(target=work)
-        assert links[0].wait_connected(10)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join(10)
-            store.close()
-
-
-def await_answer(database, query, expected):
-    until = time.monotonic() + 15
-    with psycopg.connect(database, autocommit=True) as on:
-        while (got := on.execute(query).fetchall()) != expected:
-            assert time.monotonic() < until, f"{query}: {got}, expected {expected}"
-            threading.Event().wait(0.02)
-
-
 @pytest.fixture
 def placed(database):
     engine = make_engine(database, "test")
@@ -102,13 +61,13 @@ def test_mapped_messages_are_stored_and_what_cannot_be_mapped_is_kept_as_it_came
         say(client, "heizung/UV-3/sensor/rssi", b"-71")
         say(client, "heizung/UV-3/sensor/S4_return", b"warm")
         say(client, "hearthline/v1/uv-3/readings", json.dumps({"values": {"t_sec_supply": 60}}).encode())
-        await_answer(placed, "select t_sec_supply from readings_heat_substation order by ts", [(61.5,), (60.0,)])
-        await_answer(
+        await_rows(placed, "select t_sec_supply from readings_heat_substation order by ts", [(61.5,), (60.0,)])
+        await_rows(
             placed,
             "select reason, device, topic, convert_from(payload, 'utf8') from reject",
             [("bad_point", "uv-3", "heizung/UV-3/sensor/S4_return", "warm")],
         )
-        await_answer(placed, "select sum(received)::int, sum(stored)::int, sum(rejected)::int from ledger", [(3, 2, 1)])
+        await_rows(placed, "select sum(received)::int, sum(stored)::int, sum(rejected)::int from ledger", [(3, 2, 1)])
         client.disconnect()
 
 
@@ -119,7 +78,7 @@ def test_a_device_that_speaks_mqtt_5_is_stored(placed):
     ):
         client = foreign_client(broker.port_v5, MQTTProtocolVersion.MQTTv5)
         say(client, "hearthline/v1/uv-3/readings", json.dumps({"values": {"t_sec_supply": 55}}).encode())
-        await_answer(placed, "select t_sec_supply from readings_heat_substation", [(55.0,)])
+        await_rows(placed, "select t_sec_supply from readings_heat_substation", [(55.0,)])
         client.disconnect()
 
 

@@ -43,11 +43,12 @@ def broker_settings(address, **more):
 
 
 @contextmanager
-def ingesting(database, settings):
-    """Run ingest, without rules, for the length of the block."""
+def ingesting(database, settings, mappings=None):
+    """Run ingest as `hearthline ingest` puts it together, without rules, for the length of the block."""
+    mappings = mappings or Mappings([])
     store, stop, engine = PostgresStore(database, KINDS), threading.Event(), make_engine(database, "test")
-    foreign = remembering(foreign_of(settings, Mappings([])), engine)
-    with linked(settings) as links:
+    foreign = remembering(foreign_of(settings, mappings), engine)
+    with linked(settings, mappings.filters) as links:
         others = Foreigners(foreign, links[0].listen, links[2].greet)
 
         def work():
