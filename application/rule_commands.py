@@ -143,7 +143,7 @@ def explained(rule: Rule, tuning: Tuning, member: Member | None, now: int) -> Ro
     """Return what there is to know of a rule, a fact per row; with the numbers of the device, where one is given."""
     usual = dict(tuning.usual)
     here = usual if member is None else tuning.at(member, now)
-    judge = (rule.judge.__doc__ or "").strip().splitlines()
+    judge = (getattr(rule.judge, "func", rule.judge).__doc__ or "").strip().splitlines()  # of a partial, what it wraps
     facts: dict[str, object] = {
         "title": f"{rule.title.en} / {rule.title.zh}",
         "priority": rule.priority,

@@ -17,7 +17,7 @@ _SECOND = 1_000_000
 
 
 class DeviceSilent(Parameters):
-    """The limit is the larger of `intervals` of the device's intervals and `least_s`."""
+    """Raised after the larger of `intervals` of the device's own and `least_s`."""
 
     on_delay_s: float = Field(default=0.0, ge=0)
     off_delay_s: float = Field(default=0.0, ge=0)

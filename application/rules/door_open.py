@@ -1,36 +1,16 @@
 """door_open: a contact of the station says so."""
 
-from collections.abc import Mapping
-
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Bounds, Family, Judgement, Parameters, Rule, Window, judged
+from application.contact import ContactClosed, is_calm, looks_at, shows
+from application.rule import Family, Rule
 from perception.point import Title
 
 
-class DoorOpen(Parameters):
+class DoorOpen(ContactClosed):
     """Raised when the contact stays closed for the on-delay."""
 
     on_delay_s: float = Field(default=60.0, ge=0)
-    off_delay_s: float = Field(default=60.0, ge=0)
-
-
-def judge(window: Window, _: DoorOpen) -> Judgement:
-    """Look at the contact."""
-    contact = window.value("door_open")
-    return judged(contact > 0.5, contact)
-
-
-def calm(_: NDArray[np.float64], __: DoorOpen) -> Bounds:
-    """Return where it is clear beyond doubt."""
-    return {("door_open", None): (-np.inf, 0.5)}
-
-
-def evidence(window: Window, _: DoorOpen) -> Mapping[str, NDArray[np.float64]]:
-    """Show the contact."""
-    return {"door_open": window.value("door_open")}
 
 
 RULE = Rule(
@@ -46,9 +26,9 @@ RULE = Rule(
     priority=3,
     respond_s=28800,
     parameters=DoorOpen,
-    judge=judge,
-    evidence=evidence,
+    judge=looks_at("door_open"),
+    evidence=shows("door_open"),
     family=Family.HOUSE,
-    calm=calm,
+    calm=is_calm("door_open"),
     needs=("door_open",),
 )

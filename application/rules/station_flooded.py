@@ -1,37 +1,8 @@
 """station_flooded: a contact of the station says so."""
 
-from collections.abc import Mapping
-
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field
-
-from application.rule import Bounds, Family, Judgement, Parameters, Rule, Window, judged
+from application.contact import ContactClosed, is_calm, looks_at, shows
+from application.rule import Family, Rule
 from perception.point import Title
-
-
-class StationFlooded(Parameters):
-    """Raised when the contact stays closed for the on-delay."""
-
-    on_delay_s: float = Field(default=10.0, ge=0)
-    off_delay_s: float = Field(default=60.0, ge=0)
-
-
-def judge(window: Window, _: StationFlooded) -> Judgement:
-    """Look at the contact."""
-    contact = window.value("flood_contact")
-    return judged(contact > 0.5, contact)
-
-
-def calm(_: NDArray[np.float64], __: StationFlooded) -> Bounds:
-    """Return where it is clear beyond doubt."""
-    return {("flood_contact", None): (-np.inf, 0.5)}
-
-
-def evidence(window: Window, _: StationFlooded) -> Mapping[str, NDArray[np.float64]]:
-    """Show the contact."""
-    return {"flood_contact": window.value("flood_contact")}
-
 
 RULE = Rule(
     name="station_flooded",
@@ -45,10 +16,10 @@ RULE = Rule(
     ),
     priority=1,
     respond_s=900,
-    parameters=StationFlooded,
-    judge=judge,
-    evidence=evidence,
+    parameters=ContactClosed,
+    judge=looks_at("flood_contact"),
+    evidence=shows("flood_contact"),
     family=Family.HOUSE,
-    calm=calm,
+    calm=is_calm("flood_contact"),
     needs=("flood_contact",),
 )

@@ -1,36 +1,16 @@
 """station_smoke: a contact of the station says so."""
 
-from collections.abc import Mapping
-
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from application.rule import Bounds, Family, Judgement, Parameters, Rule, Window, judged
+from application.contact import ContactClosed, is_calm, looks_at, shows
+from application.rule import Family, Rule
 from perception.point import Title
 
 
-class StationSmoke(Parameters):
+class StationSmoke(ContactClosed):
     """Raised when the contact stays closed for the on-delay."""
 
     on_delay_s: float = Field(default=5.0, ge=0)
-    off_delay_s: float = Field(default=60.0, ge=0)
-
-
-def judge(window: Window, _: StationSmoke) -> Judgement:
-    """Look at the contact."""
-    contact = window.value("smoke_contact")
-    return judged(contact > 0.5, contact)
-
-
-def calm(_: NDArray[np.float64], __: StationSmoke) -> Bounds:
-    """Return where it is clear beyond doubt."""
-    return {("smoke_contact", None): (-np.inf, 0.5)}
-
-
-def evidence(window: Window, _: StationSmoke) -> Mapping[str, NDArray[np.float64]]:
-    """Show the contact."""
-    return {"smoke_contact": window.value("smoke_contact")}
 
 
 RULE = Rule(
@@ -46,9 +26,9 @@ RULE = Rule(
     priority=1,
     respond_s=300,
     parameters=StationSmoke,
-    judge=judge,
-    evidence=evidence,
+    judge=looks_at("smoke_contact"),
+    evidence=shows("smoke_contact"),
     family=Family.HOUSE,
-    calm=calm,
+    calm=is_calm("smoke_contact"),
     needs=("smoke_contact",),
 )

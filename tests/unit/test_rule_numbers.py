@@ -9,6 +9,7 @@ import pytest
 import application.rules_file
 from application.instants import DAY, SECOND, microseconds
 from application.rule import RuleError
+from application.rule_commands import explained
 from application.rules import load_rules, tuned
 from application.rules_file import RulesFile, read_rules
 from application.watch import Watch
@@ -150,6 +151,13 @@ def test_a_rule_of_ones_own_lives_like_the_others():
         *[("raised", "pump_room_hot", d, 60) for d in ("a-1", "b-1")],
         *[("cleared", "pump_room_hot", d, 180) for d in ("a-1", "b-1")],
     ]
+
+
+@pytest.mark.parametrize(("tables", "name", "says"), [(OWN, "pump_room_hot", "limits"), ({}, "door_open", "contact")])
+def test_a_rule_is_explained_by_what_its_judge_does(tables, name, says):
+    [(rule, tuning)] = [pair for pair in tuned(RULES, tables) if pair[0].name == name]
+    facts = {row["fact"]: row["value"] for row in explained(rule, tuning, None, T0)}
+    assert says in facts["judges"]
 
 
 def test_a_difference_and_a_rate_are_measured():
