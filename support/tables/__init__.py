@@ -9,6 +9,7 @@ from support.tables.alarms import (
     shelving,
     watch_state,
 )
+from support.tables.baselines import baseline
 from support.tables.foreign import foreign_approval, foreign_device
 from support.tables.house import audit, command_reply, ingest_epoch, outbox, roster_version
 from support.tables.intake import (
@@ -42,6 +43,7 @@ __all__ = [
     "alarm",
     "alarm_event",
     "audit",
+    "baseline",
     "branch",
     "building",
     "city",
