@@ -1,7 +1,7 @@
 """History: the last hour of some points of many devices, a sample per minute: the last good value of each.
 
-A slot is the array of one minute, shared between states until it is written to: what a step costs does not
-depend on how far back it may look.
+A slot is the array of one minute: what a step costs depends neither on how far back it may look nor on how many
+devices there are.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from application.instants import MINUTE
+from application.versions import Undo
 from perception.readings import Readings
 
 Rows = NDArray[np.intp]
@@ -36,34 +37,30 @@ class History:
         self.columns = columns
         self._devices = devices
         self._slots: dict[int, NDArray[np.float64]] = {}
-        self._mine: set[int] = set()
         self._settled = _Settled(0, 0, np.empty((len(columns), devices, 0)))
         self._stirred: frozenset[int] = frozenset()
 
-    def own(self) -> "History":
-        """Return a history that may be written to; its slots stay shared until they are."""
-        mine = History(self._devices, self.columns)
-        mine._slots = dict(self._slots)
-        mine._settled, mine._stirred = self._settled, self._stirred
-        return mine
+    def turned(self) -> None:
+        """See that the slots are those of another version."""
+        self._settled, self._stirred = self._settled._replace(first=0, end=0), frozenset()
 
-    def absorb(self, rows: Rows, readings: Readings) -> None:
-        """Take in one reading per row, none older than what is remembered of it. Writes to this history."""
+    def absorb(self, rows: Rows, readings: Readings, undo: Undo) -> None:
+        """Take in one reading per row, none older than what is remembered of it."""
         if not self.columns:
             return
         chosen = list(self.columns)
         values = readings.values[:, chosen]
         if readings.quality.any():
             values = np.where(readings.good()[:, chosen], values, np.nan)
-        self.fill(rows, readings.ts // MINUTE, values)
+        self.fill(rows, readings.ts // MINUTE, values, undo)
 
-    def fill(self, rows: Rows, minutes: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+    def fill(self, rows: Rows, minutes: NDArray[np.int64], values: NDArray[np.float64], undo: Undo) -> None:
         """Put samples (float64[rows, columns], NaN: none) into their minutes (epoch minutes)."""
         for minute, here in _by_minute(minutes):
-            slot = self._writable(minute)
             told, into = values[here], rows[here]
+            slot = self._writable(minute, into, undo)
             slot[into] = np.where(np.isnan(told), slot[into], told)
-        self._forget()
+        self._forget(undo)
 
     def past(
         self, rows: Rows, minutes: NDArray[np.int64], column: int, held_min: NDArray[np.int64]
@@ -71,14 +68,23 @@ class History:
         """float64[rows]: the sample of a point in these minutes, or the newest of `held_min` minutes before; NaN."""
         place = self.columns.index(column)
         found = np.full(len(rows), np.nan)
-        for back in range(int(held_min.max(initial=0)) + 1):
-            wanted = np.isnan(found) & (back <= held_min)
-            if not wanted.any():
-                break
-            for minute, here in _by_minute(minutes):
-                slot = self._slots.get(minute - back)
-                if slot is not None:
-                    found[here] = np.where(wanted[here], slot[rows[here], place], found[here])
+        for minute, here in _by_minute(minutes):
+            found[here] = self._newest(rows[here], place, minute, held_min[here])
+        return found
+
+    def _newest(self, rows: Rows, place: int, minute: int, held_min: NDArray[np.int64]) -> NDArray[np.float64]:
+        """float64[rows]: the newest sample of a point in this minute or so many before; nearly always its own."""
+        slot = self._slots.get(minute)
+        found = np.full(len(rows), np.nan) if slot is None else slot[rows, place]
+        missing = np.isnan(found)
+        if missing.any():
+            oldest = minute - int(held_min[missing].max())
+            for earlier in sorted((m for m in self._slots if oldest <= m < minute), reverse=True):
+                wanted = missing & (minute - earlier <= held_min)
+                found = np.where(wanted, self._slots[earlier][rows, place], found)
+                missing = np.isnan(found)
+                if not missing.any():
+                    break
         return found
 
     def trace(self, rows: Rows, minutes: NDArray[np.int64], column: int, count: int) -> NDArray[np.float64]:
@@ -103,10 +109,10 @@ class History:
                 found[here, minute - begin] = slot[rows[here], place]
 
     def carried(self, old: "History", here: Rows, there: Rows) -> None:
-        """Copy rows `there` of an older history to rows `here` of this one, of the points that both have."""
+        """Copy rows `there` of an older history to rows `here` of this new one, of the points that both have."""
         both = [(i, old.columns.index(c)) for i, c in enumerate(self.columns) if c in old.columns]
         for minute, slot in old.items():
-            mine = self._writable(minute)
+            mine = self._writable(minute, here, Undo())
             for to, origin in both:
                 mine[here, to] = slot[there, origin]
 
@@ -114,15 +120,16 @@ class History:
         """Yield the slots by minute."""
         yield from self._slots.items()
 
-    def _writable(self, minute: int) -> NDArray[np.float64]:
-        if minute not in self._mine:
-            slot = self._slots.get(minute)
-            blank = np.full((self._devices, len(self.columns)), np.nan)
-            self._slots[minute] = blank if slot is None else slot.copy()
-            self._mine.add(minute)
+    def _writable(self, minute: int, rows: Rows, undo: Undo) -> NDArray[np.float64]:
+        slot = self._slots.get(minute)
+        if slot is None:
+            undo.keep_key(self._slots, minute)
+            slot = self._slots[minute] = np.full((self._devices, len(self.columns)), np.nan)
+        else:
+            undo.keep(slot, rows)
         if minute < self._settled.end and minute not in self._stirred:
             self._stirred |= {minute}
-        return self._slots[minute]
+        return slot
 
     def _settle(self) -> None:
         """Lay the minutes side by side that are hardly written to any more, every few minutes."""
@@ -135,11 +142,11 @@ class History:
         samples = np.ascontiguousarray(np.stack(minutes).transpose(2, 1, 0))
         self._settled, self._stirred = _Settled(first, end, samples), frozenset()
 
-    def _forget(self) -> None:
+    def _forget(self, undo: Undo) -> None:
         oldest = max(self._slots, default=0) - LONGEST_MIN - _UNSETTLED_MIN
         for minute in [m for m in self._slots if m < oldest]:
+            undo.keep_key(self._slots, minute)
             del self._slots[minute]
-            self._mine.discard(minute)
 
 
 def _by_minute(minutes: NDArray[np.int64]) -> Iterator[tuple[int, Rows | slice]]:

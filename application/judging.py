@@ -1,69 +1,35 @@
 """Judging: one step of the watch over the devices of one kind.
 
 Readings go through in rounds, the k-th of each device together, so that what comes out does not
-depend on how a sequence was cut into batches. Everything that is written to is a copy of its own:
-the state that came in stays as it was.
+depend on how a sequence was cut into batches. What is written to belongs to the new state, and what it held
+before is kept: the state that came in stays as it was (versions.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from application.calm import Calm
 from application.instants import MINUTE
-from application.journal import CLEARED, RAISED, Condition, Transition, state_row
-from application.memory import DEAF, NEVER, Facts, Memory, Rows
+from application.journal import CLEARED, RAISED, Transition, state_row
+from application.kind_state import KindState, Watched
+from application.memory import DEAF, NEVER, Facts, Rows
 from application.rule import Judgement, Rule, Trigger, Verdict, Window
 from application.track import Track, advance
-from application.tuning import Columns, Tuning
+from application.tuning import Tuning
 from perception.readings import Readings
 from perception.sensor_kind import SensorKind
 from support.store import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """One rule over the devices of one kind. `apart`: devices that bear their own name in the element.
+class _Touched(NamedTuple):
+    """Rows of a track as they were before they were written to."""
 
-    A subject has one alarm per element; where several devices stand for one subject, the first
-    keeps the plain element and the others put their name before it.
-    """
-
-    rule: Rule
-    numbers: Columns
-    elements: tuple[str, ...]
-    apart: frozenset[int] = frozenset()
-
-    @property
-    def looks_at_clock(self) -> bool:
-        """Whether the passing of time is enough to make it judge."""
-        return self.rule.trigger is Trigger.CLOCK
-
-
-@dataclass(frozen=True, slots=True)
-class KindState:
-    """The devices of one kind: what is known, remembered and judged of them. tracks[i] belongs to watched[i].
-
-    uneasy bool[n]: not every rule that can be spared said clear of this device, with nothing pending or open.
-    """
-
-    facts: Facts
-    watched: tuple[Watched, ...]
-    memory: Memory
-    tracks: tuple[Track, ...]
-    calm: Calm
-    uneasy: NDArray[np.bool_]
-
-    def condition(self, place: int, row: int, element: int) -> Condition:
-        """Name what watched[place] judges of a device's element."""
-        watched, member = self.watched[place], self.facts.members[row]
-        name = watched.elements[element]
-        if member.device_id in watched.apart:
-            name = f"{member.name}/{name}" if name else member.name
-        subject = f"station:{member.station}" if watched.rule.subject == "station" else f"device:{member.name}"
-        return Condition(subject, watched.rule.name, name, watched.rule.priority, member.station, member.name)
+    rows: Rows
+    verdict: NDArray[np.int8]
+    pending: NDArray[np.int64]
 
 
 class Judging:
@@ -72,10 +38,10 @@ class Judging:
     def __init__(self, before: KindState, attended: int | None) -> None:
         self._before = before
         self._attended = DEAF if attended is None else attended
-        self._memory = before.memory
-        self._tracks = list(before.tracks)
-        self._uneasy = before.uneasy
-        self._touched: list[list[Rows]] = [[] for _ in before.tracks]
+        self._version, self._undo = before.version.begin()
+        ground = self._version.look()
+        self._memory, self._tracks, self._uneasy = ground.memory, ground.tracks, ground.uneasy
+        self._touched: list[list[_Touched]] = [[] for _ in self._tracks]
         self.transitions: list[Transition] = []
 
     def take_in(self, readings: Readings, heard: NDArray[np.int64]) -> None:
@@ -90,8 +56,6 @@ class Judging:
         fresh[fresh] = readings.ts[fresh] >= self._memory.watermark[rows[fresh]]
         if not fresh.any():
             return
-        if self._memory is self._before.memory:
-            self._memory = self._memory.own(odd=bool(readings.quality.any()))
         readings, rows, heard = _those(fresh, readings), rows[fresh], heard[fresh]
         for chosen in _rounds(rows):
             self._round(_those(chosen, readings), rows[chosen], heard[chosen])
@@ -104,20 +68,20 @@ class Judging:
     def result(self) -> tuple[KindState, list[Row]]:
         """Return the state after the step, and the rows of watch_state that changed."""
         rows = [row for place in range(len(self._tracks)) for row in self._changes(place)]
-        return replace(self._before, memory=self._memory, tracks=tuple(self._tracks), uneasy=self._uneasy), rows
+        return replace(self._before, version=self._version), rows
 
     def _round(self, readings: Readings, rows: Rows, heard: NDArray[np.int64]) -> None:
         mark = self._memory.watermark[rows]
         again = readings.ts == mark
         if again.any():
-            self._memory.absorb(rows[again], readings.take(again))
+            self._memory.absorb(rows[again], readings.take(again), self._undo)
         newer = readings.ts > mark
         if not newer.all():
             readings, rows, heard = readings.take(newer), rows[newer], heard[newer]
         if len(rows):
             self._forget_waiting(rows[readings.ts - self._before.facts.late_us[rows] > self._memory.watermark[rows]])
             self._look_at_clock(rows, np.maximum(heard, self._memory.watermark[rows]))
-            self._memory.absorb(rows, readings)
+            self._memory.absorb(rows, readings, self._undo)
             window = self._memory.window(self._before.facts, rows, readings.ts, self._attended)
             self._judge(rows, window, np.flatnonzero(readings.ts // MINUTE > mark[newer] // MINUTE))
 
@@ -148,7 +112,7 @@ class Judging:
             lively = verdict != Verdict.CLEAR if verdict.shape[1] == 1 else verdict == Verdict.RAISE
             uneasy |= track.busy[rows] | lively.any(axis=1)
         if (uneasy != self._uneasy[rows]).any():
-            self._uneasy = self._uneasy.copy()
+            self._undo.keep(self._uneasy, rows)
             self._uneasy[rows] = uneasy
 
     def _forget_waiting(self, rows: Rows) -> None:
@@ -156,8 +120,7 @@ class Judging:
         for place, watched in enumerate(self._before.watched):
             waiting = rows[self._tracks[place].busy[rows]]
             if len(waiting) and not watched.looks_at_clock:
-                self._owned(place).pending[waiting] = NEVER
-                self._touched[place].append(waiting)
+                self._touch(place, waiting).pending[waiting] = NEVER
 
     def _look_at_clock(self, rows: Rows, at: NDArray[np.int64]) -> None:
         """Let the rules that look at the clock judge devices at these instants."""
@@ -186,7 +149,7 @@ class Judging:
             self._advance(place, rows[some], _part(window, some), Judgement(verdict[some], since))
 
     def _advance(self, place: int, rows: Rows, window: Window, judgement: Judgement) -> None:
-        watched, track = self._before.watched[place], self._owned(place)
+        watched, track = self._before.watched[place], self._tracks[place]
         numbers = watched.numbers.of(rows, window.now)
         step = advance(track.pending[rows], track.opened[rows], judgement, window.now, numbers)
         if step.raises.any() or step.clears.any():
@@ -197,26 +160,31 @@ class Judging:
                 what = RAISED if step.raises[i, e] else CLEARED
                 condition = self._before.condition(place, int(rows[i]), int(e))
                 self.transitions.append(Transition(condition, what, at, int(opened[i, e]), _picked(evidence, i, e)))
+        self._touch(place, rows)
         track.verdict[rows] = judgement.verdict
         track.pending[rows], track.opened[rows] = step.pending, step.opened
         track.busy[rows] = ((step.pending != NEVER) | (step.opened != NEVER)).any(axis=1)
-        self._touched[place].append(rows)
 
-    def _owned(self, place: int) -> Track:
-        if self._tracks[place] is self._before.tracks[place]:
-            self._tracks[place] = self._tracks[place].copied()
-        return self._tracks[place]
+    def _touch(self, place: int, rows: Rows) -> Track:
+        """Return a track of which these rows are about to be written to."""
+        track = self._tracks[place]
+        for array in (track.verdict, track.pending, track.opened, track.busy):
+            self._undo.keep(array, rows)
+        self._touched[place].append(_Touched(rows, track.verdict[rows], track.pending[rows]))
+        return track
 
     def _changes(self, place: int) -> Iterator[Row]:
         """Yield what changed in one track; of rules with many elements only what a restart needs."""
         if not self._touched[place]:
             return
-        rows = np.unique(np.concatenate(self._touched[place]))
-        old, new = self._before.tracks[place], self._tracks[place]
-        changed = (old.verdict[rows] != new.verdict[rows]) | (old.pending[rows] != new.pending[rows])
+        rows, first = np.unique(np.concatenate([t.rows for t in self._touched[place]]), return_index=True)
+        verdict = np.concatenate([t.verdict for t in self._touched[place]])[first]
+        pending = np.concatenate([t.pending for t in self._touched[place]])[first]
+        new = self._tracks[place]
+        changed = (verdict != new.verdict[rows]) | (pending != new.pending[rows])
         if new.verdict.shape[1] > 1:
-            raising = (old.verdict[rows] == Verdict.RAISE) | (new.verdict[rows] == Verdict.RAISE)
-            changed &= raising | (old.pending[rows] != new.pending[rows])
+            raising = (verdict == Verdict.RAISE) | (new.verdict[rows] == Verdict.RAISE)
+            changed &= raising | (pending != new.pending[rows])
         which, elements = np.nonzero(changed)
         rows = rows[which]
         columns = new.verdict[rows, elements], new.pending[rows, elements], self._memory.watermark[rows]

@@ -1,7 +1,7 @@
 """Memory: what the watch remembers of the devices of one kind, as columns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from application.history import History, Recall
 from application.hold import hold_us
 from application.rule import Window
 from application.sight import Sight
+from application.versions import Undo
 from perception.readings import Readings
 from perception.roster import Member
 from perception.sensor_kind import SensorKind
@@ -92,19 +93,6 @@ class Memory:
             History(devices, history),
         )
 
-    def own(self, *, odd: bool) -> Self:
-        """Return a memory that may be written to. Its odd values stay shared unless `odd`: they rarely change."""
-        return replace(
-            self,
-            watermark=self.watermark.copy(),
-            held=self.held.copy(),
-            held_ts=self.held_ts.copy(),
-            odd=self.odd.copy() if odd else self.odd,
-            odd_ts=self.odd_ts.copy() if odd else self.odd_ts,
-            odd_last=self.odd_last.copy() if odd else self.odd_last,
-            history=self.history.own(),
-        )
-
     def carry(self, old: "Memory", here: Rows, there: Rows) -> None:
         """Copy rows `there` of an older memory to the rows `here` of this one."""
         for field in fields(self):
@@ -112,18 +100,20 @@ class Memory:
                 getattr(self, field.name)[here] = getattr(old, field.name)[there]
         self.history.carried(old.history, here, there)
 
-    def absorb(self, rows: Rows, readings: Readings) -> None:
-        """Take in one reading per row, not older than what is remembered of it. Writes to this memory."""
+    def absorb(self, rows: Rows, readings: Readings, undo: Undo) -> None:
+        """Take in one reading per row, not older than what is remembered of it."""
+        for array in (self.watermark, self.held, self.held_ts):
+            undo.keep(array, rows)
         self.watermark[rows] = np.maximum(self.watermark[rows], readings.ts)
-        self.history.absorb(rows, readings)
+        self.history.absorb(rows, readings, undo)
         partial = ~_complete(readings)
         whole = rows[~partial]
         self.held[whole] = readings.values[~partial]
         self.held_ts[whole] = readings.ts[~partial, None]
         if partial.any():
-            self._absorb_partial(rows[partial], readings.take(partial))
+            self._absorb_partial(rows[partial], readings.take(partial), undo)
 
-    def _absorb_partial(self, rows: Rows, readings: Readings) -> None:
+    def _absorb_partial(self, rows: Rows, readings: Readings, undo: Undo) -> None:
         good = readings.good()
         columns = np.flatnonzero(good.any(axis=0))
         if good[:, columns].all():  # all of them name the same points, as nearly always
@@ -134,6 +124,8 @@ class Memory:
             self.held[rows[which], point] = readings.values[which, point]
             self.held_ts[rows[which], point] = readings.ts[which]
         if readings.quality.any():
+            for array in (self.odd, self.odd_ts, self.odd_last):
+                undo.keep(array, rows)
             which, point = np.nonzero(~np.isnan(readings.values) & ~good)
             self.odd[rows[which], point] = readings.values[which, point]
             self.odd_ts[rows[which], point] = readings.ts[which]

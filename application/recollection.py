@@ -4,14 +4,16 @@ Recalling emits nothing: it only fills windows, and puts open alarms and waiting
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from application.calm import Calm
 from application.journal import CLEARED, Condition, Transition
-from application.judging import Judging, KindState, Watched
+from application.judging import Judging
+from application.kind_state import Ground, KindState, Watched
 from application.rule import Verdict
+from application.versions import Undo
 from perception.readings import Readings
 from support.store import Minutes
 
@@ -77,16 +79,14 @@ class Recollector:
     def _fill(self, name: str, readings: Readings) -> None:
         kind = self._kinds[name]
         heard = readings.ts if self._event_time else readings.received_at
-        filling = Judging(replace(kind, watched=(), tracks=(), calm=Calm.of_rules((), kind.facts)), None)
-        filling.take_in(readings, heard)
-        filled, _ = filling.result()
-        self._kinds[name] = replace(kind, memory=filled.memory)
+        unwatched = KindState.of(kind.facts, (), Calm.of_rules((), kind.facts), Ground(kind.memory, (), kind.uneasy))
+        Judging(unwatched, None).take_in(readings, heard)
 
     def _remind(self, name: str, samples: Minutes) -> None:
         kind = self._kinds[name]
         rows = kind.facts.find(samples.device_id)
         known = rows >= 0
-        kind.memory.history.fill(rows[known], samples.minute[known], samples.values[known])
+        kind.memory.history.fill(rows[known], samples.minute[known], samples.values[known], Undo())
 
     def _put_state(self, row: StateRow) -> None:
         home = self._find(row.subject, row.rule, row.element)

@@ -9,6 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+_FEW = 100
+"""Of so few devices whole rows are worked out at once: that costs no more than two of their points."""
+
 
 class Remembered(Protocol):
     """The columns of `application.memory.Memory` that a sight is made of."""
@@ -53,6 +56,8 @@ class Sight:
 
     def value(self, point: int) -> NDArray[np.float64]:
         """float64[n, 1]: the column of `values` of one point. Not to be written to."""
+        if len(self._rows) <= _FEW:
+            return self.values[:, point : point + 1]
         if point not in self._columns:
             holds = self._remembered.held_ts[self._rows, point] >= self._at - self._holds[self._rows, point]
             self._columns[point] = np.where(holds, self._remembered.held[self._rows, point], np.nan)[:, None]

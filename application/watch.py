@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from application.calm import Calm
 from application.instants import SECOND
 from application.journal import Condition, written
-from application.judging import Judging, KindState, fitting, looked_back_at
+from application.judging import Judging, fitting, looked_back_at
+from application.kind_state import Ground, KindState
 from application.memory import NEVER, Facts, Memory
 from application.recollection import OpenAlarm, Recollection, Recollector
 from application.rule import Rule
@@ -136,7 +137,8 @@ class Watch:
         back = tuple(facts.kind.bits[point] for point in looked_back_at(self._rules, facts.kind))
         memory = Memory.blank(len(members), len(facts.kind.points), joined, back)
         calm = Calm.of_rules([(w.rule, w.numbers) for w in watched], facts)
-        return KindState(facts, watched, memory, tracks, calm, np.ones(len(members), np.bool_))
+        ground = Ground(memory, tracks, np.ones(len(members), np.bool_))
+        return KindState.of(facts, watched, calm, ground)
 
 
 def _apart(rule: Rule, roster: Roster) -> frozenset[int]:

@@ -12,6 +12,7 @@ from application.memory import DEAF, Facts, Memory
 from application.rule import Trigger, Verdict
 from application.rules import RuleError, load_rules, tuned
 from application.tuning import Columns
+from application.versions import Undo
 from perception.kinds import load_kinds
 from perception.readings import Readings
 from perception.roster import Member
@@ -31,7 +32,7 @@ def window(kind, rule, *, values=None, raised=False, attended=NOW - 10**12):
     if values is not None:
         one = np.ones(1, np.int64)
         memory.absorb(
-            np.array([0]), Readings(kind, one.astype(np.int32), one * NOW, one * NOW, values, one * 0, one * 0)
+            np.array([0]), Readings(kind, one.astype(np.int32), one * NOW, one * NOW, values, one * 0, one * 0), Undo()
         )
     shape = 2, len(rule.elements(kind))
     seen = memory.window(facts, np.arange(2), np.full(2, NOW), attended)
