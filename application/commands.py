@@ -15,6 +15,7 @@ from application import alarm_commands, rule_commands
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from application.settings import WatchSettings
     from application.views import Views
     from application.watch import Watch
     from perception.readings import Readings
@@ -83,12 +84,12 @@ def views_of(engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKi
     return Views(engine, reader, kinds, RulesFile(rules))
 
 
-def passes_of(rules: Path, engine: Engine) -> Sequence[Pass]:
+def passes_of(rules: Path, engine: Engine, told: WatchSettings | None = None) -> Sequence[Pass]:
     """Return what application has to do again and again, as passes of tend."""
     from application.rules_file import RulesFile
     from application.tending import passes
 
-    return passes(engine, RulesFile(rules))
+    return passes(engine, RulesFile(rules), told)
 
 
 def watch_of(

@@ -8,14 +8,18 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from application.disposition import end_expired
 from application.incident_store import group
 from application.rule import Rule
+from application.settings import WatchSettings
+from application.work.desk import desk_of
+from application.work.upkeep import tended
 from support.maintain import Pass
 from support.store import StoreDownError
 
 _EVERY_S = 5.0
 
 
-def passes(engine: Engine, rules: Mapping[str, Rule]) -> list[Pass]:
+def passes(engine: Engine, rules: Mapping[str, Rule], watch: WatchSettings | None = None) -> list[Pass]:
     """Return the passes of application. Each transaction is short; they raise StoreDownError."""
+    desk = desk_of(rules, watch or WatchSettings())
     return [
         Pass("shelving", _EVERY_S, _committed(engine, end_expired), "shelvings and maintenances that ended"),
         Pass(
@@ -24,6 +28,7 @@ def passes(engine: Engine, rules: Mapping[str, Rule]) -> list[Pass]:
             _committed(engine, lambda on, now: group(on, rules, now)),
             "incidents and suppressions that changed",
         ),
+        Pass("orders", _EVERY_S, _reached(lambda now: tended(engine, desk, now)), "changes to work orders"),
     ]
 
 
@@ -31,11 +36,20 @@ def _committed(engine: Engine, work: Callable[..., int]) -> Callable[[int], Iter
     """Return a run of a pass that does its work in one transaction."""
 
     def run(now: int) -> Iterator[int]:
-        try:
-            with engine.begin() as on:
-                amount = work(on, now)
-        except (OperationalError, InterfaceError) as err:
-            raise StoreDownError(f"the database cannot be reached: {err.orig}") from err
+        with engine.begin() as on:
+            amount = work(on, now)
         yield amount
 
-    return run
+    return _reached(run)
+
+
+def _reached(run: Callable[[int], Iterator[int]]) -> Callable[[int], Iterator[int]]:
+    """Return a run of a pass that says when the database is away."""
+
+    def told(now: int) -> Iterator[int]:
+        try:
+            yield from run(now)
+        except (OperationalError, InterfaceError) as err:
+            raise StoreDownError(f"the database cannot be reached: {err.orig}") from err
+
+    return told
