@@ -318,7 +318,9 @@ network.conformance.commands.register(
 )
 application.commands.register(
     app,
-    application.commands.Ports(rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show),
+    application.commands.Ports(
+        rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show, lambda: settings().watch
+    ),
 )
 application.metering.commands.register(app, application.metering.commands.Ports(_VERB, kinds, SPAN, show))
 simulators.commands.register(

@@ -11,15 +11,30 @@ from application.rule import Rule
 from application.settings import WatchSettings
 from application.work.desk import desk_of
 from application.work.upkeep import tended
+from application.work.view import OrderCounts, counts
 from support.maintain import Pass
 from support.store import StoreDownError
 
 _EVERY_S = 5.0
 
 
-def passes(engine: Engine, rules: Mapping[str, Rule], watch: WatchSettings | None = None) -> list[Pass]:
-    """Return the passes of application. Each transaction is short; they raise StoreDownError."""
+def passes(
+    engine: Engine,
+    rules: Mapping[str, Rule],
+    watch: WatchSettings | None = None,
+    tell: Callable[[OrderCounts], None] = lambda _: None,
+) -> list[Pass]:
+    """Return the passes of application. Each transaction is short; they raise StoreDownError.
+
+    `tell` is given how many work orders there are, whenever they have been looked after.
+    """
     desk = desk_of(rules, watch or WatchSettings())
+
+    def look_after(now: int) -> Iterator[int]:
+        yield from tended(engine, desk, now)
+        with engine.connect() as on:
+            tell(counts(on, now))
+
     return [
         Pass("shelving", _EVERY_S, _committed(engine, end_expired), "shelvings and maintenances that ended"),
         Pass(
@@ -28,7 +43,7 @@ def passes(engine: Engine, rules: Mapping[str, Rule], watch: WatchSettings | Non
             _committed(engine, lambda on, now: group(on, rules, now)),
             "incidents and suppressions that changed",
         ),
-        Pass("orders", _EVERY_S, _reached(lambda now: tended(engine, desk, now)), "changes to work orders"),
+        Pass("orders", _EVERY_S, _reached(look_after), "changes to work orders"),
     ]
 
 

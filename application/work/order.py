@@ -112,13 +112,6 @@ _MOVES: Mapping[Step, _Move] = {
     Step.ESCALATED: _Move(OPEN_STATES, None, _SYSTEM),
     Step.FOLLOWED: _Move(_LIVE, None, _SYSTEM),
 }
-_FIRST = {
-    Step.STARTED: "assign it to somebody first",
-    Step.ARRIVED: "assign it to somebody first",
-    Step.DONE: "assign it to somebody first",
-    Step.VERIFIED: "only what is done can be verified",
-    Step.REOPENED: "only what is done or verified can be reopened",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +171,7 @@ class WorkOrder:
         if move is None:
             raise WorkStateError("it is open already: an order is opened once")
         if self.state not in move.before:
-            then = _FIRST.get(entry.what) if self.live else "note is all that can be done to it"
-            raise WorkStateError(f"it is {words(self.state)}" + (f": {then}" if then else ""))
+            raise WorkStateError(f"it is {words(self.state)}{_hint(self, entry.what)}")
         if entry.party not in move.parties:
             allowed = " or ".join(sorted(move.parties))
             raise WorkPartyError(f"{entry.actor} cannot have it {words(entry.what)}: that is for the {allowed}")
@@ -241,6 +233,15 @@ def _entered(order: WorkOrder, before: WorkState, state: WorkState, entry: Entry
         afresh = 0 if before is WorkState.VERIFIED else order.escalation
         return replace(moved, returns=order.returns + 1, escalation=afresh, arrived_at=None, done_at=None)
     return moved
+
+
+def _hint(order: WorkOrder, what: Step) -> str:
+    """Return what can be done instead of a step that the state of an order does not allow."""
+    if not order.live:
+        return ": a note is all that can be added to it"
+    if order.state is WorkState.NEW and what in {Step.STARTED, Step.ARRIVED, Step.DONE}:
+        return ": assign it to somebody first"
+    return ": only what is done can be verified" if what is Step.VERIFIED else ""
 
 
 def _spent(entry: Entry) -> bool:
