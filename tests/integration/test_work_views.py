@@ -237,6 +237,9 @@ def test_a_list_is_brought_in_once_and_what_it_drops_ends(engine, tmp_path):
     file.write_text(LIST.read_text("utf-8") + '\n[[items]]\ncode = "x"\n', "utf-8")
     with pytest.raises(ResponsibilityError, match="number 11 x: title"):
         bring(3)
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[pump_failed]\non_delay_s = -1\n", "utf-8")
+    assert "stays as it was" in bring(4)  # the file of the rules is no reason not to start
 
 
 def test_without_a_list_nothing_opens_and_the_verb_says_why(engine):
