@@ -33,9 +33,11 @@ def adrift(on: Connection, desk: Desk, now: int) -> list[UUID]:
 
 
 def called_done(on: Connection, desk: Desk, now: int) -> list[UUID]:
-    """Return orders that wait for the data to say whether they are done."""
-    del desk, now
-    return _orders(on, _order.c.state == WorkState.DONE.value)
+    """Return orders called done of which the data may have more to say: nothing stands, or it has for too long."""
+    standing = select(_linked.c.alarm_id).join(_alarm, _alarm.c.alarm_id == _linked.c.alarm_id)
+    standing = standing.where(_linked.c.work_order_id == _order.c.work_order_id, _alarm.c.cleared_at.is_(None))
+    impatient = _order.c.done_at <= moment(now - desk.patience.proof_us)
+    return _orders(on, _order.c.state == WorkState.DONE.value, or_(~standing.exists(), impatient))
 
 
 def untouched(on: Connection, desk: Desk, now: int) -> list[UUID]:

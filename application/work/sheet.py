@@ -24,6 +24,8 @@ def dated(row: Mapping[str, object]) -> Mapping[str, object]:
     """Return a row with its times as ISO 8601."""
 
     def told(key: str, value: object) -> object:
+        if key == "detail" and isinstance(value, dict) and "cleared_at" in value:
+            return value | {"cleared_at": moment(value["cleared_at"]).isoformat(timespec="seconds")}
         return moment(value * 1000).isoformat(timespec="seconds") if key in _TIMES and isinstance(value, int) else value
 
     return {key: told(key, value) for key, value in row.items()}

@@ -362,6 +362,25 @@ def test_of_two_who_take_the_same_step_the_second_is_told_the_state(world):
     assert [e.what for e in world.journal()] == [Step.OPENED, Step.ASSIGNED, Step.STARTED]
 
 
+def test_orders_open_while_others_answer_the_same_alarms(world):
+    """Whoever answers several alarms locks them one after another: nobody waits in a circle."""
+    for place in range(6):
+        alarms = sorted(world.raise_("pump_failed", element=f"{place}-{n}") for n in range(12))
+        with world.engine.begin() as on:
+            group(on, RULES, NOW + MINUTE)
+
+        def acknowledge(on, alarms=alarms):
+            for alarm_id in alarms:
+                disposition.acknowledge(on, alarm_id, Act("cli:ann", NOW + MINUTE))
+
+        opening = [lambda on, a=alarms[-1]: store.open_for(on, DESK, a, Act("cli:bob", NOW + MINUTE))]
+        told = at_once(world.engine, acknowledge, *opening, *opening)
+        assert told[0] == "done"
+        if place == 0:
+            assert sorted(t == "done" for t in told[1:]) == [False, True]
+    assert len(world.orders()) == 1
+
+
 def test_tend_twice_at_once_and_beside_people_does_each_thing_once(world):
     for name in COMMUNITIES:
         world.raise_("frost_risk" if name == "warm" else "station_flooded", f"st-{name}")
