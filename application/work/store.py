@@ -202,19 +202,18 @@ def verify(on: Connection, desk: Desk, order_id: UUID, act: Act) -> WorkOrder:
     return step(on, order_id, Entry(Step.VERIFIED, act.at, act.actor, act.comment))
 
 
-def reopen(
-    on: Connection, order_id: UUID, act: Act, returned: UUID | None = None, incident_id: UUID | None = None
-) -> WorkOrder:
+def reopen(on: Connection, order_id: UUID, act: Act, returned: Found | None = None) -> WorkOrder:
     """Bring an order back to who had it: what was called done is not, or came back as the alarm `returned`.
 
     One that was verified has its time limits anew. Raises WorkError, also when another order is under way for it.
     """
     row = locked(on, order_id)
-    more: dict[str, Any] = {} if incident_id is None else {"incident_id": incident_id}
+    more: dict[str, Any] = {}
+    if returned is not None and returned.incident_id is not None:
+        more = {"incident_id": returned.incident_id, "scope": returned.scope}
     if row.state in OVER:
-        again = {n: moment(act.at) + (getattr(row, n) - row.opened_at) for n in ("respond_by", "due_at")}
-        more |= again
-    detail = {} if returned is None else {"alarm": str(returned)}
+        more |= {n: moment(act.at) + (getattr(row, n) - row.opened_at) for n in ("respond_by", "due_at")}
+    detail = {} if returned is None else {"alarm": str(returned.alarm_id)}
     return step(on, order_id, Entry(Step.REOPENED, act.at, act.actor, act.comment, detail), more)
 
 

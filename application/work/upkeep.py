@@ -127,7 +127,7 @@ def _brought_back(on: Connection, desk: Desk, alarm_id: UUID, now: int) -> int:
     again = state is WorkState.VERIFIED or (state is WorkState.DONE and opened is not None and opened > row.done_at)
     if again:
         why = f"{found.rule} at {found.station} came back"
-        reopen(on, order_id, Act(TEND, max(now, microseconds(row.state_at)), why), alarm_id, found.incident_id)
+        reopen(on, order_id, Act(TEND, max(now, microseconds(row.state_at)), why), found)
         changed += 1
     return changed + link(on, desk, order_id)
 

@@ -225,6 +225,35 @@ def test_an_area_has_one_order_at_its_cause_and_takes_untouched_ones_in(world):
     assert world.tend(1.8) == 0
 
 
+def test_a_station_that_falls_again_after_its_area_was_cured_is_another_matter(world):
+    first = [world.raise_("power_cut", f"st-{name}") for name in COMMUNITIES]
+    world.tend(1.2)
+    done(world, 5)
+    world.clear(*first, minute=9)
+    world.tend(20)
+    alone = world.raise_("power_cut", "st-cool", minute=200)
+    world.tend(202)
+    world.clear(alone, minute=210)
+    world.tend(210)
+    assert [(o.scope, o.state) for o in world.orders()] == [
+        ("branch:test-line", "verified"), ("station:st-cool", "new")
+    ]  # fmt: skip
+    for name in COMMUNITIES:
+        world.raise_("power_cut", f"st-{name}", minute=300)
+    world.tend(302)
+    world.tend(302.1)
+    assert [(o.scope, o.state, o.returns) for o in world.orders()] == [
+        ("branch:test-line", "assigned", 1), ("station:st-cool", "cancelled", 0)
+    ]  # fmt: skip
+
+
+def test_an_alarm_at_a_place_that_nobody_knows_is_passed_over(world):
+    world.raise_(station="st-lost")
+    world.raise_()
+    world.tend(2)
+    assert [o.station for o in world.orders()] == ["st-warm"]
+
+
 def test_a_new_order_of_a_station_is_withdrawn_for_that_of_its_area(world):
     world.raise_("power_cut", "st-warm", minute=0)
     world.raise_("circulation_stopped", "st-warm", minute=-9)
