@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from application.instants import moment
-from application.work.view import OrderRow
+from application.work.view import OrderEntry, OrderRow
 
 _TIMES = ("opened_at", "respond_by", "due_at", "state_at", "arrived_at", "done_at", "closed_at", "at", "recorded_at",
           "cleared_at")  # fmt: skip
@@ -29,6 +29,13 @@ def dated(row: Mapping[str, object]) -> Mapping[str, object]:
         return moment(value * 1000).isoformat(timespec="seconds") if key in _TIMES and isinstance(value, int) else value
 
     return {key: told(key, value) for key, value in row.items()}
+
+
+def told_of(entry: OrderEntry) -> Mapping[str, object]:
+    """Return an entry of a journal as a line for people."""
+    row = dated(asdict(entry))
+    detail = {key: ", ".join(map(str, v)) if isinstance(v, list) else v for key, v in dict(entry.detail).items()}
+    return {**row, "detail": dated({"detail": detail})["detail"]}
 
 
 def line(row: OrderRow) -> Mapping[str, object]:
