@@ -308,7 +308,7 @@ tending.register(
         clock,
         stop_event,
         partial(heartbeat, "tend"),
-        lambda on: application.commands.passes_of(rules_file(), on, settings().watch),
+        lambda on: application.commands.passes_of(rules_file(), on, reader(), kinds(), settings().watch),
     ),
 )
 network.commands.register(

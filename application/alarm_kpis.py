@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from application.instants import DAY, MINUTE, SECOND, microseconds, moment
 from support import tables
@@ -55,21 +55,38 @@ def occurrences(on: Connection, span: tuple[int, int]) -> list[Occurrence]:
     """Return the alarms that operators saw over [from, to): suppressed ones are none. Those still active come too."""
     a = tables.alarm.c
     inside = (a.opened_at >= moment(span[0])) | a.cleared_at.is_(None)
-    query = select(tables.alarm).where(inside, a.opened_at < moment(span[1]), a.suppressed_by.is_(None))
+    event = tables.alarm_event.c  # one that asked again was seen before
+    seen = select(func.min(event.at)).where(event.alarm_id == a.alarm_id, event.what == "acknowledged")
+    first = func.coalesce(seen.scalar_subquery(), a.acknowledged_at).label("first_seen")
+    query = select(tables.alarm, first).where(inside, a.opened_at < moment(span[1]), a.suppressed_by.is_(None))
     return [
         Occurrence(
             (row.subject, row.rule, row.element),
             row.priority,
             microseconds(row.opened_at),
             None if row.cleared_at is None else microseconds(row.cleared_at),
-            None if row.acknowledged_at is None else microseconds(row.acknowledged_at),
+            None if row.first_seen is None else microseconds(row.first_seen),
         )
         for row in on.execute(query.order_by(a.opened_at))
     ]
 
 
-def kpis(seen: Sequence[Occurrence], span: tuple[int, int], operators: int = 1) -> list[Kpi]:
+def without_end(on: Connection, now: int) -> int:
+    """Return what counts as unauthorised suppression: out of service for more than a day, and nobody said until when.
+
+    Shelving cannot be without an end, and neither can be without a name and a reason: the tables refuse it.
+    """
+    r = tables.out_of_service.c
+    query = select(func.count()).select_from(tables.out_of_service)
+    return on.scalar(query.where(r.ended_at.is_(None), r.until.is_(None), r.since <= moment(now - DAY))) or 0
+
+
+def kpis(
+    seen: Sequence[Occurrence], span: tuple[int, int], operators: int = 1, unauthorised: int | None = None
+) -> list[Kpi]:
     """Return the indicators of a span [from, to), epoch microseconds, for so many operators.
+
+    `unauthorised` is how much is suppressed that should not be (see `without_end`); None: not looked at.
 
     Raises SpanError: minutes are counted one by one.
     """
@@ -90,6 +107,7 @@ def kpis(seen: Sequence[Occurrence], span: tuple[int, int], operators: int = 1) 
             "fleeting", float(sum(o.cleared is not None and o.cleared - o.opened < FLEETING_US for o in new)), "", 0, 0
         ),
         _least("stale now", float(sum(o.cleared is None and span[1] - o.opened > DAY for o in seen)), "", 0, 5),
+        *([] if unauthorised is None else [_least("unauthorised suppression", float(unauthorised), "", 0, 0)]),
         *_split(new),
         *_answers(new),
     ]

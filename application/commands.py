@@ -95,14 +95,24 @@ def views_of(engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKi
     return Views(engine, reader, kinds, RulesFile(rules))
 
 
-def passes_of(rules: Path, engine: Engine, told: WatchSettings | None = None) -> Sequence[Pass]:
+def passes_of(
+    rules: Path, engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKind], watch: WatchSettings
+) -> Sequence[Pass]:
     """Return what application has to do again and again, as passes of tend."""
     from application.rules_file import RulesFile
-    from application.tending import passes
+    from application.tending import Tools, passes
     from support.metrics import work_metrics
 
     metrics = work_metrics()
-    return passes(engine, RulesFile(rules), told, lambda number: metrics.tell(number.by_state, number.overdue))
+    tools = Tools(
+        engine,
+        RulesFile(rules),
+        reader,
+        kinds,
+        watch,
+        orders=lambda number: metrics.tell(number.by_state, number.overdue),
+    )
+    return passes(tools)
 
 
 def watch_of(

@@ -1,49 +1,95 @@
 """Tending: what application has to do again and again, as passes of tend."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from application.disposition import end_expired
+from application.consequence_store import Site, batches, foresee, learn, sites
+from application.disposition import ask_again, end_expired
 from application.incident_store import group
 from application.rule import Rule
 from application.settings import WatchSettings
 from application.work.desk import desk_of
 from application.work.upkeep import tended
 from application.work.view import OrderCounts, counts
+from perception.sensor_kind import SensorKind
 from support.maintain import Pass
-from support.store import StoreDownError
+from support.store import ReadingReader, StoreDownError
 
 _EVERY_S = 5.0
+_FORESEEN_S = 15.0
+_LEARNED_S = 6 * 3600.0
 
 
-def passes(
-    engine: Engine,
-    rules: Mapping[str, Rule],
-    watch: WatchSettings | None = None,
-    tell: Callable[[OrderCounts], None] = lambda _: None,
-) -> list[Pass]:
-    """Return the passes of application. Each transaction is short; they raise StoreDownError.
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the passes work with.
 
-    `tell` is given how many work orders there are, whenever they have been looked after.
+    `rules` by name, with the numbers of their file; `orders` is given how many work orders there are, whenever they
+    have been looked after.
     """
-    desk = desk_of(rules, watch or WatchSettings())
 
-    def look_after(now: int) -> Iterator[int]:
-        yield from tended(engine, desk, now)
-        with engine.connect() as on:
-            tell(counts(on, now))
+    engine: Engine
+    rules: Mapping[str, Rule]
+    reader: ReadingReader
+    kinds: Mapping[str, SensorKind]
+    watch: WatchSettings = field(default_factory=WatchSettings)
+    orders: Callable[[OrderCounts], None] = lambda _: None
 
+
+def passes(tools: Tools) -> list[Pass]:
+    """Return the passes of application. Each transaction is short; they raise StoreDownError."""
+    return [*_of_alarms(tools), *_of_work(tools), *_looking(tools)]
+
+
+def _of_alarms(tools: Tools) -> list[Pass]:
+    engine, rules = tools.engine, tools.rules
     return [
         Pass("shelving", _EVERY_S, _committed(engine, end_expired), "shelvings and maintenances that ended"),
+        Pass("realarms", _EVERY_S, _committed(engine, ask_again), "acknowledged alarms that ask again"),
         Pass(
             "incidents",
             _EVERY_S,
             _committed(engine, lambda on, now: group(on, rules, now)),
             "incidents and suppressions that changed",
         ),
-        Pass("orders", _EVERY_S, _reached(look_after), "changes to work orders"),
+    ]
+
+
+def _of_work(tools: Tools) -> list[Pass]:
+    desk = desk_of(tools.rules, tools.watch)
+
+    def look_after(now: int) -> Iterator[int]:
+        yield from tended(tools.engine, desk, now)
+        with tools.engine.connect() as on:
+            tools.orders(counts(on, now))
+
+    return [Pass("orders", _EVERY_S, _reached(look_after), "changes to work orders")]
+
+
+def _looking(tools: Tools) -> list[Pass]:
+    """Return the passes that look at readings."""
+    engine, reader, kinds = tools.engine, tools.reader, tools.kinds
+
+    def foreseen(on: Connection, now: int) -> int:
+        return foresee(on, reader, kinds, tools.rules, now)
+
+    def learning(now: int) -> Iterator[int]:
+        known: dict[str, Site] = {}
+
+        def look(on: Connection, _now: int) -> int:
+            known.update(sites(on, kinds))
+            return 0
+
+        yield from _committed(engine, look)(now)
+        for some in batches(known):
+            yield from _committed(engine, lambda on, now, some=some: learn(on, reader, kinds, some, now))(now)
+
+    return [
+        Pass("consequences", _FORESEEN_S, _committed(engine, foreseen), "open alarms whose consequence was foreseen"),
+        Pass("time constants", _LEARNED_S, learning, "stations whose time constant was learned"),
     ]
 
 

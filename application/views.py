@@ -14,9 +14,10 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from application import districts, listings, places
+from application import districts, incident_store, incident_story, listings, places
 from application.districts import DistrictNow, DistrictTrend
 from application.fleet_view import STATION_KIND, FleetView
+from application.incident_story import Story
 from application.metering import consumption
 from application.metering.consumption import Consumption, Per
 from application.read_models import (
@@ -42,6 +43,8 @@ from support.store import ReadingReader, StoreDownError
 MOST_ALARMS = 100
 MOST_ENTRIES = 30
 
+Told = Mapping[str, object]
+
 
 class Views:
     """The read side of everything. Safe to share between threads; the engine belongs to the caller."""
@@ -56,6 +59,7 @@ class Views:
         self._engine = engine
         self._reader = reader
         self._kinds = kinds
+        self._rules = rules
         self._listings = listings.Listings(rules, kinds)
         self._fleet = FleetView(reader, kinds)
 
@@ -153,6 +157,21 @@ class Views:
         with self._reading() as on:
             return self._listings.journal(on, now, city=city, station=station, most=most)
 
+    def entries(self, now: int, *, station: str | None = None, most: int = MOST_ENTRIES) -> Sequence[JournalRow]:
+        """Return what happened to alarms in the last 30 days, of a station or everywhere, newest first."""
+        with self._reading() as on:
+            return self._listings.journal(on, now, station=station, most=most)
+
+    def incidents(self, city: str | None, *, closed: bool = False, most: int = MOST_ALARMS) -> Sequence[Told]:
+        """Return incidents, open ones first, then by priority and by when homes are cold."""
+        with self._reading() as on:
+            return incident_store.listed(on, city, closed=closed, most=most)
+
+    def incident(self, number: str) -> Story:
+        """Return one incident, by its number or how that begins. Raises UnknownIncidentError."""
+        with self._reading() as on:
+            return incident_story.tell(on, self._rules, incident_story.find(on, number))
+
     def devices(self, city: str, now: int) -> Sequence[DeviceRow]:
         """Return every device of a city with its newest reading of the last 7 days."""
         with self._reading() as on:
@@ -186,7 +205,8 @@ class Views:
         """
         with self._reading() as on:
             frames = self._fleet.of_city(on, city, now).frames()
-            alarms = [_transition(row) for row in self._listings.alarms(on, city, now, attention=True)]
+            open_ = self._listings.alarms(on, city, now, attention=True)
+            alarms = [_transition(row) for row in open_ if row.cleared_at is None]
         return [
             {"v": 1, "epoch": 0, "seq": 0, **frame, "alarms": () if place else alarms}
             for place, frame in enumerate(frames)

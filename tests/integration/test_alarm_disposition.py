@@ -12,7 +12,7 @@ from application.alarm import Alarm, AlarmError
 from application.disposition import Act, UnknownAlarmError, UnknownSubjectError
 from application.instants import HOUR, MINUTE, moment
 from application.rules import load_rules
-from application.tending import passes
+from application.tending import Tools, passes
 from application.views import Views
 from perception.kinds import load_kinds
 from support import tables
@@ -98,7 +98,9 @@ def test_a_shelved_condition_stays_shelved_when_it_comes_again_and_comes_back_by
         again = raised(on, NOW + HOUR)
     assert attention(views, NOW + HOUR) == []
     assert attention(views, NOW + 2 * HOUR + 1) == [str(again)]
-    tended = next(p for p in passes(engine, load_rules()) if p.name == "shelving")
+    tended = next(
+        p for p in passes(Tools(engine, load_rules(), PostgresReader(), load_kinds())) if p.name == "shelving"
+    )
     assert list(tended.run(NOW + HOUR)) == [0]
     assert list(tended.run(NOW + 3 * HOUR)) == [1]
     assert list(tended.run(NOW + 3 * HOUR)) == [0]

@@ -15,7 +15,7 @@ from application.incident_store import group
 from application.instants import HOUR, MINUTE, moment
 from application.rules import load_rules
 from application.settings import WatchSettings
-from application.tending import passes
+from application.tending import Tools, passes
 from application.work import commands, store
 from application.work.bringing import bring_in
 from application.work.desk import desk_of
@@ -23,11 +23,13 @@ from application.work.order import Entry, Step
 from application.work.responsibility import ResponsibilityError, ResponsibilityList
 from application.work.responsibility_store import load, save
 from application.work.view import counts, of_incidents, orders, story
+from perception.kinds import load_kinds
 from support import tables
 from support.catalogue_store import save_catalogue
 from support.commands.listing import show
 from support.metrics import WorkMetrics
 from support.postgres.connect import make_engine
+from support.postgres.reader import PostgresReader
 from tests.integration.conftest import catalogue
 from tests.integration.test_work_orders import LIST, shipped
 
@@ -119,7 +121,7 @@ def test_incidents_know_their_orders(engine, five):
     with engine.begin() as on:
         group(on, RULES, NOW + 10 * MINUTE)
         list(on.execute(select(tables.incident.c.incident_id)))
-    [tended] = [p for p in passes(engine, RULES) if p.name == "orders"]
+    [tended] = [p for p in passes(Tools(engine, RULES, PostgresReader(), load_kinds())) if p.name == "orders"]
     list(tended.run(NOW + 11 * MINUTE))
     with engine.connect() as on:
         chosen = select(tables.incident.c.incident_id).where(tables.incident.c.cause_station == "st-warm")
@@ -133,7 +135,17 @@ def test_the_pass_tells_how_many_there_are(engine, five):
     registry = CollectorRegistry()
     metrics = WorkMetrics(registry)
     [tended] = [
-        p for p in passes(engine, RULES, None, lambda n: metrics.tell(n.by_state, n.overdue)) if p.name == "orders"
+        p
+        for p in passes(
+            Tools(
+                engine,
+                RULES,
+                PostgresReader(),
+                load_kinds(),
+                orders=lambda n: metrics.tell(n.by_state, n.overdue),
+            )
+        )
+        if p.name == "orders"
     ]
     assert sum(tended.run(NOW + 25 * HOUR)) > 0
     assert registry.get_sample_value("hearthline_work_orders", {"state": "on_site"}) == 1
@@ -249,6 +261,6 @@ def test_without_a_list_nothing_opens_and_the_verb_says_why(engine):
         key = {"subject": "station:st-warm", "rule": "pump_failed", "element": "", "opened_at": moment(NOW)}
         on.execute(insert(tables.alarm).values(alarm_id=alarm_id, **key, priority=1, station="st-warm", device="x"))
         group(on, RULES, NOW)
-    [tended] = [p for p in passes(engine, RULES) if p.name == "orders"]
+    [tended] = [p for p in passes(Tools(engine, RULES, PostgresReader(), load_kinds())) if p.name == "orders"]
     assert sum(tended.run(NOW + 2 * 24 * HOUR)) == 0
     Desk(engine).say("open", "--alarm", str(alarm_id), fails="nobody answers for pump_failed in test-east")
