@@ -24,7 +24,7 @@ import network.commands
 import network.conformance.commands
 import simulators.commands
 import simulators.look_commands
-from application.settings import WatchClock, WatchSettings
+from application.settings import NotifySettings, WatchClock, WatchSettings
 from network.settings import BrokerSettings
 from perception.kinds import load_kinds
 from perception.sensor_kind import SensorKind
@@ -46,6 +46,7 @@ from support.stopping import SUPERVISOR_PID, await_turn, die_with_supervisor, st
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from application.notify.desk import Desk
     from network.link import Tally
     from network.mapped import Mappings
     from perception.catalogue import Catalogue
@@ -73,6 +74,7 @@ class Settings(FileSettings):
     portal: PortalSettings = PortalSettings()
     simulate: SimulateSettings = SimulateSettings()
     tend: TendSettings = TendSettings()
+    notify: NotifySettings = NotifySettings()
 
 
 @cache
@@ -127,6 +129,12 @@ def portal_password() -> str:
 def rules_file() -> Path:
     """Return the file of the rules' parameters."""
     return CHECKOUT / settings().watch.rules
+
+
+@cache
+def desk() -> "Desk":
+    """Return what notifications are made and sent with."""
+    return application.commands.desk_of(CHECKOUT, settings().notify, home().root / "secrets", kinds)
 
 
 @cache
@@ -298,7 +306,10 @@ tending.register(
         clock,
         stop_event,
         partial(heartbeat, "tend"),
-        lambda on: application.commands.passes_of(rules_file(), on),
+        lambda on: [
+            *application.commands.passes_of(rules_file(), on),
+            *application.commands.notices_of(rules_file(), on, desk(), clock),
+        ],
     ),
 )
 network.commands.register(
@@ -310,7 +321,7 @@ network.conformance.commands.register(
 )
 application.commands.register(
     app,
-    application.commands.Ports(rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show),
+    application.commands.Ports(rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show, desk),
 )
 application.metering.commands.register(app, application.metering.commands.Ports(_VERB, kinds, SPAN, show))
 simulators.commands.register(
@@ -413,15 +424,17 @@ def serve_portal() -> None:
 
 @config.command("check")
 def config_check() -> None:
-    """Check settings, kinds, rules, city files, mappings and scenario; every problem is named."""
+    """Check settings, kinds, rules, city files, mappings, notifications and scenario; every problem is named."""
+    from application.notify.desk import read_plan
     from application.rules_file import read_rules
     from network.foreign import foreign_of
     from perception.seed_files import load_catalogue
 
     settings(), kinds(), read_rules(rules_file()), load_catalogue(CONFIGS / "cities")
     foreign_of(settings().broker, mappings())
+    read_plan(CHECKOUT / settings().notify.file)
     scenario_commands.read(CHECKOUT / settings().simulate.scenario)
-    typer.echo("settings, kinds, rules, cities, mappings and scenario are fine")
+    typer.echo("settings, kinds, rules, cities, mappings, notifications and scenario are fine")
 
 
 @config.command("show")

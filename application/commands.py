@@ -1,4 +1,4 @@
-"""Verbs of the command line that speak for application: alarms, rules, and where a device's readings are now."""
+"""Verbs of the command line that speak for application: alarms, rules, notices, and where a device's readings are."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from application import alarm_commands, rule_commands
+from application import alarm_commands, notify_commands, rule_commands
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from application.notify.desk import Desk
+    from application.settings import NotifySettings
     from application.views import Views
     from application.watch import Watch
     from perception.readings import Readings
@@ -45,6 +47,7 @@ class Ports:
     span: Callable[[str, str | None], tuple[int, int]]
     actor: Callable[[], str]
     show: Callable[[Rows, bool], None]
+    desk: Callable[[], Desk]
 
 
 def register(app: typer.Typer, ports: Ports) -> None:
@@ -62,6 +65,10 @@ def register(app: typer.Typer, ports: Ports) -> None:
     )
     rule_commands.register(
         app, rule_commands.Ports(ports.rules_file, ports.roster, raw, ports.clock, ports.span, ports.show)
+    )
+
+    notify_commands.register(
+        app, notify_commands.Ports(ports.engine, ports.desk, ports.rules_file, ports.clock, ports.actor, ports.show)
     )
 
     @app.command("trace")
@@ -83,12 +90,32 @@ def views_of(engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKi
     return Views(engine, reader, kinds, RulesFile(rules))
 
 
+def desk_of(
+    checkout: Path, settings: NotifySettings, secrets: Path, kinds: Callable[[], Mapping[str, SensorKind]]
+) -> Desk:
+    """Return what notices are made and sent with; what becomes of them is counted for /metrics. Once per process."""
+    from prometheus_client import REGISTRY
+
+    from application.notify.desk import Desk
+    from support.metrics import NoticeMetrics
+
+    return Desk(checkout / settings.file, settings, secrets, kinds, NoticeMetrics(REGISTRY).count)
+
+
 def passes_of(rules: Path, engine: Engine) -> Sequence[Pass]:
     """Return what application has to do again and again, as passes of tend."""
     from application.rules_file import RulesFile
     from application.tending import passes
 
     return passes(engine, RulesFile(rules))
+
+
+def notices_of(rules: Path, engine: Engine, desk: Desk, clock: Callable[[], int]) -> Sequence[Pass]:
+    """Return what tells people of it, as passes of tend that follow the others. Raises RuleError, PlanError."""
+    from application.notify.tending import passes
+    from application.rules_file import RulesFile
+
+    return passes(engine, RulesFile(rules), desk, clock)
 
 
 def watch_of(

@@ -23,6 +23,7 @@ from support.tables.intake import (
     seq_gap,
 )
 from support.tables.naming import metadata
+from support.tables.notices import notification
 from support.tables.places import (
     branch,
     building,
@@ -66,6 +67,7 @@ __all__ = [
     "ledger_entry",
     "ledger_hour",
     "metadata",
+    "notification",
     "out_of_service",
     "outbox",
     "point",
