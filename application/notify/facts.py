@@ -18,7 +18,7 @@ _AREAS = {"branch": tables.branch, "district": tables.district, "source": tables
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One alarm of an incident. `opened` in epoch microseconds; `element` None: the device as a whole."""
+    """One alarm of an incident. `opened` in epoch microseconds; `element`: the point that it is about, None: none."""
 
     alarm_id: UUID
     rule: str
@@ -27,7 +27,7 @@ class Fact:
     priority: int
     station: str
     device: str
-    element: Title | None
+    element: Point | None
     opened: int
     evidence: Mapping[str, float | None]
 
@@ -89,7 +89,7 @@ def facts(
 
 
 def _fact(row: Row[*tuple[Any, ...]], rules: Mapping[str, Rule], points: Mapping[str, Point]) -> Fact:
-    rule, point = rules.get(row.rule), points.get(row.element.rpartition("/")[2])
+    rule = rules.get(row.rule)
     return Fact(
         alarm_id=row.alarm_id,
         rule=row.rule,
@@ -98,7 +98,7 @@ def _fact(row: Row[*tuple[Any, ...]], rules: Mapping[str, Rule], points: Mapping
         priority=row.priority,
         station=row.station,
         device=row.device,
-        element=None if point is None else point.title,
+        element=points.get(row.element.rpartition("/")[2]),
         opened=microseconds(row.opened_at),
         evidence=row.evidence,
     )

@@ -89,7 +89,10 @@ def _speaking(
     )
     back = ended.order_by(_shelving.c.ended_at.desc()).limit(1).lateral("back")
     query = (
-        select(_alarm, _member.c.incident_id, back.c.shelving_id, back.c.ended_at)
+        select(
+            *(_alarm.c[n] for n in ("alarm_id", "rule", "priority", "opened_at", "recorded_at", "acknowledged_at")),
+            *(_member.c.incident_id, back.c.shelving_id, back.c.ended_at),
+        )
         .join(_member, _member.c.alarm_id == _alarm.c.alarm_id)
         .join(back, true(), isouter=True)
         .where(
@@ -140,7 +143,9 @@ def _places(on: Connection, stations: Iterable[str]) -> Mapping[str, tuple[str, 
 def told(on: Connection, incidents: Sequence[UUID]) -> Mapping[UUID, list[Told]]:
     """Return what was told, or is on its way, of each incident."""
     found: dict[UUID, list[Told]] = {}
-    for row in on.execute(select(_notice).where(_notice.c.incident_id.in_(_each(incidents)))):
+    columns = ("incident_id", "stage", "recipient", "channel", "via", "priority", "alarms", "created_at", "state")
+    query = select(*(_notice.c[name] for name in columns)).where(_notice.c.incident_id.in_(_each(incidents)))
+    for row in on.execute(query):
         found.setdefault(row.incident_id, []).append(
             Told(
                 row.stage,

@@ -19,8 +19,8 @@ from application.notify.wording import Language, content
 from application.rule import Rule
 
 _log = structlog.get_logger()
-_MOST = 500
-"""Notices of one transaction: a city in which everything falls at once is told in portions."""
+_MOST = 100
+"""Notices of one transaction: a city in which everything falls at once is told in portions, the worst first."""
 
 
 class Teller:
@@ -41,6 +41,7 @@ class Teller:
         found = [notice for m in every for notice in due(plan, m, known.get(m.incident_id, []), now)]
         for matter in every:
             self._complain(plan, matter, now)
+        found.sort(key=lambda notice: notice.priority)
         words = _Words(on, self._rules, self._desk) if found else None
         changed = sum(self._queue(on, plan, notice, words, now) for notice in found[:_MOST] if words)
         gone = withdraw_pointless(on, every, now)

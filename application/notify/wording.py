@@ -20,6 +20,25 @@ _UNITS = MappingProxyType(
 )  # fmt: skip
 """Units that rules put at the end of a name of evidence, the longer ones first."""
 _CODES = MappingProxyType({"1": "", "Cel": "°C", "m3": "m³", "m3/h": "m³/h", "kW.h": "kWh"})
+LIMITS = ("limit", "low", "high")
+"""Evidence of these names comes after what was measured."""
+EVIDENCE: Mapping[str, Title] = MappingProxyType(
+    {
+        "value": Title(zh="数值", en="value"),
+        "limit": Title(zh="限值", en="limit"),
+        "low": Title(zh="下限", en="low"),
+        "high": Title(zh="上限", en="high"),
+        "silent": Title(zh="无数据时长", en="silent"),
+        "before": Title(zh="此前", en="before"),
+        "residual": Title(zh="不平衡", en="residual"),
+        "rise": Title(zh="上升", en="rise"),
+        "speed": Title(zh="转速", en="speed"),
+        "current": Title(zh="电流", en="current"),
+        "fault_contact": Title(zh="故障触点", en="fault contact"),
+        "reversals": Title(zh="每小时反向次数", en="reversals"),
+    }
+)
+"""What numbers are called that are no point; others go by their own name."""
 _WORDS: Mapping[str, Title] = MappingProxyType(
     {
         "more": Title(zh="新增报警", en="Also"),
@@ -113,7 +132,7 @@ def _mark(stage: str, language: Language) -> str:
 
 
 def _what(fact: Fact, language: Language) -> str:
-    element = "" if fact.element is None else f" ({in_(fact.element, language)})"
+    element = "" if fact.element is None else f" ({in_(fact.element.title, language)})"
     return f"{in_(fact.title, language)}{element}"
 
 
@@ -158,18 +177,31 @@ def _listed(told: Facts, language: Language) -> list[str]:
 
 
 def evidence(fact: Fact, language: Language, points: Mapping[str, Point]) -> str:
-    """Return the numbers that speak for an alarm, with their names and units; "cannot tell" without any."""
-    known = [(name, value) for name, value in fact.evidence.items() if value is not None][:_MOST_EVIDENCE]
-    return ", ".join(_number(n, v, language, points) for n, v in known) or say("unknown", language)
+    """Return the numbers that speak for an alarm, with names and units, limits last; "cannot tell" without any."""
+    known = [(name, value) for name, value in fact.evidence.items() if value is not None]
+    shown = sorted(known, key=lambda pair: _plain(pair[0])[0] in LIMITS)[:_MOST_EVIDENCE]
+    told = [_number(name, value, language, points.get(name), fact.element) for name, value in shown]
+    return ("，" if language == "zh" else ", ").join(told) or say("unknown", language)
 
 
-def _number(name: str, value: float, language: Language, points: Mapping[str, Point]) -> str:
-    point = points.get(name)
+def _number(name: str, value: float, language: Language, point: Point | None, element: Point | None) -> str:
     if point is not None:
-        unit = _CODES.get(point.unit, point.unit)
-        return f"{in_(point.title, language)} {value:.{point.decimals}f} {unit}".rstrip()
-    suffix = next((suffix for suffix in _UNITS if name.endswith(suffix)), "")
-    return f"{name.removesuffix(suffix).replace('_', ' ')} {value:.4g}{_UNITS.get(suffix, '')}"
+        return f"{in_(point.title, language)} {_measured(value, point)}"
+    plain, unit = _plain(name)
+    words = EVIDENCE[plain].zh if language == "zh" and plain in EVIDENCE else plain.replace("_", " ")
+    if unit is None and element is not None and plain in {"value", *LIMITS}:
+        return f"{words} {_measured(value, element)}"
+    return f"{words} {value:.4g}{unit or ''}"
+
+
+def _measured(value: float, point: Point) -> str:
+    return f"{value:.{point.decimals}f} {_CODES.get(point.unit, point.unit)}".rstrip()
+
+
+def _plain(name: str) -> tuple[str, str | None]:
+    """Return the name of a piece of evidence without the unit that it ends with, and the unit, if it has one."""
+    suffix = next((suffix for suffix in _UNITS if name.endswith(suffix)), None)
+    return (name, None) if suffix is None else (name.removesuffix(suffix), _UNITS[suffix])
 
 
 def _event(stage: str, told: Facts, link: str | None) -> Mapping[str, object]:

@@ -1,5 +1,6 @@
 """From an alarm to a message at a real mail server, a real web server and the outbox, with the database between."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,12 +11,14 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+import typer
 from hook_server import hook
 from mail_server import mail_server
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
+from typer.testing import CliRunner
 
-from application import disposition
+from application import disposition, notify_commands
 from application.disposition import Act
 from application.incident_store import group
 from application.instants import HOUR, MINUTE, SECOND, moment
@@ -172,6 +175,7 @@ def test_from_the_alarm_to_the_mailbox_and_up_the_rungs(house, box):
     second = box.messages[1]
     assert second["To"] == "lead@example.org"
     assert second["Subject"].startswith("[P1] 无人确认，升级：Warm区: 循环泵故障")
+    assert "转速 42 Hz" in second.get_content()
     house.acknowledge(alarm)
     assert house.after(HOUR) == (0, 0)
     house.clear(alarm)
@@ -409,6 +413,63 @@ def test_a_server_that_never_answers_holds_up_no_pass(database, tmp_path):
         assert done == [1]
         assert house.rows("state") == ["failed"]
     house.engine.dispose()
+
+
+@pytest.fixture
+def verbs(house, tmp_path):
+    """Call a verb of `notify`; returns its exit status and what it showed, or said."""
+    shown = []
+    app = typer.Typer()
+    rules = CHECKOUT / "configs" / "rules.toml"
+    ports = notify_commands.Ports(
+        lambda: house.engine, lambda: house.desk, lambda: rules, lambda: house.now, lambda: "cli:ann",
+        lambda rows, _: shown.append(rows),
+    )  # fmt: skip
+    notify_commands.register(app, ports)
+    runner = CliRunner()
+
+    def call(*words):
+        shown.clear()
+        done = runner.invoke(app, ["notify", *words])
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.exit_code, shown[0] if shown else done.output
+
+    return call
+
+
+def test_the_verbs(house, verbs, box):
+    status, told = verbs("check")
+    assert (status, "3 recipients" in told or "2 recipients" in told) == (0, True)
+    house.file.write_text(PEOPLE.replace('to = "24:00"', 'to = "06:00"'))
+    status, told = verbs("check")
+    assert status == 1
+    assert "nobody is on call Tue 06:00-24:00" in told or "06:00" in told
+    _, rows = verbs("oncall", "--at", "2026-01-20T03:00")
+    assert [(r["rung"], r["who"], r["until"].hour) for r in rows] == [(1, "duty", 6), (2, "lead", 6)]
+    _, rows = verbs("oncall", "--at", "2026-01-20T09:00")
+    assert [r["who"] for r in rows] == ["nobody"]
+    assert verbs("test", "duty") == (0, [{"channel": "mail", "arrived": True, "what": "the other side has it"}])
+    assert box.messages[0]["Subject"] == "Hearthline test notice"
+    box.answers["RCPT"] = b"550 no such box"
+    status, [row] = verbs("test", "duty")
+    assert (status, row["arrived"]) == (1, False)
+    assert "no such box" in row["what"]
+    house.raise_()
+    house.after(MINUTE)
+    _, [row] = verbs("list", "--state", "given_up", "--recipient", "duty")
+    assert (row["state"], row["stage"], row["attempts"]) == ("given up", "opened", 1)
+    assert "1 notices" in verbs("retry", str(row["notice"]))[1]
+    assert verbs("drop")[0] == 2
+    assert "1 notices" in verbs("drop", "--all")[1]
+    assert verbs("list", "--state", "lost")[0] == 2
+
+
+def test_the_command_line_has_them(tmp_path):
+    there = {**os.environ, "HEARTHLINE_HOME": str(tmp_path)}
+    words = [sys.executable, "-m", "hearthline", "notify", "check"]
+    done = subprocess.run(words, cwd=CHECKOUT, env=there, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "nobody is told anything" in done.stdout
 
 
 def test_dropping_is_audited_and_old_notices_are_forgotten(house, box):

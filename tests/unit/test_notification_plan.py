@@ -1,7 +1,10 @@
 """The file of notifications: read whole or not at all, every problem named, hours without anybody found."""
 
 import os
+import re
+import tomllib
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -85,8 +88,6 @@ def test_the_file_that_is_shipped_tells_nobody():
 
 
 def test_the_examples_of_the_shipped_file_are_right():
-    import tomllib
-
     from hearthline import CONFIGS
 
     lines = (CONFIGS / "notifications.toml").read_text("utf-8").splitlines()
@@ -252,3 +253,15 @@ def test_settings_that_are_not_safe_are_refused(told, words):
     with pytest.raises(ValidationError, match=words):
         NotifySettings(**told)
     assert "hush" not in repr(NotifySettings(smtp_password="hush", webhook_secrets={"a": "hush"}))
+
+
+def test_the_examples_of_the_how_to_are_right():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "notify-people.md").read_text("utf-8")
+    blocks = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)]
+    [settings] = [block.pop("notify") for block in blocks if "notify" in block]
+    assert NotifySettings(**settings).smtp_host
+    named = set(re.findall(r'"([a-z]+-[a-z-]+)"', page))
+    someone = {name: {"mail": "role@example.org"} for name in named}
+    everything = {key: value for block in blocks for key, value in block.items()}
+    plan = plan_of({**everything, "recipient": {**someone, **everything["recipient"]}})
+    assert holes(plan.on_call["network"]) == ["Sat 08:00-20:00", "Sun 08:00-20:00"]
