@@ -228,6 +228,7 @@ def await_audience(stop: "Stop") -> None:
 
 def checks() -> "list[Check]":
     """Return what `doctor` looks at."""
+    from application.notify.desk import read_plan, summary
     from application.rules_file import read_rules
     from support.commands import doctor
     from support.commands.running import listeners
@@ -247,6 +248,7 @@ def checks() -> "list[Check]":
         kinds=lambda: ", ".join(kinds()),
         rules=lambda: f"{len(read_rules(rules_file()))} rules",
         cities=lambda: f"{len(cities().stations)} stations",
+        notifications=lambda: summary(read_plan(desk().file)),
         places=lambda: listeners(web(), broker=own_broker(), port_v5=settings().broker.port_v5),
         engine=partial(engine, "verb"),
         broker=lambda: (settings().broker.address.host, settings().broker.address.port),

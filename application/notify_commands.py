@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Rows = Sequence[Mapping[str, object]]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Numbers = Annotated[list[int] | None, typer.Argument(help="Numbers of notices, as `notify list` shows them.")]
-_STATES = ("queued", "sent", "failed", "given_up", "folded", "withdrawn")
+_STATES = ("queued", "sent", "failed", "given_up", "folded", "withdrawn", "dropped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +48,15 @@ def _about_the_file(notify: typer.Typer, ports: Ports) -> None:
         file: Annotated[Path | None, typer.Argument(help="Another file than the one in force.")] = None,
     ) -> None:
         """Check the file of recipients, routes and shifts; every problem, and every hour without anybody, is named."""
-        from application.notify.desk import read_plan, remarks
+        from application.notify.desk import read_plan, remarks, summary
         from application.rules_file import read_rules
 
         desk = ports.desk()
         plan = read_plan(file or desk.file)
         found = remarks(plan, desk, [rule.name for rule, _ in read_rules(ports.rules_file())])
-        counts = f"{len(plan.recipient)} recipients, {len(plan.route)} routes, {len(plan.on_call)} rotas"
-        typer.echo(f"{file or desk.file}: {counts}")
+        typer.echo(f"{file or desk.file}: {summary(plan)}")
         for line in found:
             typer.echo(f"  - {line}")
-        if not plan.route:
-            typer.echo("nobody is told anything: there is no route")
         if found:
             raise typer.Exit(1)
 
@@ -175,11 +172,11 @@ def _about_the_queue(notify: typer.Typer, ports: Ports) -> None:
         numbers: Numbers = None,
         every: Annotated[bool, typer.Option("--all", help="Everything that waits.")] = False,
     ) -> None:
-        """Withdraw notices that wait, so that they are not sent any more."""
+        """Drop notices that wait, so that they are not sent any more."""
         from application.notify import queue
 
         if bool(numbers) == every:
             raise typer.BadParameter("give numbers of notices, or --all")
         with ports.engine().begin() as on:
             amount = queue.drop(on, numbers or [], ports.actor())
-        typer.echo(f"{amount} notices are withdrawn")
+        typer.echo(f"{amount} notices are dropped")

@@ -146,7 +146,7 @@ def _refusals(server: MailServer) -> Iterator[None]:
         raise LaterError(f"{where} offers no {_missing(server)}: {err}; see notify.smtp_tls", everybody=True) from err
     except ssl.SSLError as err:
         raise LaterError(f"{where}: no safe connection: {err}; see notify.smtp_tls", everybody=True) from err
-    except (OSError, smtplib.SMTPException) as err:
+    except (OSError, UnicodeError, smtplib.SMTPException) as err:  # UnicodeError: a host that can be no name
         raise LaterError(f"{where} cannot be reached: {err or type(err).__name__}", everybody=True) from err
 
 

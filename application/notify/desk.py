@@ -73,17 +73,25 @@ def read_plan(file: Path) -> Plan:
         raise PlanError(f"{file}: tables or lists stand too deep in each other") from err
 
 
+def summary(plan: Plan) -> str:
+    """Return in a line what a plan holds."""
+    held = f"{len(plan.recipient)} recipients, {len(plan.route)} routes, {len(plan.on_call)} rotas"
+    return held if plan.route else f"{held}: nobody is told anything"
+
+
 class PlanFile:
     """The plan as the file has it now. What cannot be used is said once, and the old one stays in force.
 
-    Raises PlanError when the file cannot be used at the beginning. For one thread that asks, and many that read.
+    A file that cannot be used at the beginning keeps nothing else from being tended: nobody is told until it is right.
+    For one thread that asks.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._stamp = _stamp(file)
         self._looked = time.monotonic()
-        self._plan = read_plan(file)
+        self._plan = Plan()
+        self._read(kept="nobody is told anything until it is right")
 
     def plan(self) -> Plan:
         """Return the plan; looks at the file every two seconds at most."""
@@ -92,16 +100,15 @@ class PlanFile:
             stamp = _stamp(self._file)
             if stamp != self._stamp:
                 self._stamp = stamp
-                self._read()
+                self._read(kept="the plan from before")
+                _log.info("notifications_read", file=str(self._file), holds=summary(self._plan))
         return self._plan
 
-    def _read(self) -> None:
+    def _read(self, *, kept: str) -> None:
         try:
             self._plan = read_plan(self._file)
         except PlanError as err:
-            _log.warning("notifications_refused", file=str(self._file), why=str(err), kept="the plan from before")
-        else:
-            _log.info("notifications_changed", file=str(self._file), recipients=len(self._plan.recipient))
+            _log.warning("notifications_refused", file=str(self._file), why=str(err), kept=kept)
 
 
 def remarks(plan: Plan, desk: Desk, rules: Collection[str]) -> list[str]:

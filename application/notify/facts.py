@@ -13,7 +13,7 @@ from perception.point import Point, Title
 from support import tables
 
 _MOST_STATIONS = 20
-_AREAS = {"branch": tables.branch, "district": tables.district, "source": tables.heat_source}
+_AREAS = {"branch": tables.branch, "district": tables.district, "source": tables.heat_source, "city": tables.city}
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,13 +97,9 @@ def retry(on: Connection, numbers: Sequence[int], now: int) -> int:
 
 
 def drop(on: Connection, numbers: Sequence[int], actor: str) -> int:
-    """Withdraw notices that wait: those of these numbers, or all; return how many. Audited."""
+    """Drop notices that wait, for good: those of these numbers, or all; return how many. Audited."""
     mine = update(_notice).where(_notice.c.state.in_(WAITING), *_chosen(numbers))
-    gone = list(
-        on.scalars(
-            mine.values(state="withdrawn", last_error=f"dropped by {actor}").returning(_notice.c.notification_id)
-        )
-    )
+    gone = list(on.scalars(mine.values(state="dropped", last_error=f"by {actor}").returning(_notice.c.notification_id)))
     if gone:
         row = {
             "actor": actor,

@@ -57,6 +57,8 @@ class Sender:
 
 def send_due(engine: Engine, desk: Desk, clock: Callable[[], int], plan: Plan, spell_s: float = _SPELL_S) -> int:
     """Send what is due, for so many seconds at most; return how many notices were settled. Raises StoreDownError."""
+    if not plan.recipient:  # a file that cannot be used just now must cost nobody their notices
+        return 0
     until = time.monotonic() + spell_s
     outcomes: Counter[tuple[str, str]] = Counter()
     with reached(engine) as on:

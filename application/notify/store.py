@@ -141,11 +141,11 @@ def _places(on: Connection, stations: Iterable[str]) -> Mapping[str, tuple[str, 
 
 
 def told(on: Connection, incidents: Sequence[UUID]) -> Mapping[UUID, list[Told]]:
-    """Return what was told, or is on its way, of each incident."""
+    """Return what was told, or is on its way, of each incident. What was withdrawn was told to nobody."""
     found: dict[UUID, list[Told]] = {}
     columns = ("incident_id", "stage", "recipient", "channel", "via", "priority", "alarms", "created_at", "state")
     query = select(*(_notice.c[name] for name in columns)).where(_notice.c.incident_id.in_(_each(incidents)))
-    for row in on.execute(query):
+    for row in on.execute(query.where(_notice.c.state != "withdrawn")):
         found.setdefault(row.incident_id, []).append(
             Told(
                 row.stage,
@@ -162,7 +162,7 @@ def told(on: Connection, incidents: Sequence[UUID]) -> Mapping[UUID, list[Told]]
 
 
 def enqueue(on: Connection, notice: Notice, content: Mapping[str, object], now: int, not_before: int) -> bool:
-    """Put a notice into the queue; False when it is there already."""
+    """Put a notice into the queue; False when it is there already. One that was withdrawn comes back."""
     subject = f"incident:{notice.incident_id}"
     row = {
         "message_id": message_id(subject, notice.stage, notice.recipient, notice.channel),
@@ -178,8 +178,14 @@ def enqueue(on: Connection, notice: Notice, content: Mapping[str, object], now: 
         "created_at": moment(now),
         "next_attempt_at": moment(not_before),
     }
-    new = upsert(_notice).values(row).on_conflict_do_nothing().returning(_notice.c.notification_id)
-    return on.scalar(new) is not None
+    new = upsert(_notice).values(row)
+    again = {**{name: new.excluded[name] for name in row}, "state": "queued", "attempts": 0, "last_error": None}
+    back = new.on_conflict_do_update(
+        constraint="uq_notification_subject_stage_recipient_channel",
+        set_=again,
+        where=_notice.c.state == "withdrawn",
+    )
+    return on.scalar(back.returning(_notice.c.notification_id)) is not None
 
 
 def withdraw_pointless(on: Connection, every: Sequence[Matter], now: int) -> int:

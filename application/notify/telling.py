@@ -36,9 +36,12 @@ class Teller:
         Returns how many notices changed; safe to repeat. Who calls it commits.
         """
         plan = self._file.plan()
-        every = matters(on, self._rules, now, plan.live_within_min) if plan.route else []
+        if not plan.route:
+            return 0
+        every = matters(on, self._rules, now, plan.live_within_min)
         known = told(on, [m.incident_id for m in every])
         found = [notice for m in every for notice in due(plan, m, known.get(m.incident_id, []), now)]
+        self._complained = {(i, rota) for i, rota in self._complained if i in {m.incident_id for m in every}}
         for matter in every:
             self._complain(plan, matter, now)
         found.sort(key=lambda notice: notice.priority)

@@ -44,7 +44,9 @@ notification = Table(
     Column("last_error", Text),
     Column("digest_id", BigInteger, ForeignKey("notification.notification_id", ondelete="SET NULL"), index=True),
     UniqueConstraint("subject", "stage", "recipient", "channel"),
-    CheckConstraint("state in ('queued', 'sent', 'failed', 'given_up', 'folded', 'withdrawn')", name="state"),
+    CheckConstraint(
+        "state in ('queued', 'sent', 'failed', 'given_up', 'folded', 'withdrawn', 'dropped')", name="state"
+    ),
     CheckConstraint("channel in ('mail', 'webhook', 'topic')", name="channel"),
     Index("ix_notification_waiting", "next_attempt_at", postgresql_where=text("state in ('queued', 'failed')")),
     Index("ix_notification_recipient", "recipient", "channel", "sent_at"),
@@ -53,5 +55,6 @@ notification = Table(
 """One message over one channel. `subject` is `incident:<id>` or `digest:<id>`; `stage` says what is told of it:
 `opened`, `more:<alarm>`, `back:<shelving>`, `escalation-N`, `cleared`, `digest`. `via` is how its recipient comes to
 it: by name, or by `on-call:<rota>`. `alarms` are those that it speaks of; `content` is what is said, as it was when it
-was queued. `message_id` follows from subject, stage, recipient and channel: what is sent twice has one number.
+was queued. Withdrawn: it had no point any more before it was sent; it comes back where it has one again. Dropped: by
+somebody, for good. `message_id` follows from subject, stage, recipient and channel: what is sent twice has one number.
 """

@@ -26,7 +26,7 @@ create table notification (
     constraint fk_notification_incident_id foreign key (incident_id) references incident (incident_id) on delete cascade,
     constraint fk_notification_digest_id foreign key (digest_id) references notification (notification_id) on delete set null,
     constraint ck_notification_state
-        check (state in ('queued', 'sent', 'failed', 'given_up', 'folded', 'withdrawn')),
+        check (state in ('queued', 'sent', 'failed', 'given_up', 'folded', 'withdrawn', 'dropped')),
     constraint ck_notification_channel check (channel in ('mail', 'webhook', 'topic'))
 );
 
