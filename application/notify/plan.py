@@ -13,7 +13,7 @@ as an hour in which nobody is on call, is a remark. No secret stands in it: a we
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -158,10 +158,21 @@ class Route(_Part):
 
 
 class Shift(Hours):
-    """Who is on call at these days and hours: a list of recipients per rung, the first is told first."""
+    """Who is on call at these days and hours: a list of recipients per rung, the first is told first.
+
+    `every_weeks` lets teams take turns: in the week of `since` and every so many weeks before and after.
+    """
 
     days: tuple[Day, ...] = DAYS
     rungs: Rungs
+    every_weeks: Literal[1, 2, 3, 4, 6, 8, 12] = 1
+    since: date | None = None
+
+    @model_validator(mode="after")
+    def _has_a_first_week(self) -> Self:
+        if self.every_weeks > 1 and self.since is None:
+            raise ValueError("every_weeks needs `since`: a day of a week in which this shift holds")
+        return self
 
 
 class Instead(_Part):

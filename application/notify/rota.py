@@ -1,55 +1,54 @@
-"""Rota: who is on call at an instant, and when nobody is: pure, by the clock of the rota's city."""
+"""Rota: who is on call at an instant, and when nobody is: pure, by the clock of the rota's city.
+
+Minutes are counted over the cycle of a rota: one week, or as many as its shifts need to come round.
+"""
 
 from collections.abc import Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, date, datetime, timedelta
+from math import lcm
 from zoneinfo import ZoneInfo
 
-from application.instants import microseconds, moment
+from application.instants import MINUTE, microseconds, moment
 from application.notify.plan import DAYS, Quiet, Rota, Shift
 
+Rungs = tuple[tuple[str, ...], ...]
 _DAY, _WEEK = 24 * 60, 7 * 24 * 60
+_MONDAY = date(1970, 1, 5)
+_AHEAD_MIN = 2 * _WEEK
 
 
-def on_call(rota: Rota, at: int) -> tuple[tuple[str, ...], ...]:
+def on_call(rota: Rota, at: int) -> Rungs:
     """Return the rungs at an instant (epoch microseconds), the first to be told first; empty: nobody is on call.
 
-    What is told for certain dates goes before the week; of two shifts at once, the one that stands first.
+    What is told for certain dates goes before the weeks; of two shifts at once, the one that stands first.
     """
-    now = moment(at)
-    for part in rota.instead:
-        if part.begin <= now < part.until:
-            return part.rungs
-    local = now.astimezone(ZoneInfo(rota.zone))
-    minute = local.weekday() * _DAY + local.hour * 60 + local.minute
-    found = next((shift for shift in rota.shift if _covers(shift, minute)), None)
-    return () if found is None else found.rungs
+    return _at(rota, _spans(rota), at)
+
+
+def next_change(rota: Rota, at: int) -> int | None:
+    """Return when other people will be on call than at an instant, to the minute; None: not within two weeks."""
+    spans = _spans(rota)
+    now, minute = _at(rota, spans, at), at - at % MINUTE
+    steps = (minute + step * MINUTE for step in range(1, _AHEAD_MIN + 1))
+    return next((then for then in steps if _at(rota, spans, then) != now), None)
 
 
 def holes(rota: Rota) -> list[str]:
-    """Return the stretches of the week in which nobody is on call, in words: `Tue 02:00-06:00`."""
-    return [_words(begin, end) for begin, end in _uncovered(rota.shift)]
+    """Return the stretches of the cycle in which nobody is on call, in words: `Tue 02:00-06:00`."""
+    weeks = _cycle(rota)
+    gaps = _gaps([(begin, end) for spans in _spans(rota) for begin, end in spans], weeks * _WEEK)
+    return [_words(begin, end) + _which(begin, weeks) for begin, end in gaps]
 
 
 def overlaps(rota: Rota) -> list[str]:
     """Return the pairs of shifts of which both hold at some minute, by their numbers in the file."""
-    spans = [_spans(shift) for shift in rota.shift]
+    spans = _spans(rota)
     return [
         f"shifts {a + 1} and {b + 1}"
         for a in range(len(spans))
         for b in range(a + 1, len(spans))
         if any(x[0] < y[1] and y[0] < x[1] for x in spans[a] for y in spans[b])
     ]
-
-
-def next_change(rota: Rota, at: int) -> int | None:
-    """Return when other people will be on call than at an instant, to the minute; None: never within a week."""
-    now, first = on_call(rota, at), moment(at).astimezone(UTC).replace(second=0, microsecond=0)
-    for step in range(1, _WEEK + 1):
-        then = first + timedelta(minutes=step)
-        instant = int(then.timestamp()) * 1_000_000
-        if on_call(rota, instant) != now:
-            return instant
-    return None
 
 
 def quiet_until(quiet: Quiet | None, priority: int, at: int) -> int:
@@ -66,33 +65,70 @@ def quiet_until(quiet: Quiet | None, priority: int, at: int) -> int:
     return at
 
 
-def _covers(shift: Shift, minute: int) -> bool:
-    return any(begin <= minute < end for begin, end in _spans(shift))
+def _at(rota: Rota, spans: Sequence[Sequence[tuple[int, int]]], at: int) -> Rungs:
+    now = moment(at)
+    for part in rota.instead:
+        if part.begin <= now < part.until:
+            return part.rungs
+    minute = _minute(now.astimezone(ZoneInfo(rota.zone)), _cycle(rota))
+    for shift, mine in zip(rota.shift, spans, strict=True):
+        if any(begin <= minute < end for begin, end in mine):
+            return shift.rungs
+    return ()
 
 
-def _spans(shift: Shift) -> list[tuple[int, int]]:
-    """Return the minutes of the week of a shift; what goes beyond Sunday comes back on Monday."""
+def _minute(local: datetime, weeks: int) -> int:
+    """Return the minute of the cycle that a clock shows."""
+    return _week(local.date()) % weeks * _WEEK + local.weekday() * _DAY + local.hour * 60 + local.minute
+
+
+def _week(day: date) -> int:
+    """Return the number of a week, from Monday to Sunday."""
+    return (day - _MONDAY).days // 7
+
+
+def _cycle(rota: Rota) -> int:
+    """Return after how many weeks everything comes again."""
+    return lcm(*(shift.every_weeks for shift in rota.shift))
+
+
+def _spans(rota: Rota) -> list[list[tuple[int, int]]]:
+    """Return, per shift, its minutes of the cycle."""
+    weeks = _cycle(rota)
+    return [_of_shift(shift, weeks) for shift in rota.shift]
+
+
+def _of_shift(shift: Shift, weeks: int) -> list[tuple[int, int]]:
+    """Return the minutes of a shift; what goes beyond the last Sunday comes back on the first Monday."""
     begin, end = shift.minutes
+    first = 0 if shift.since is None else _week(shift.since) % shift.every_weeks
+    whole = weeks * _WEEK
     spans: list[tuple[int, int]] = []
-    for day in shift.days:
-        start = DAYS.index(day) * _DAY
-        first, last = start + begin, start + end
-        spans += [(first, last)] if last <= _WEEK else [(first, _WEEK), (0, last - _WEEK)]
-    return [span for span in spans if span[0] < span[1]]
+    for week in range(first, weeks, shift.every_weeks):
+        for day in shift.days:
+            start = week * _WEEK + DAYS.index(day) * _DAY
+            spans += _wrapped(start + begin, start + end, whole)
+    return spans
 
 
-def _uncovered(shifts: Sequence[Shift]) -> list[tuple[int, int]]:
-    """Return the gaps of a week. One over the night to Monday is one gap, that ends beyond the week."""
+def _wrapped(begin: int, end: int, whole: int) -> list[tuple[int, int]]:
+    if end <= whole:
+        return [(begin, end)]
+    return [(begin, whole), (0, end - whole)] if begin < whole else [(begin - whole, end - whole)]
+
+
+def _gaps(covered: Sequence[tuple[int, int]], whole: int) -> list[tuple[int, int]]:
+    """Return what is not covered. A gap over the night to the first Monday is one, that ends beyond the whole."""
     gaps: list[tuple[int, int]] = []
     reached = 0
-    for begin, end in sorted(span for shift in shifts for span in _spans(shift)):
+    for begin, end in sorted(covered):
         if begin > reached:
             gaps.append((reached, begin))
         reached = max(reached, end)
-    if reached < _WEEK:
-        gaps.append((reached, _WEEK))
-    if len(gaps) > 1 and gaps[0][0] == 0 and gaps[-1][1] == _WEEK:
-        gaps = [*gaps[1:-1], (gaps[-1][0], _WEEK + gaps[0][1])]
+    if reached < whole:
+        gaps.append((reached, whole))
+    if len(gaps) > 1 and gaps[0][0] == 0 and gaps[-1][1] == whole:
+        gaps = [*gaps[1:-1], (gaps[-1][0], whole + gaps[0][1])]
     return gaps
 
 
@@ -100,7 +136,20 @@ def _words(begin: int, end: int) -> str:
     day, last_day = begin // _DAY, (end - 1) // _DAY
     until = _clock(end - last_day * _DAY)
     after = "" if last_day == day else f"{DAYS[last_day % 7].capitalize()} "
-    return f"{DAYS[day].capitalize()} {_clock(begin - day * _DAY)}-{after}{until}"
+    return f"{DAYS[day % 7].capitalize()} {_clock(begin - day * _DAY)}-{after}{until}"
+
+
+def _which(begin: int, weeks: int) -> str:
+    """Return which week is meant, where not all are alike: by a Monday that it begins with."""
+    if weeks == 1:
+        return ""
+    return (
+        f" in the week of {_MONDAY + timedelta(weeks=_NEAR // weeks * weeks + begin // _WEEK)} and every {weeks} weeks"
+    )
+
+
+_NEAR = _week(date(2026, 1, 5))
+"""A week whose like people find in their calendars."""
 
 
 def _clock(minute: int) -> str:

@@ -45,14 +45,18 @@ class Sender:
 
     def run(self, _now: int) -> Iterator[int]:
         """Let it work, and yield how many notices were settled. Raises StoreDownError, and what the thread met."""
-        done = 0
-        if self._busy is not None and self._busy.done():
-            ended, self._busy = self._busy, None
-            done = ended.result()
+        done = self._ended()
         if self._busy is None:
             self._busy = self._pool.submit(self._work, self._file.plan())
         wait([self._busy], _NOTICED_S)
-        yield done
+        yield done + self._ended()
+
+    def _ended(self) -> int:
+        """Return what the thread has done, if it has come to its end."""
+        if self._busy is None or not self._busy.done():
+            return 0
+        ended, self._busy = self._busy, None
+        return ended.result()
 
 
 def send_due(engine: Engine, desk: Desk, clock: Callable[[], int], plan: Plan, spell_s: float = _SPELL_S) -> int:

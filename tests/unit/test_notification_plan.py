@@ -158,6 +158,21 @@ def test_dates_go_before_the_week_and_overlaps_are_told():
     assert next_change(rota(shift("00:00", "24:00")), at("2026-02-16T23:59")) is None
 
 
+def test_teams_take_turns_by_weeks():
+    one = {**shift("08:00", "08:00", "team-a"), "every_weeks": 2, "since": "2026-01-21"}
+    two = {**shift("08:00", "08:00", "team-b"), "every_weeks": 2, "since": "2026-01-28"}
+    turns = rota(one, two)
+    assert holes(turns) == overlaps(turns) == []
+    assert on_call(turns, at("2026-01-19T08:00")) == on_call(turns, at("2026-01-26T07:59")) == (("team-a",),)
+    assert on_call(turns, at("2026-01-26T08:00")) == on_call(turns, at("2026-02-02T07:59")) == (("team-b",),)
+    assert on_call(turns, at("2027-01-04T08:00")) == (("team-a",),)  # 50 weeks on, over a year of 53
+    assert next_change(turns, at("2026-01-20T12:00")) == at("2026-01-26T08:00")
+    [hole] = holes(rota(one))
+    assert hole == "Mon 08:00-Mon 08:00 in the week of 2026-01-12 and every 2 weeks"
+    with pytest.raises(PlanError, match="since"):
+        plan_of({"on_call": {"net": {"zone": "UTC", "shift": [{**shift("08:00", "09:00"), "every_weeks": 2}]}}})
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1439), st.integers(0, 1439)), min_size=1, max_size=8),
     st.integers(0, 7 * 1440 - 1),
