@@ -100,15 +100,17 @@ class PlanFile:
             stamp = _stamp(self._file)
             if stamp != self._stamp:
                 self._stamp = stamp
-                self._read(kept="the plan from before")
-                _log.info("notifications_read", file=str(self._file), holds=summary(self._plan))
+                if self._read(kept="the plan from before"):
+                    _log.info("notifications_changed", file=str(self._file), holds=summary(self._plan))
         return self._plan
 
-    def _read(self, *, kept: str) -> None:
+    def _read(self, *, kept: str) -> bool:
         try:
             self._plan = read_plan(self._file)
         except PlanError as err:
             _log.warning("notifications_refused", file=str(self._file), why=str(err), kept=kept)
+            return False
+        return True
 
 
 def remarks(plan: Plan, desk: Desk, rules: Collection[str]) -> list[str]:
@@ -127,13 +129,10 @@ def remarks(plan: Plan, desk: Desk, rules: Collection[str]) -> list[str]:
     found += [f"no route leads to rota {name}" for name in plan.on_call if f"on-call:{name}" not in reached]
     named = {rule for route in plan.route for rule in route.rules}
     found += [f"a route names the rule {rule!r}, which there is not" for rule in sorted(named - set(rules))]
-    for name, recipient in plan.recipient.items():
-        for channel in recipient.channels:
-            try:
-                _ready(desk, name, recipient, channel)
-            except NeverError as err:
-                found.append(str(err))
-    return found
+    missing = (
+        _missing(desk, n, recipient, way) for n, recipient in plan.recipient.items() for way in recipient.channels
+    )
+    return [*found, *(words for words in missing if words is not None)]
 
 
 def send(desk: Desk, plan: Plan, post: Post, now: int) -> None:
@@ -141,28 +140,31 @@ def send(desk: Desk, plan: Plan, post: Post, now: int) -> None:
     recipient = plan.recipient.get(post.recipient)
     if recipient is None or post.channel not in recipient.channels:
         raise NeverError(f"{post.recipient} has no {post.channel} in {desk.file.name} any more")
-    _ready(desk, post.recipient, recipient, post.channel)
+    missing = _missing(desk, post.recipient, recipient, post.channel)
+    if missing is not None:  # somebody will mend that, and what still matters then goes out
+        raise LaterError(missing, everybody=True)
     if post.channel == "mail":
         mail.send(_server(desk.settings, desk.secrets), _mail(post, recipient))
     else:
         webhook.send(_call(desk, post, recipient), now // SECOND)
 
 
-def _ready(desk: Desk, name: str, recipient: Recipient, channel: Channel) -> None:
-    """Raise NeverError when settings or secrets are missing that a channel needs."""
+def _missing(desk: Desk, name: str, recipient: Recipient, channel: Channel) -> str | None:
+    """Return which setting or secret is missing that a channel needs, None where it can be used."""
+    told, hook = desk.settings, recipient.webhook
     try:
-        if channel == "mail" and desk.settings.smtp_host is None:
-            raise NeverError(f"{name} is to have mail, and no server for it is set: notify.smtp_host")
-        if channel == "mail" and desk.settings.smtp_user is not None and _password(desk.settings, desk.secrets) is None:
-            raise NeverError(f"notify.smtp_user has no password: HEARTHLINE_NOTIFY__SMTP_PASSWORD, or {_SMTP_FILE}")
-        hook = recipient.webhook
+        if channel == "mail" and told.smtp_host is None:
+            return f"{name} is to have mail, and no server for it is set: notify.smtp_host"
+        if channel == "mail" and told.smtp_user is not None and _password(told, desk.secrets) is None:
+            return f"notify.smtp_user has no password: HEARTHLINE_NOTIFY__SMTP_PASSWORD, or {_SMTP_FILE}"
         if channel == "webhook" and hook is not None and hook.secret is not None and _secret(desk, hook.secret) is None:
-            raise NeverError(
+            return (
                 f"{name} has a webhook whose secret {hook.secret!r} is not known: HEARTHLINE_NOTIFY__WEBHOOK_SECRETS, "
                 f"or a file secrets/webhook-{hook.secret} of mode 600 in the home"
             )
     except SecretFileError as err:
-        raise NeverError(str(err)) from err
+        return str(err)
+    return None
 
 
 _SMTP_FILE = "a file secrets/smtp-password of mode 600 in the home"

@@ -23,7 +23,7 @@ from application.notify.desk import Desk, PlanFile, Post, send
 from application.notify.plan import Plan
 from application.notify.wording import Content, kind_of
 from support import outgoing
-from support.delivery import UndeliveredError
+from support.delivery import NeverError, UndeliveredError
 from support.store import StoreDownError
 
 ACTOR = "tend"
@@ -83,8 +83,7 @@ def _one(
             return {}
         post = posted(row)
         if post.channel == "topic":
-            _to_outbox(on, plan, post, row, clock())
-            return _counted(desk, post, "sent")
+            return _counted(desk, post, _to_outbox(on, plan, post, row, clock()))
     outcome, err = "sent", None
     try:
         send(desk, plan, post, clock())
@@ -109,15 +108,14 @@ def posted(row: queue.Found) -> Post:
     return Post(row.message_id, row.recipient, row.channel, kind, row.priority, content, created, queue.thread_of(row))
 
 
-def _to_outbox(on: Connection, plan: Plan, post: Post, row: queue.Found, now: int) -> None:
-    """Hand a notice to ingest, which publishes it: in the transaction that settles it, so exactly once."""
+def _to_outbox(on: Connection, plan: Plan, post: Post, row: queue.Found, now: int) -> str:
+    """Hand a notice to ingest, which publishes it, in the transaction that settles it; return its state."""
     recipient = plan.recipient.get(post.recipient)
     if recipient is None or recipient.topic is None:
-        gone = UndeliveredError(f"{post.recipient} has no topic any more")
-        queue.settle_failed(on, row, gone, now, 0.0)
-        return
+        return queue.settle_failed(on, row, NeverError(f"{post.recipient} has no topic any more"), now, 0.0)
     outgoing.notification(on, recipient.topic, post.event, ACTOR)
     queue.settle_sent(on, row.notification_id, now)
+    return "sent"
 
 
 def _counted(desk: Desk, post: Post, outcome: str) -> Mapping[tuple[str, str], int]:

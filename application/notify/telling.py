@@ -1,6 +1,6 @@
 """Tell: the spine of notifications. What is wrong, who is to be told, notices in the queue: in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from uuid import UUID
 
@@ -41,9 +41,7 @@ class Teller:
         every = matters(on, self._rules, now, plan.live_within_min)
         known = told(on, [m.incident_id for m in every])
         found = [notice for m in every for notice in due(plan, m, known.get(m.incident_id, []), now)]
-        self._complained = {(i, rota) for i, rota in self._complained if i in {m.incident_id for m in every}}
-        for matter in every:
-            self._complain(plan, matter, now)
+        self._complain(plan, every, now)
         found.sort(key=lambda notice: notice.priority)
         words = _Words(on, self._rules, self._desk) if found else None
         changed = sum(self._queue(on, plan, notice, words, now) for notice in found[:_MOST] if words)
@@ -58,12 +56,13 @@ class Teller:
             self._desk.count(notice.channel, "queued", 1)
         return int(new)
 
-    def _complain(self, plan: Plan, matter: Matter, now: int) -> None:
+    def _complain(self, plan: Plan, every: Sequence[Matter], now: int) -> None:
         """Say once per incident that a rota has nobody to be told."""
-        for rota in nobody_on_call(plan, matter, now):
-            if (matter.incident_id, rota) not in self._complained:
-                self._complained.add((matter.incident_id, rota))
-                _log.warning("nobody_on_call", rota=rota, incident=str(matter.incident_id)[:8], scope=matter.scope)
+        found = {(m.incident_id, rota): m.scope for m in every for rota in nobody_on_call(plan, m, now)}
+        for (incident, rota), scope in found.items():
+            if (incident, rota) not in self._complained:
+                _log.warning("nobody_on_call", rota=rota, incident=str(incident)[:8], scope=scope)
+        self._complained = set(found)
 
 
 class _Words:

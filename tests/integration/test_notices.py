@@ -349,6 +349,31 @@ def test_what_cannot_be_delivered_for_a_day_is_given_up_and_tried_again_when_som
     house.engine.dispose()
 
 
+def test_without_a_mail_server_notices_wait_for_somebody_to_name_one(database, tmp_path, box):
+    house = House(database, tmp_path, box.port)
+    whole, house.desk = house.desk, Desk(house.file, NotifySettings(), tmp_path, lambda: KINDS)
+    house.raise_()
+    house.after(MINUTE)
+    [(state, why)] = house.rows("state", "last_error")
+    assert state == "failed"
+    assert "notify.smtp_host" in why
+    house.desk = whole
+    house.after(MINUTE)
+    assert house.rows("state") == ["sent"]
+    house.engine.dispose()
+
+
+def test_a_rota_with_nobody_is_said_once_per_incident(database, tmp_path, capsys):
+    house = House(database, tmp_path, text=PEOPLE.replace('rungs = ["duty", "lead"]', "rungs = [[]]"))
+    house.raise_()
+    for _ in range(3):
+        house.after(MINUTE)
+    house.raise_("st-cool")
+    house.after(MINUTE)
+    assert capsys.readouterr().out.count("nobody_on_call") == 2
+    house.engine.dispose()
+
+
 def test_a_refused_recipient_holds_up_nobody_else(database, tmp_path):
     text = PEOPLE.replace('to = ["on-call:net"]', 'to = ["lead", "duty"]')
     with mail_server(answers={"RCPT": b"550 no such box"}) as box:
