@@ -31,7 +31,11 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """An incident. `over`: it is closed, and not because its alarms belong to another one now (`moved`)."""
+    """An incident. `over`: it is closed, and not because its alarms belong to another one now (`moved`).
+
+    `seen`: somebody has acknowledged one of its alarms, which may be over. For an area that is enough: what speaks for
+    it is one alarm after another, as its stations come back.
+    """
 
     incident_id: UUID
     scope: str
@@ -41,6 +45,12 @@ class Matter:
     speaking: tuple[Speaking, ...]
     over: bool = False
     moved: bool = False
+    seen: bool = False
+
+    @property
+    def area(self) -> bool:
+        """Whether it is more than one station's."""
+        return not self.scope.startswith("station:")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Routing: who is to be told of an incident now, from the plan and from what was told before: pure.
 
 An incident is told once to each recipient, however many alarms it has. It speaks up again only where that changes what
-somebody has to do: an alarm joined that is more urgent than what was told, or that came when all before was seen or
-over; or the shelving of one ended by itself. On call, the next rung is told until somebody acknowledges.
+somebody has to do: an alarm joined that is more urgent than what was told, or, at a station, that came when all before
+was seen or over; or the shelving of one ended by itself. On call, the next rung is told until somebody acknowledges.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -80,22 +80,23 @@ def _to(
             yield from notices(plan, matter, OPENED, first, via, about)
         return
     fresh = [a for a in about if a.alarm_id not in covered and not a.acknowledged]
-    if fresh and ready and _matters(fresh, about, mine, covered):
+    if fresh and ready and _matters(matter, fresh, about, mine):
         worst = min(fresh, key=lambda a: (a.priority, a.opened, a.alarm_id))
         yield from notices(plan, matter, f"{MORE}:{worst.alarm_id}", first, via, fresh)
         return
     yield from _back(plan, matter, via, [a for a in about if a.alarm_id in covered], mine, first)
     if rota is not None:
-        waiting = [a for a in about if a.alarm_id in covered and not a.acknowledged]
+        told_of = [] if matter.area and matter.seen else [a for a in about if matter.area or a.alarm_id in covered]
+        waiting = [a for a in told_of if not a.acknowledged]
         yield from _escalated(plan, matter, rota, via, waiting, mine, now)
 
 
-def _matters(
-    fresh: Sequence[Speaking], about: Sequence[Speaking], mine: Sequence[Told], covered: frozenset[object]
-) -> bool:
+def _matters(matter: Matter, fresh: Sequence[Speaking], about: Sequence[Speaking], mine: Sequence[Told]) -> bool:
     """Return whether alarms that joined change what somebody has to do."""
-    unseen = any(a.alarm_id in covered and not a.acknowledged for a in about)
-    return not unseen or min(a.priority for a in fresh) < min(t.priority for t in mine)
+    if min(a.priority for a in fresh) < min(t.priority for t in mine):
+        return True
+    covered = {alarm for t in mine for alarm in t.alarms}
+    return not matter.area and not any(a.alarm_id in covered and not a.acknowledged for a in about)
 
 
 def _back(

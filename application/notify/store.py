@@ -57,14 +57,16 @@ def matters(on: Connection, rules: Mapping[str, Rule], now: int, live_min: float
     speaking = _speaking(on, rules, [r.incident_id for r in rows if r.closed_at is None], now, live_min)
     closed_ones = [r.incident_id for r in rows if r.closed_at is not None and r.scope.startswith("station:")]
     moved = _still_open(on, closed_ones)
+    seen = _seen(on, [r.incident_id for r in rows if r.closed_at is None])
     places = _places(on, {station for r in rows for station in r.stations})
-    return [_matter(row, speaking.get(row.incident_id, []), moved, places) for row in rows]
+    return [_matter(row, speaking.get(row.incident_id, []), moved, seen, places) for row in rows]
 
 
 def _matter(
     row: Row[*tuple[Any, ...]],
     speaking: Sequence[Speaking],
     moved: Collection[UUID],
+    seen: Collection[UUID],
     places: Mapping[str, tuple[str, str]],
 ) -> Matter:
     known = [places[station] for station in row.stations if station in places]
@@ -77,6 +79,7 @@ def _matter(
         speaking=tuple(speaking),
         over=row.closed_at is not None and row.incident_id not in moved,
         moved=row.incident_id in moved,
+        seen=row.incident_id in seen,
     )
 
 
@@ -131,6 +134,13 @@ def _still_open(on: Connection, incidents: Sequence[UUID]) -> set[UUID]:
     """Return those of which an alarm is still open: it belongs to another incident now."""
     query = select(_member.c.incident_id).join(_alarm, _alarm.c.alarm_id == _member.c.alarm_id)
     return set(on.scalars(query.where(_member.c.incident_id.in_(_each(incidents)), _alarm.c.cleared_at.is_(None))))
+
+
+def _seen(on: Connection, incidents: Sequence[UUID]) -> set[UUID]:
+    """Return those of which somebody has acknowledged an alarm."""
+    query = select(_member.c.incident_id).join(_alarm, _alarm.c.alarm_id == _member.c.alarm_id).distinct()
+    chosen = _member.c.incident_id.in_(_each(incidents))
+    return set(on.scalars(query.where(chosen, _alarm.c.acknowledged_at.is_not(None))))
 
 
 def _places(on: Connection, stations: Iterable[str]) -> Mapping[str, tuple[str, str]]:

@@ -200,6 +200,20 @@ def test_an_area_with_fifty_alarms_is_one_message(house, box):
     assert "<b>" not in message["Subject"]
 
 
+def test_an_area_that_comes_back_station_by_station_rings_once(house, box):
+    dark = [house.raise_(f"st-{name}", "power_cut") for name in COMMUNITIES]
+    house.after(25 * SECOND)
+    house.after(25 * SECOND)
+    with house.engine.connect() as on:
+        [cause] = on.scalars(select(tables.alarm.c.alarm_id).where(tables.alarm.c.suppressed_by.is_(None)))
+    house.acknowledge(cause)
+    for alarm in sorted(dark, key=lambda each: each != cause):
+        house.clear(alarm)
+        house.after(5 * MINUTE)
+    house.after(MINUTE)
+    assert [m["Subject"].split(":")[0] for m in box.messages] == ["[P1] Line", "[P1] Over"]
+
+
 def test_what_is_kept_from_the_lists_is_told_to_nobody(house, box):
     first = house.raise_()
     house.raise_("st-cool")

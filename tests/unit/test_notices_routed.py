@@ -37,7 +37,7 @@ def alarm(number=1, priority=1, opened=T0, *, seen=False, back=None, family=Fami
 
 def matter(*speaking, **more):
     known = {"stations": frozenset({"st-1"}), "districts": frozenset({"east"}), "cities": frozenset({"testopolis"})}
-    return Matter(INCIDENT, "station:st-1", speaking=speaking, **{**known, **more})
+    return Matter(INCIDENT, **{"scope": "station:st-1", "speaking": speaking, **known, **more})
 
 
 def told_of(notices, now, *, sent=True):
@@ -126,6 +126,18 @@ def test_an_alarm_that_joins_is_told_where_it_changes_what_is_to_be_done():
     seen_before = alarm(1, priority=2, seen=True)
     again = [*story, *minutes(5, 10, matter(seen_before, alarm(2, priority=2, opened=T0 + 5 * MINUTE)))]
     assert [s[1] for s in live(plan(), again)[0]] == ["opened", "opened", "more", "more"]
+
+
+def test_an_area_that_comes_back_station_by_station_is_told_once_and_one_acknowledgement_is_enough():
+    """What speaks for an area is the first of its alarms that is still open: one after another."""
+    area = {"scope": "district:east"}
+    story = [step for n in range(1, 50) for step in minutes(n, n + 1, matter(alarm(n), **area), step=0.5)]
+    seen = [s[1:] for s in live(plan(), story)[0] if s[2] != "room"]
+    assert seen == [("opened", "duty"), ("escalation-1", "lead"), ("escalation-2", "head")]
+    answered = [(now, replace(what, seen=now >= T0 + 5 * MINUTE)) for now, what in story]
+    assert [s[1:] for s in live(plan(), answered)[0]] == [("opened", "duty"), ("opened", "room")]
+    worse = [*minutes(0, 3, matter(alarm(1, 2), **area), step=0.5), *minutes(3, 4, matter(alarm(2, 1), **area))]
+    assert [s[1] for s in live(plan(), worse)[0]] == ["opened", "opened", "more", "more"]
 
 
 def test_a_worse_alarm_begins_its_own_escalation():
