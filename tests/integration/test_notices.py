@@ -457,7 +457,7 @@ def test_a_server_that_never_answers_holds_up_no_pass(database, tmp_path):
         for _ in range(3):
             began = time.monotonic()
             assert list(sender.run(house.now)) == [0]
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 5  # the server is waited for 10
         box.closing.set()
         until = time.monotonic() + 15
         while not (done := list(sender.run(house.now)))[0]:

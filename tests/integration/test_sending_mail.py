@@ -113,7 +113,7 @@ def test_a_server_that_takes_its_time_is_left(how):
         began = time.monotonic()
         with pytest.raises(LaterError):
             send(server(box.port, step_s=0.5, whole_s=0.8), MAIL)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 8
 
 
 def test_nobody_there_is_a_delay():

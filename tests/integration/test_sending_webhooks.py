@@ -143,7 +143,7 @@ def test_a_server_that_drips_is_left():
         began = time.monotonic()
         with pytest.raises(LaterError, match="within"):
             send(call(f"http://127.0.0.1:{there.port}/", whole_s=0.6), NOW)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 8
 
 
 @pytest.mark.parametrize(
