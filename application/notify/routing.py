@@ -1,8 +1,9 @@
 """Routing: who is to be told of an incident now, from the plan and from what was told before: pure.
 
 An incident is told once to each recipient, however many alarms it has. It speaks up again only where that changes what
-somebody has to do: an alarm joined that is more urgent than what was told, or, at a station, that came when all before
-was seen or over; or the shelving of one ended by itself. On call, the next rung is told until somebody acknowledges.
+somebody has to do: an alarm joined that is more urgent than what is still to be seen, or, at a station, that came when
+all before was seen or over; or the shelving of one ended by itself. On call, the next rung is told until somebody
+acknowledges.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -93,10 +94,12 @@ def _to(
 
 def _matters(matter: Matter, fresh: Sequence[Speaking], about: Sequence[Speaking], mine: Sequence[Told]) -> bool:
     """Return whether alarms that joined change what somebody has to do."""
-    if min(a.priority for a in fresh) < min(t.priority for t in mine):
-        return True
+    worst = min(a.priority for a in fresh)
+    if matter.area:
+        return worst < min(t.priority for t in mine)
     covered = {alarm for t in mine for alarm in t.alarms}
-    return not matter.area and not any(a.alarm_id in covered and not a.acknowledged for a in about)
+    unseen = [a.priority for a in about if a.alarm_id in covered and not a.acknowledged]
+    return not unseen or worst < min(unseen)
 
 
 def _back(

@@ -128,6 +128,17 @@ def test_an_alarm_that_joins_is_told_where_it_changes_what_is_to_be_done():
     assert [s[1] for s in live(plan(), again)[0]] == ["opened", "opened", "more", "more"]
 
 
+def test_an_urgent_alarm_that_comes_again_is_told_beside_a_lesser_one_that_nobody_has_seen():
+    lesser, leak = alarm(1, priority=2), alarm(2)
+    again = alarm(3, opened=T0 + HOUR)
+    story = [
+        *minutes(0, 5, matter(lesser, leak), step=0.5),
+        *minutes(5, 60, matter(lesser), step=0.5),
+        *minutes(60, 65, matter(lesser, again), step=0.5),
+    ]
+    assert [s[:2] for s in live(plan(), story)[0] if s[2] == "room"] == [(0.5, "opened"), (60.5, "more")]
+
+
 def test_an_area_that_comes_back_station_by_station_is_told_once_and_one_acknowledgement_is_enough():
     """What speaks for an area is the first of its alarms that is still open: one after another."""
     area = {"scope": "district:east"}
