@@ -165,7 +165,8 @@ def _about_the_queue(notify: typer.Typer, ports: Ports) -> None:
 
         with ports.engine().begin() as on:
             amount = queue.retry(on, numbers or [], ports.clock())
-        typer.echo(f"{amount} notices are due now: tend sends them within seconds")
+        told = f"{amount} notices are due now: tend sends them within seconds" if amount else "nothing waits to be sent"
+        typer.echo(told)
 
     @notify.command("drop")
     def notify_drop(
