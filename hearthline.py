@@ -24,7 +24,7 @@ import network.commands
 import network.conformance.commands
 import simulators.commands
 import simulators.look_commands
-from application.settings import WatchClock, WatchSettings
+from application.settings import NotifySettings, WatchClock, WatchSettings
 from network.settings import BrokerSettings
 from perception.kinds import load_kinds
 from perception.sensor_kind import SensorKind
@@ -46,6 +46,7 @@ from support.stopping import SUPERVISOR_PID, await_turn, die_with_supervisor, st
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from application.notify.desk import Desk
     from network.link import Tally
     from network.mapped import Mappings
     from perception.catalogue import Catalogue
@@ -73,6 +74,7 @@ class Settings(FileSettings):
     portal: PortalSettings = PortalSettings()
     simulate: SimulateSettings = SimulateSettings()
     tend: TendSettings = TendSettings()
+    notify: NotifySettings = NotifySettings()
 
 
 @cache
@@ -134,6 +136,12 @@ def duties() -> int:
     from application.work.bringing import areas_of, checked
 
     return len(checked(CHECKOUT / settings().watch.responsibilities, rules_file(), areas_of(cities()), clock()).items)
+
+
+@cache
+def desk() -> "Desk":
+    """Return what notifications are made and sent with."""
+    return application.commands.desk_of(CHECKOUT, settings().notify, home().root / "secrets", kinds)
 
 
 @cache
@@ -230,6 +238,7 @@ def await_audience(stop: "Stop") -> None:
 
 def checks() -> "list[Check]":
     """Return what `doctor` looks at."""
+    from application.notify.desk import read_plan, summary
     from application.rules_file import read_rules
     from support.commands import doctor
     from support.commands.running import listeners
@@ -249,6 +258,7 @@ def checks() -> "list[Check]":
         kinds=lambda: ", ".join(kinds()),
         rules=lambda: f"{len(read_rules(rules_file()))} rules, {duties()} responsibilities",
         cities=lambda: f"{len(cities().stations)} stations",
+        notifications=lambda: summary(read_plan(desk().file)),
         places=lambda: listeners(web(), broker=own_broker(), port_v5=settings().broker.port_v5),
         engine=partial(engine, "verb"),
         broker=lambda: (settings().broker.address.host, settings().broker.address.port),
@@ -308,7 +318,10 @@ tending.register(
         clock,
         stop_event,
         partial(heartbeat, "tend"),
-        lambda on: application.commands.passes_of(rules_file(), on, reader(), kinds(), settings().watch),
+        lambda on: [
+            *application.commands.passes_of(rules_file(), on, reader(), kinds(), settings().watch),
+            *application.commands.notices_of(rules_file(), on, desk(), clock),
+        ],
     ),
 )
 network.commands.register(
@@ -321,7 +334,7 @@ network.conformance.commands.register(
 application.commands.register(
     app,
     application.commands.Ports(
-        rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show, lambda: settings().watch
+        rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show, lambda: settings().watch, desk
     ),
 )
 application.metering.commands.register(app, application.metering.commands.Ports(_VERB, kinds, SPAN, show))
@@ -425,13 +438,15 @@ def serve_portal() -> None:
 
 @config.command("check")
 def config_check() -> None:
-    """Check settings, kinds, rules, responsibilities, city files, mappings and scenario; every problem is named."""
+    """Check settings, kinds, rules, responsibilities, cities, mappings, notifications, scenario: every problem."""
+    from application.notify.desk import read_plan
     from network.foreign import foreign_of
 
     settings(), kinds(), duties()  # which reads rules and cities
     foreign_of(settings().broker, mappings())
+    read_plan(CHECKOUT / settings().notify.file)
     scenario_commands.read(CHECKOUT / settings().simulate.scenario)
-    typer.echo("settings, kinds, rules, responsibilities, cities, mappings and scenario are fine")
+    typer.echo("settings, kinds, rules, responsibilities, cities, mappings, notifications and scenario are fine")
 
 
 @config.command("show")

@@ -1,4 +1,4 @@
-"""Verbs of the command line that speak for application: alarms, rules, and where a device's readings are now."""
+"""Verbs of the command line that speak for application: alarms, rules, notices, and where a device's readings are."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from application import alarm_commands, rule_commands
+from application import alarm_commands, notify_commands, rule_commands
 from application.work import commands as work_commands
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from application.notify.desk import Desk
     from application.rule import Rule
-    from application.settings import WatchSettings
+    from application.settings import NotifySettings, WatchSettings
     from application.views import Views
     from application.watch import Watch
     from perception.readings import Readings
@@ -49,6 +50,7 @@ class Ports:
     actor: Callable[[], str]
     show: Callable[[Rows, bool], None]
     watch: Callable[[], WatchSettings]
+    desk: Callable[[], Desk]
 
 
 def register(app: typer.Typer, ports: Ports) -> None:
@@ -76,6 +78,10 @@ def register(app: typer.Typer, ports: Ports) -> None:
         app, work_commands.Ports(ports.engine, rules, ports.watch, ports.clock, ports.actor, ports.span, ports.show)
     )
 
+    notify_commands.register(
+        app, notify_commands.Ports(ports.engine, ports.desk, ports.rules_file, ports.clock, ports.actor, ports.show)
+    )
+
     @app.command("trace")
     def trace_device(
         device: Annotated[str, typer.Argument(help="Name of the device.")],
@@ -93,6 +99,18 @@ def views_of(engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKi
     from application.views import Views
 
     return Views(engine, reader, kinds, RulesFile(rules))
+
+
+def desk_of(
+    checkout: Path, settings: NotifySettings, secrets: Path, kinds: Callable[[], Mapping[str, SensorKind]]
+) -> Desk:
+    """Return what notices are made and sent with; what becomes of them is counted for /metrics. Once per process."""
+    from prometheus_client import REGISTRY
+
+    from application.notify.desk import Desk
+    from support.metrics import NoticeMetrics
+
+    return Desk(checkout / settings.file, settings, secrets, kinds, NoticeMetrics(REGISTRY).count)
 
 
 def passes_of(
@@ -113,6 +131,14 @@ def passes_of(
         orders=lambda number: metrics.tell(number.by_state, number.overdue),
     )
     return passes(tools)
+
+
+def notices_of(rules: Path, engine: Engine, desk: Desk, clock: Callable[[], int]) -> Sequence[Pass]:
+    """Return what tells people of it, as passes of tend that follow the others. Raises RuleError, PlanError."""
+    from application.notify.tending import passes
+    from application.rules_file import RulesFile
+
+    return passes(engine, RulesFile(rules), desk, clock)
 
 
 def watch_of(

@@ -77,7 +77,9 @@ def _keep(on: Connection, found: Found, before: object) -> int:
     fresh = [UUID(alarm.alarm_id) for alarm in found.alarms]
     if known is None:
         opened = {"incident_id": incident_id, "scope": found.scope, "family": found.family}
-        on.execute(insert(_incident).values(**opened, **told, opened_at=moment(found.opened)))
+        new = upsert(_incident).values(**opened, **told, opened_at=moment(found.opened))
+        # An alarm that an incident of its area had taken in comes back to that of its station: it goes on.
+        on.execute(new.on_conflict_do_update(index_elements=["incident_id"], set_={**told, "closed_at": None}))
     else:
         same = all(getattr(before, name) == value for name, value in told.items())
         if not same:

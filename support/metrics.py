@@ -130,6 +130,22 @@ def work_metrics() -> WorkMetrics:
     return WorkMetrics(REGISTRY)
 
 
+class NoticeMetrics:
+    """Counters of notices, in the registry given."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._notices = Counter(
+            "hearthline_notices",
+            "Notices by channel, and what became of them: queued, sent, failed (tried again), given_up",
+            ["channel", "outcome"],
+            registry=registry,
+        )
+
+    def count(self, channel: str, outcome: str, amount: int) -> None:
+        """Count notices that one thing became of."""
+        self._notices.labels(channel, outcome).inc(amount)
+
+
 def serve_metrics(port: int) -> None:
     """Serve /metrics of this process on loopback; 0: not at all."""
     if port:

@@ -43,6 +43,7 @@ class Patient:
     kinds: Callable[[], str]
     rules: Callable[[], str]
     cities: Callable[[], str]
+    notifications: Callable[[], str]
     places: Callable[[], Sequence[Place]]
     engine: Callable[[], "Engine"]
     broker: Callable[[], tuple[str, int]]
@@ -60,6 +61,7 @@ def checks(patient: Patient) -> list[Check]:
         Check("kinds", patient.kinds, "correct the file that is named"),
         Check("rules", patient.rules, "correct the rules file: watch.rules says which"),
         Check("cities", patient.cities, "correct the file that is named"),
+        Check("notifications", patient.notifications, "hearthline notify check names each problem"),
         Check("ports", lambda: ports(patient.places(), running=is_owned(patient.home())), "see there"),
         Check("database", lambda: database(patient.engine), "hearthline run, or set database.url"),
         Check("broker", lambda: broker(*patient.broker()), "hearthline run, or set broker.url"),

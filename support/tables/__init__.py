@@ -24,6 +24,7 @@ from support.tables.intake import (
     seq_gap,
 )
 from support.tables.naming import metadata
+from support.tables.notices import notification
 from support.tables.places import (
     branch,
     building,
@@ -70,6 +71,7 @@ __all__ = [
     "ledger_entry",
     "ledger_hour",
     "metadata",
+    "notification",
     "out_of_service",
     "outbox",
     "point",

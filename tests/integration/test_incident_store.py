@@ -114,3 +114,18 @@ def test_an_alarm_that_has_cleared_meanwhile_is_not_suppressed(engine):
         clear(on, alarm)
         assert incident_store._suppress(on, {str(alarm): None}, {str(alarm): "power_cut"}, NOW) == 0
         assert not on.scalars(select(tables.alarm_event)).all()
+
+
+def test_an_alarm_that_outlives_the_incident_of_its_area_has_its_own_again(engine):
+    with engine.begin() as on:
+        pump = raise_(on, "st-warm", "circulation_stopped")
+        group(on, RULES, NOW + MINUTE)
+        dark = [raise_(on, f"st-{name}", "power_cut", 1 + place * 0.1) for place, name in enumerate(COMMUNITIES)]
+        group(on, RULES, NOW + 3 * MINUTE)
+        clear(on, *dark, minute=10)
+        group(on, RULES, NOW + 11 * MINUTE)
+        [own] = listed(on, None, closed=False, most=10)
+        assert (own["scope"], own["cause"]) == ("station:st-warm", "circulation_stopped")
+        clear(on, pump)
+        group(on, RULES, NOW + 61 * MINUTE)
+        assert listed(on, None, closed=False, most=10) == []
