@@ -9,10 +9,12 @@ from sqlalchemy import select, text, update
 from application.baseline import Baseline, Key, keep, learned
 from application.instants import DAY, MINUTE, microseconds, moment
 from application.journal import Condition, Transition, written
+from application.rule import RuleError
 from application.rules_file import RulesFile
 from application.slow.watch import SETTLE, SlowWatch
 from application.slow_store import judged_until, kept_baselines, put
 from application.slow_tending import SlowTurns
+from application.slow_trial import tried_slowly
 from application.watch import Watch
 from application.watch_store import remembering
 from perception.kinds import load_kinds
@@ -217,6 +219,27 @@ def test_a_day_teaches_and_what_was_taught_is_kept(engine, rules):
         known = learned(on, ["conductance_m3_h"])[Key("station:st-warm", "conductance_m3_h")]
     assert known.value == pytest.approx(130.0 / np.sqrt(0.14), rel=1e-3)
     assert (known.samples, known.learned_at) == (4, T0)
+
+
+def test_a_slow_rule_is_tried_on_what_is_stored(engine, rules):
+    store(engine, T0 - 4 * DAY, T0 + DAY, "dev-warm")
+    roster = roster_of(engine)()
+    [pair] = [pair for pair in rules.pairs if pair[0].name == "network_throttled"]
+
+    def tenths(*asked):
+        with engine.connect() as on:
+            return PostgresReader().tenths(on, *asked)
+
+    def would(device):
+        told = tried_slowly(tenths, pair, roster.members[device], roster, {}, (T0, T0 + DAY))
+        return [(t["what"], t["subject"]) for t in told]
+
+    assert would("dev-warm") == [("raised", "station:st-warm")]
+    assert would("dev-cool") == []
+    [rooms] = [pair for pair in rules.pairs if pair[0].name == "rooms_cold"]
+    with pytest.raises(RuleError, match="does not fit"):
+        next(tried_slowly(tenths, rooms, roster.members["dev-warm"], roster, {}, (T0, T0 + DAY)))
+    assert journal(engine) == []
 
 
 def test_a_database_that_is_away_is_said_to_be_down(rules):
