@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Rows = Sequence[Mapping[str, object]]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-_IN_LIST = ("name", "title", "title_zh", "priority", "tempo", "subject", "exceptions")
+_IN_LIST = ("name", "title", "title_zh", "priority", "subject", "exceptions")
 """Facts of a rule that fit into a line of a list."""
 _STEP_US = 6 * 3_600_000_000
 """So much is replayed at once: a day of a device with 10 s cadence is 8,640 readings."""

@@ -8,6 +8,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from application import slow_store
 from application.baseline import keep
 from application.instants import DAY, HOUR, MINUTE
+from application.memory import DEAF
 from application.rules_file import RulesFile
 from application.slow.diary import DAYS
 from application.slow.past import TENTH
@@ -19,7 +20,8 @@ from support.store import ReadingReader, StoreDownError, Tenths
 
 _EVERY_S = 20.0
 _LATE = 2 * HOUR
-"""Buckets that are younger are read again each time: what came late belongs to the past, though it raises nothing."""
+"""Buckets that are younger are read again each time, and a whole day when it ends: what came late belongs to the past,
+though it raises nothing."""
 _MOST_BEHIND = 6 * HOUR
 """After a longer pause the newest bucket is judged, and not all that nobody was told of when it mattered."""
 _PATIENCE = 30 * MINUTE
@@ -38,6 +40,7 @@ class SlowTurns:
         self._engine, self._reader, self._rules, self._roster = engine, reader, rules, roster
         self._watch = SlowWatch(rules.pairs)
         self._state: SlowState | None = None
+        self._asked = DEAF
 
     def run(self, now: int) -> Iterator[int]:
         """Judge what was completed by `now` (epoch microseconds): nothing, as a rule, or one bucket of everybody.
@@ -55,15 +58,16 @@ class SlowTurns:
         if self._state is not None and self._state.judged >= until:
             return
         state = self._enrolled()
-        while state is None:
-            for filling in self._begun(until):
+        if state is None:
+            for filling in self._begun(until, now):
                 yield 0
                 state = filling
         self._state = state
-        if not self._ready(state, until, now):
+        if state is None or not self._ready(state, (state.judged, until), now - until):
             return
+        back = DAY if until // DAY > state.judged // DAY else _LATE
         with self._engine.begin() as on:
-            told = self._tenths(on, state, (state.judged - _LATE, until))
+            told = self._tenths(on, state, (state.judged - back, until))
             stepped = self._watch.step(state, told, until + SETTLE, slow_store.troubles(on, until - DAY))
             slow_store.put(on, [*stepped.rows, slow_store.judged_row(stepped.state.judged)])
             keep(on, stepped.learned)
@@ -80,27 +84,31 @@ class SlowTurns:
             known = slow_store.kept_baselines(on)
             return self._watch.enrol(self._state, self._roster(), known, slow_store.zones(on))
 
-    def _begun(self, until: int) -> Iterator[SlowState]:
-        """Yield a state as it fills with the past, day by day; the last is complete."""
+    def _begun(self, until: int, now: int) -> Iterator[SlowState]:
+        """Yield a state as it fills with the past, day by day; the last is complete. Nothing: it is not there yet."""
+        self._asked = min(self._asked, now)
         with self._engine.begin() as on:
             marked = slow_store.judged_until(on)
             judged = until - TENTH if marked is None or marked < until - _MOST_BEHIND else min(marked, until)
             state = self._watch.enrol(None, self._roster(), slow_store.kept_baselines(on), slow_store.zones(on))
             state = self._watch.recall(state, open_alarms(on), kept_states(on), judged)
             known = slow_store.troubles(on, judged - (DAYS + 1) * DAY)
-        for begin in range((judged // DAY - DAYS) * DAY, judged, DAY):
+        first = (judged // DAY - DAYS) * DAY
+        if not self._ready(state, (first, until), now - self._asked):
+            return
+        for begin in range(first, judged, DAY):
             end = min(begin + DAY, judged)
             with self._engine.begin() as on:
                 told = self._tenths(on, state, (begin, end))
             state = self._watch.filled(state, told, end, known)
             yield state
 
-    def _ready(self, state: SlowState, until: int, now: int) -> bool:
-        """Return whether the rollups have come to every bucket that is to be judged, or will not soon."""
-        if now - until > _PATIENCE:
+    def _ready(self, state: SlowState, span: tuple[int, int], waited: int) -> bool:
+        """Return whether the rollups have come to every bucket of a span, or have kept us waiting for long enough."""
+        if waited > _PATIENCE:
             return True
         with self._engine.begin() as on:
-            return slow_store.all_computed(on, list(state.kinds), (state.judged, until))
+            return slow_store.all_computed(on, [n for n, ward in state.kinds.items() if ward.past.points], span)
 
     def _tenths(self, on: Connection, state: SlowState, span: tuple[int, int]) -> Mapping[str, Tenths]:
         return {
