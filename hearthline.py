@@ -319,7 +319,7 @@ tending.register(
         stop_event,
         partial(heartbeat, "tend"),
         lambda on: [
-            *application.commands.passes_of(rules_file(), on, reader(), kinds(), settings().watch),
+            *application.commands.passes_of(rules_file(), on, reader(), kinds(), roster, settings().watch),
             *application.commands.notices_of(rules_file(), on, desk(), clock),
         ],
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from perception.roster import Roster
     from perception.sensor_kind import SensorKind
     from support.maintain import Pass
-    from support.store import ReadingReader
+    from support.store import ReadingReader, Tenths
 
 Rows = Sequence[Mapping[str, object]]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -71,8 +71,20 @@ def register(app: typer.Typer, ports: Ports) -> None:
     alarm_commands.register(
         app, alarm_commands.Ports(ports.engine, views, ports.clock, ports.actor, ports.span, ports.show)
     )
+
+    def tenths(kind: SensorKind, points: Sequence[str], device_ids: Sequence[int], span: tuple[int, int]) -> Tenths:
+        with ports.engine().connect() as on:
+            return ports.reader().tenths(on, kind, points, device_ids, span)
+
+    def zones() -> Mapping[str, tzinfo]:
+        from application.slow_store import zones
+
+        with ports.engine().connect() as on:
+            return zones(on)
+
     rule_commands.register(
-        app, rule_commands.Ports(ports.rules_file, ports.roster, raw, ports.clock, ports.span, ports.show)
+        app,
+        rule_commands.Ports(ports.rules_file, ports.roster, raw, tenths, zones, ports.clock, ports.span, ports.show),
     )
     work_commands.register(
         app, work_commands.Ports(ports.engine, rules, ports.watch, ports.clock, ports.actor, ports.span, ports.show)
@@ -114,10 +126,16 @@ def desk_of(
 
 
 def passes_of(
-    rules: Path, engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKind], watch: WatchSettings
+    rules: Path,
+    engine: Engine,
+    reader: ReadingReader,
+    kinds: Mapping[str, SensorKind],
+    roster: Callable[[], Roster],
+    watch: WatchSettings,
 ) -> Sequence[Pass]:
     """Return what application has to do again and again, as passes of tend."""
     from application.rules_file import RulesFile
+    from application.slow_tending import slow_rules
     from application.tending import Tools, passes
     from support.metrics import work_metrics
 
@@ -130,7 +148,7 @@ def passes_of(
         watch,
         orders=lambda number: metrics.tell(number.by_state, number.overdue),
     )
-    return passes(tools)
+    return [*passes(tools), slow_rules(engine, reader, RulesFile(rules), roster)]
 
 
 def notices_of(rules: Path, engine: Engine, desk: Desk, clock: Callable[[], int]) -> Sequence[Pass]:

@@ -7,7 +7,7 @@ before is kept: the state that came in stays as it was (versions.py).
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,8 +159,7 @@ class Judging:
                 at = int(step.opened[i, e]) if step.raises[i, e] else max(int(window.now[i]), int(opened[i, e]))
                 what = RAISED if step.raises[i, e] else CLEARED
                 condition = self._before.condition(place, int(rows[i]), int(e))
-                life = bool(_number(numbers.latched, i)), _number(numbers.realarm_s, i)
-                told = Transition(condition, what, at, int(opened[i, e]), _picked(evidence, i, e), *life)
+                told = Transition(condition, what, at, int(opened[i, e]), picked(evidence, i, e), *life(numbers, i))
                 self.transitions.append(told)
         self._touch(place, rows)
         track.verdict[rows] = judgement.verdict
@@ -228,7 +227,7 @@ def _part(window: Window, rows: Rows) -> Window:
     return replace(window, sight=window.sight.part(rows), recall=recall, **columns)  # type: ignore[arg-type]  # arrays
 
 
-def _picked(evidence: Mapping[str, NDArray[np.float64]], row: int, element: int) -> Mapping[str, float | None]:
+def picked(evidence: Mapping[str, NDArray[np.float64]], row: int, element: int) -> Mapping[str, float | None]:
     """Return the evidence of one element; columns are float64[n], float64[n, 1] or float64[n, elements]."""
     return {name: _value(column, row, element) for name, column in evidence.items()}
 
@@ -237,6 +236,11 @@ def _value(column: NDArray[np.float64], row: int, element: int) -> float | None:
     wide = column.reshape(len(column), -1)
     value = float(wide[row, min(element, wide.shape[1] - 1)])
     return None if np.isnan(value) else round(value, 6)
+
+
+def life(numbers: Any, row: int) -> tuple[bool, float]:
+    """Return whether an alarm that opens in one row is latched, and after how many seconds it asks again."""
+    return bool(_number(numbers.latched, row)), _number(numbers.realarm_s, row)
 
 
 def _number(numbers: float | NDArray[np.float64], row: int) -> float:

@@ -13,6 +13,7 @@ from application.rule import Rule, Trigger
 from application.track import Track
 from application.tuning import Columns
 from application.versions import Version
+from perception.roster import Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,14 @@ class Watched:
     def looks_at_clock(self) -> bool:
         """Whether the passing of time is enough to make it judge."""
         return self.rule.trigger is Trigger.CLOCK
+
+    def condition(self, member: Member, element: int) -> Condition:
+        """Name what is judged of a device's element."""
+        name = self.elements[element]
+        if member.device_id in self.apart:
+            name = f"{member.name}/{name}" if name else member.name
+        subject = f"station:{member.station}" if self.rule.subject == "station" else f"device:{member.name}"
+        return Condition(subject, self.rule.name, name, self.rule.priority, member.station, member.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +90,4 @@ class KindState:
 
     def condition(self, place: int, row: int, element: int) -> Condition:
         """Name what watched[place] judges of a device's element."""
-        watched, member = self.watched[place], self.facts.members[row]
-        name = watched.elements[element]
-        if member.device_id in watched.apart:
-            name = f"{member.name}/{name}" if name else member.name
-        subject = f"station:{member.station}" if watched.rule.subject == "station" else f"device:{member.name}"
-        return Condition(subject, watched.rule.name, name, watched.rule.priority, member.station, member.name)
+        return self.watched[place].condition(self.facts.members[row], element)

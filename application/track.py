@@ -32,6 +32,10 @@ class Track:
         verdict = np.full(shape, Verdict.CANNOT_TELL, np.int8)
         return cls(verdict, np.full(shape, NEVER), np.full(shape, NEVER), np.zeros(devices, np.bool_))
 
+    def copied(self) -> Self:
+        """Return a track of its own, to be written to."""
+        return type(self)(self.verdict.copy(), self.pending.copy(), self.opened.copy(), self.busy.copy())
+
     def carry(self, old: "Track", here: Rows, there: Rows) -> None:
         """Copy rows `there` of an older track to the rows `here` of this one."""
         self.verdict[here] = old.verdict[there]

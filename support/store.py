@@ -200,6 +200,17 @@ class Minutes(NamedTuple):
     values: NDArray[np.float64]
 
 
+class Tenths(NamedTuple):
+    """Ten-minute means of devices of one kind: bucket int64[n] (its begin, epoch microseconds UTC), device_id int32[n].
+
+    mean by point float64[n]: of the good values, NaN where there was none. Points that nobody asked for are not there.
+    """
+
+    bucket: NDArray[np.int64]
+    device_id: NDArray[np.int32]
+    mean: Mapping[str, NDArray[np.float64]]
+
+
 class ReadingReader(Protocol):
     """The read side of readings and rollups. Every read has a lower time bound."""
 
@@ -219,6 +230,14 @@ class ReadingReader(Protocol):
 
         Readings that were late when they were received, by their device's limit in microseconds, or not newer
         than what was known, are left out.
+        """
+
+    def tenths(
+        self, on: Connection, kind: SensorKind, points: Sequence[str], device_ids: Sequence[int], span: tuple[int, int]
+    ) -> Tenths:
+        """Return the ten-minute means of these points in the buckets that begin within [from, to), from rollups.
+
+        `points` names one at least; the buckets come in the order of time.
         """
 
     def series(
