@@ -157,12 +157,15 @@ def compare(killed, oracle, length, dice):
         for stage in (killed, oracle):
             stage.await_ready()
         playing.start()
+        before = 0
         for kill in range(kills):
-            due = min((kill + dice.uniform(0.2, 0.9)) * len(told) / (kills + 1), len(told) - 100)
+            # each ingest has to have stored something, and something has to be left
+            due = min(max((kill + dice.uniform(0.2, 0.9)) * len(told) / (kills + 1), before + 20), len(told) - 20)
             await_that(lambda due=due: stored(killed, devices) >= due, "rows to kill by", pause_s=0.003)
             threading.Event().wait(dice.uniform(0, 0.05))  # anywhere between two instructions
             killed.ingest.kill()
             tends[0].end(signal.SIGKILL)
+            before = stored(killed, devices)
             killed.start_ingest(**EVENTS)
             tends[0] = Tend(killed, kill + 1)
         playing.join()
