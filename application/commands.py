@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from application import alarm_commands, rule_commands
+from application.quality import commands as quality_commands
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -63,6 +64,10 @@ def register(app: typer.Typer, ports: Ports) -> None:
     rule_commands.register(
         app, rule_commands.Ports(ports.rules_file, ports.roster, raw, ports.clock, ports.span, ports.show)
     )
+    quality_commands.register(
+        app,
+        quality_commands.Ports(ports.engine, ports.kinds, ports.clock, ports.actor, ports.span, ports.show),
+    )
 
     @app.command("trace")
     def trace_device(
@@ -83,12 +88,19 @@ def views_of(engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKi
     return Views(engine, reader, kinds, RulesFile(rules))
 
 
-def passes_of(rules: Path, engine: Engine) -> Sequence[Pass]:
+def passes_of(rules: Path, engine: Engine, kinds: Mapping[str, SensorKind]) -> Sequence[Pass]:
     """Return what application has to do again and again, as passes of tend."""
+    from application.quality.numbers import Numbers
     from application.rules_file import RulesFile
     from application.tending import passes
 
-    return passes(engine, RulesFile(rules))
+    told = RulesFile(rules)
+
+    def numbers() -> Numbers:
+        told.changed()
+        return Numbers.of_rules((rule.name, dict(tuning.usual)) for rule, tuning in told.pairs)
+
+    return passes(engine, told, kinds, numbers)
 
 
 def watch_of(

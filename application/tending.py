@@ -1,21 +1,34 @@
 """Tending: what application has to do again and again, as passes of tend."""
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from application.disposition import end_expired
 from application.incident_store import group
+from application.quality.numbers import Numbers
+from application.quality.searching import search
 from application.rule import Rule
+from perception.sensor_kind import SensorKind
 from support.maintain import Pass
 from support.store import StoreDownError
 
 _EVERY_S = 5.0
+_TENTH_S = 600.0
 
 
-def passes(engine: Engine, rules: Mapping[str, Rule]) -> list[Pass]:
-    """Return the passes of application. Each transaction is short; they raise StoreDownError."""
+def passes(
+    engine: Engine,
+    rules: Mapping[str, Rule],
+    kinds: Mapping[str, SensorKind] = MappingProxyType({}),
+    numbers: Callable[[], Numbers] = Numbers,
+) -> list[Pass]:
+    """Return the passes of application. Each transaction is short; they raise StoreDownError.
+
+    `numbers` is what the search for doubtful values goes by, asked before each portion.
+    """
     return [
         Pass("shelving", _EVERY_S, _committed(engine, end_expired), "shelvings and maintenances that ended"),
         Pass(
@@ -24,6 +37,7 @@ def passes(engine: Engine, rules: Mapping[str, Rule]) -> list[Pass]:
             _committed(engine, lambda on, now: group(on, rules, now)),
             "incidents and suppressions that changed",
         ),
+        Pass("quality", _TENTH_S, search(engine, lambda: kinds, numbers), "spans of doubtful values that changed"),
     ]
 
 
