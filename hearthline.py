@@ -44,7 +44,9 @@ from support.spans import span_of
 from support.stopping import SUPERVISOR_PID, await_turn, die_with_supervisor, stop_event
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    import numpy as np
+    from numpy.typing import NDArray
+    from sqlalchemy import Connection, Engine
 
     from network.link import Tally
     from network.mapped import Mappings
@@ -254,6 +256,13 @@ def reader() -> "ReadingReader":
     return PostgresReader()
 
 
+def room(on: "Connection", kind: SensorKind, ts: "NDArray[np.int64]") -> None:
+    """Make room for readings of a kind at these times where the server needs it made."""
+    from support.postgres.partitions import make_room
+
+    make_room(on, kind, ts)
+
+
 def web() -> dict[str, tuple[str, int]]:
     """Return where the web applications listen."""
     told = settings()
@@ -298,7 +307,7 @@ tending.register(
         clock,
         stop_event,
         partial(heartbeat, "tend"),
-        lambda on: application.commands.passes_of(rules_file(), on, kinds()),
+        lambda on: application.commands.passes_of(rules_file(), on, kinds(), room),
     ),
 )
 network.commands.register(
@@ -310,7 +319,7 @@ network.conformance.commands.register(
 )
 application.commands.register(
     app,
-    application.commands.Ports(rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show),
+    application.commands.Ports(rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show, room),
 )
 application.metering.commands.register(app, application.metering.commands.Ports(_VERB, kinds, SPAN, show))
 simulators.commands.register(

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from application import alarm_commands, rule_commands
+from application.derived import commands as derived_commands
 from application.quality import commands as quality_commands
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from application.derived.keeping import Room
     from application.views import Views
     from application.watch import Watch
     from perception.readings import Readings
@@ -33,7 +35,7 @@ class Ports:
     """What the verbs work on. `live(city, device_id, seconds)` listens for a live frame and returns its time.
 
     `span(since, until)` reads a stretch of time as people write it; `clock` gives epoch microseconds UTC; `actor`
-    is who stands behind what is written.
+    is who stands behind what is written. `room(on, kind, times)` makes room for readings where the server needs that.
     """
 
     rules_file: Callable[[], Path]
@@ -46,6 +48,7 @@ class Ports:
     span: Callable[[str, str | None], tuple[int, int]]
     actor: Callable[[], str]
     show: Callable[[Rows, bool], None]
+    room: Room
 
 
 def register(app: typer.Typer, ports: Ports) -> None:
@@ -69,6 +72,10 @@ def register(app: typer.Typer, ports: Ports) -> None:
         quality_commands.Ports(ports.engine, ports.kinds, ports.clock, ports.actor, ports.span, ports.show),
     )
 
+    derived_commands.register(
+        app, derived_commands.Ports(ports.engine, ports.kinds, ports.span, ports.show, ports.room)
+    )
+
     @app.command("trace")
     def trace_device(
         device: Annotated[str, typer.Argument(help="Name of the device.")],
@@ -88,7 +95,7 @@ def views_of(engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKi
     return Views(engine, reader, kinds, RulesFile(rules))
 
 
-def passes_of(rules: Path, engine: Engine, kinds: Mapping[str, SensorKind]) -> Sequence[Pass]:
+def passes_of(rules: Path, engine: Engine, kinds: Mapping[str, SensorKind], room: Room) -> Sequence[Pass]:
     """Return what application has to do again and again, as passes of tend."""
     from application.quality.numbers import Numbers
     from application.rules_file import RulesFile
@@ -100,7 +107,7 @@ def passes_of(rules: Path, engine: Engine, kinds: Mapping[str, SensorKind]) -> S
         told.changed()
         return Numbers.of_rules((rule.name, dict(tuning.usual)) for rule, tuning in told.pairs)
 
-    return passes(engine, told, kinds, numbers)
+    return passes(engine, told, kinds, numbers, room)
 
 
 def watch_of(

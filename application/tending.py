@@ -6,6 +6,8 @@ from types import MappingProxyType
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from application.derived.deriving import Deriving
+from application.derived.keeping import Room, no_room
 from application.disposition import end_expired
 from application.incident_store import group
 from application.quality.numbers import Numbers
@@ -24,10 +26,12 @@ def passes(
     rules: Mapping[str, Rule],
     kinds: Mapping[str, SensorKind] = MappingProxyType({}),
     numbers: Callable[[], Numbers] = Numbers,
+    room: Room = no_room,
 ) -> list[Pass]:
     """Return the passes of application. Each transaction is short; they raise StoreDownError.
 
-    `numbers` is what the search for doubtful values goes by, asked before each portion.
+    `numbers` is what the search for doubtful values goes by, asked before each portion. `room` makes room for derived
+    readings where the server needs that.
     """
     return [
         Pass("shelving", _EVERY_S, _committed(engine, end_expired), "shelvings and maintenances that ended"),
@@ -37,6 +41,7 @@ def passes(
             _committed(engine, lambda on, now: group(on, rules, now)),
             "incidents and suppressions that changed",
         ),
+        Pass("derived", _TENTH_S, Deriving(engine, lambda: kinds, room).run, "derived readings that changed"),
         Pass("quality", _TENTH_S, search(engine, lambda: kinds, numbers), "spans of doubtful values that changed"),
     ]
 

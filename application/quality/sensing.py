@@ -82,13 +82,13 @@ def surroundings(bins: Bins, own: Weather, neighbours: Sequence[Weather]) -> Aro
     """Return what the good outdoor sensors of some neighbours (others than this device) say at its bins."""
     if not neighbours:
         return alone(bins)
-    columns = np.column_stack([_told(other, bins.ts) for other in neighbours])
-    every = np.concatenate([columns, _told(own, bins.ts)[:, None]], axis=1)
+    columns = np.column_stack([told_at(other, bins.ts) for other in neighbours])
+    every = np.concatenate([columns, told_at(own, bins.ts)[:, None]], axis=1)
     enough = (~np.isnan(every)).sum(axis=1) >= _ENOUGH
-    return Around(_median(columns), np.where(enough, _median(every), np.nan))
+    return Around(median(columns), np.where(enough, median(every), np.nan))
 
 
-def _told(of: Weather, at: NDArray[np.int64]) -> Floats:
+def told_at(of: Weather, at: NDArray[np.int64]) -> Floats:
     """float64[m]: what a device told last of the weather at some instants, an hour before each at most."""
     if not len(of.ts):
         return np.full(len(at), np.nan)
@@ -97,7 +97,7 @@ def _told(of: Weather, at: NDArray[np.int64]) -> Floats:
     return np.where((place >= 0) & (at - of.ts[source] <= HOUR), of.outdoor[source], np.nan)
 
 
-def _median(columns: Floats) -> Floats:
+def median(columns: Floats) -> Floats:
     """float64[m]: the median of what is known in each row."""
     ordered = np.sort(columns, axis=1)  # unknown ones last
     many = (~np.isnan(columns)).sum(axis=1)

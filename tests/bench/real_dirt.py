@@ -2,8 +2,8 @@
 
 FOLDER holds the recordings of Niš as gzipped CSV (columns datetime, t_amb, ..., as in configs/recordings/README.md);
 without it the excerpt in tests/cases/dirt is looked at. Labels are made by tests/rigs/dirt_labels.py, which knows
-nothing of the code that is judged. Options: `--walk` looks as tend does, hour after hour, which takes a quarter of an hour for
-five years; `--alarms` lets the rules about sensors live through it.
+nothing of the code that is judged. Options: `--walk` looks as tend does, hour after hour, some minutes for five years;
+`--alarms` lets the rules about sensors live through it.
 """
 
 import json
