@@ -183,8 +183,8 @@ class Rule:
     priority: int
     respond_s: int
     parameters: type[Parameters]
-    judge: Callable[[Window, Any], Judgement]
-    evidence: Callable[[Window, Any], Mapping[str, NDArray[np.float64]]]
+    judge: Callable[[Any, Any], Judgement]
+    evidence: Callable[[Any, Any], Mapping[str, NDArray[np.float64]]]
     needs: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
     trigger: Trigger = Trigger.READING
