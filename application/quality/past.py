@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, literal, select
 
 from application.instants import microseconds, moment
@@ -48,6 +49,22 @@ def raw_bins_of(
         .order_by(readings.c.device_id, bucket)
     )
     return _gathered(on.execute(query).all(), points)
+
+
+def values_of(
+    on: Connection, kind: SensorKind, device_id: int, point: str, span: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the good readings of one point over [from, to): ts int64[k], values float64[k]."""
+    readings = readings_table(kind)
+    query = (
+        select(readings.c.ts, readings.c[point])
+        .where(readings.c.device_id == device_id, *_between(readings.c.ts, span))
+        .where(readings.c[point].is_not(None))
+        .where(readings.c.quality.op("&")(literal(1 << kind.bits[point], BigInteger)) == 0)
+        .order_by(readings.c.ts)
+    )
+    rows: Sequence[Any] = on.execute(query).all()
+    return np.array([microseconds(row[0]) for row in rows], np.int64), np.array([row[1] for row in rows], np.float64)
 
 
 def _between(column: ColumnElement[datetime], span: tuple[int, int]) -> tuple[ColumnElement[bool], ...]:

@@ -13,10 +13,11 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from application.instants import HOUR, MINUTE, SECOND
 from application.quality import spans
 from application.quality.bins import WIDTH, Bins
-from application.quality.finding import Reason
+from application.quality.finding import Finding, Reason
 from application.quality.numbers import Numbers
-from application.quality.past import bins_of, raw_bins_of
+from application.quality.past import bins_of, raw_bins_of, values_of
 from application.quality.sensing import found_in, surroundings, weather
+from application.quality.spikes import is_fast, spikes_in, suspects
 from application.quality.stillness import TEMPERATURES
 from perception.sensor_kind import SensorKind
 from support import tables
@@ -27,6 +28,7 @@ LEAST_BACK = 8 * HOUR
 INTERVALS_BACK = 30
 _NEIGHBOURS = 9
 _PORTION = 200
+_SPIKES_BACK = 2 * HOUR
 
 
 class Judged(NamedTuple):
@@ -36,6 +38,7 @@ class Judged(NamedTuple):
     district: str
     city: str
     back_us: int
+    interval_s: float
 
 
 def judged_kinds(kinds: Mapping[str, SensorKind]) -> list[SensorKind]:
@@ -75,8 +78,9 @@ def judged(on: Connection, kind: SensorKind) -> list[Judged]:
         .order_by(t.district.c.city, t.station.c.district, t.device.c.device_id)
     )
     return [
-        Judged(row.device_id, row.district, row.city, back_us(row.interval_s or kind.interval_s))
+        Judged(row.device_id, row.district, row.city, back_us(interval_s), interval_s)
         for row in on.execute(query)
+        for interval_s in [row.interval_s or kind.interval_s]
     ]
 
 
@@ -120,9 +124,22 @@ def look(
         mine = [s for s in known.get(device.device_id, ()) if s.reason != Reason.SAID]
         still = {s.point: s.from_at for s in mine if s.reason == Reason.FROZEN and s.to_at is None}
         heard = {p: bins.ts[bins.column(bins.n, p) > 0].tolist() for p in bins.points}
-        changes = spans.changes(mine, found_in(bins, around, numbers, still), heard)
+        found = [
+            *found_in(bins, around, numbers, still),
+            *_spikes(on, kind, device, bins, max(begin, until - _SPIKES_BACK)),
+        ]
+        changes = spans.changes(mine, found, heard)
         changed += spans.write(on, kind, device.device_id, mine, changes)
     return changed
+
+
+def _spikes(on: Connection, kind: SensorKind, device: Judged, bins: Bins, since: int) -> Iterator[Finding]:
+    """Yield the spikes of a device that reports often, out of the raw readings of bins that are suspiciously wide."""
+    if is_fast(bins, device.interval_s):
+        for point in (kind.point(name) for name in TEMPERATURES):
+            for stretch in suspects(bins, point, since):
+                ts, values = values_of(on, kind, device.device_id, point.name, stretch)
+                yield from spikes_in(ts, values, point)
 
 
 def _told(

@@ -199,3 +199,17 @@ def test_a_past_that_was_loaded_is_searched_when_asked(bench):
         told = search_past(on, KINDS, "probe-1", (NOW - 48 * HOUR, NOW))
     assert told[0]["stretches_changed"] == 1
     assert kept(bench) == [("t_pri_return", NOW - 40 * HOUR, NOW - 30 * HOUR, "sentinel")]
+
+
+def test_a_spike_is_left_out_alone(bench):
+    with bench.engine.begin() as on:
+        on.execute(text("update device set interval_s = 60"))
+    times = NOW - HOUR + np.arange(60) * MINUTE
+    store(bench, times, t_pri_supply=np.where(np.arange(60) == 33, 140.0, 80 + np.arange(60) % 3 / 10))
+    bench.drain()
+    assert bench.bucket(Width.HOUR, NOW - HOUR, "t_pri_supply")[4] == 140.0
+    assert searched(bench) == 1
+    assert kept(bench) == [("t_pri_supply", times[33], times[34], "spike")]
+    assert bench.bucket(Width.HOUR, NOW - HOUR, "t_pri_supply")[1] == 59
+    assert bench.bucket(Width.HOUR, NOW - HOUR, "t_pri_supply")[4] < 81
+    assert searched(bench) == 0

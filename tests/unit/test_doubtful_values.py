@@ -12,6 +12,8 @@ from application.quality.bins import WIDTH, Bins, runs_of
 from application.quality.finding import Reason
 from application.quality.numbers import Numbers
 from application.quality.sensing import Around, alone, flagged, found_in, surroundings, weather
+from application.quality.spikes import spikes_in, suspects
+from perception.kinds import load_kinds
 from tests.conftest import CHECKOUT
 
 T0 = 1_800_000_000_000_000 // WIDTH * WIDTH
@@ -125,6 +127,40 @@ def test_runs_cover_every_place_once(joined):
     runs = runs_of(np.array(joined, np.bool_))
     places = [p for a, b in zip(runs.first.tolist(), runs.last.tolist(), strict=True) for p in range(a, b + 1)]
     assert places == list(range(len(joined)))
+
+
+TEMPERATURE = load_kinds()["heat_substation"].point("t_pri_supply")
+
+
+def minutes_of(values):
+    return T0 + np.arange(len(values)) * MINUTE, np.asarray(values, float)
+
+
+def test_a_value_that_leaps_and_comes_back_is_a_spike():
+    ts, values = minutes_of(np.round(80 + np.random.default_rng(1).normal(0, 0.15, 60), 1))
+    assert spikes_in(ts, values, TEMPERATURE) == []
+    values[30] = 120.0
+    values[[45, 46]] = 20.0
+    assert spikes_in(ts, values, TEMPERATURE) == [
+        ("t_pri_supply", ts[30], ts[31], Reason.SPIKE),
+        ("t_pri_supply", ts[45], ts[47], Reason.SPIKE),
+    ]
+    bins = Bins.of_readings(("t_pri_supply",), ts, values[:, None])
+    [(begin, end)] = suspects(bins, TEMPERATURE, T0)
+    assert begin <= ts[30] - 10 * MINUTE
+    assert end >= ts[45] + 10 * MINUTE
+
+
+def test_a_step_a_ramp_and_a_stay_are_no_spikes():
+    rng = np.random.default_rng(2)
+    noise = rng.normal(0, 0.1, 60)
+    step = np.where(np.arange(60) < 30, 40.0, 75.0)
+    ramp = np.clip((np.arange(60) - 20) * 3.0, 0, 40) + 40
+    stay = np.where((np.arange(60) > 25) & (np.arange(60) < 34), 70.0, 40.0)
+    for values in (step, ramp, stay):
+        assert spikes_in(*minutes_of(np.round(values + noise, 1)), TEMPERATURE) == []
+    assert spikes_in(*minutes_of([40.0, 90.0]), TEMPERATURE) == []
+    assert spikes_in(*minutes_of([]), TEMPERATURE) == []
 
 
 STATIONS = read_folder(CHECKOUT / "tests" / "cases" / "dirt")
