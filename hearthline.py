@@ -44,7 +44,9 @@ from support.spans import span_of
 from support.stopping import SUPERVISOR_PID, await_turn, die_with_supervisor, stop_event
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    import numpy as np
+    from numpy.typing import NDArray
+    from sqlalchemy import Connection, Engine
 
     from application.notify.desk import Desk
     from network.link import Tally
@@ -274,6 +276,13 @@ def reader() -> "ReadingReader":
     return PostgresReader()
 
 
+def room(on: "Connection", kind: SensorKind, ts: "NDArray[np.int64]") -> None:
+    """Make room for readings of a kind at these times where the server needs it made."""
+    from support.postgres.partitions import make_room
+
+    make_room(on, kind, ts)
+
+
 def web() -> dict[str, tuple[str, int]]:
     """Return where the web applications listen."""
     told = settings()
@@ -319,7 +328,7 @@ tending.register(
         stop_event,
         partial(heartbeat, "tend"),
         lambda on: [
-            *application.commands.passes_of(rules_file(), on, reader(), kinds(), roster, settings().watch),
+            *application.commands.passes_of(rules_file(), on, reader(), kinds(), roster, settings().watch, room),
             *application.commands.notices_of(rules_file(), on, desk(), clock),
         ],
     ),
@@ -334,7 +343,7 @@ network.conformance.commands.register(
 application.commands.register(
     app,
     application.commands.Ports(
-        rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show, lambda: settings().watch, desk
+        rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show, lambda: settings().watch, desk, room
     ),
 )
 application.metering.commands.register(app, application.metering.commands.Ports(_VERB, kinds, SPAN, show))

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from application import alarm_commands, notify_commands, rule_commands
+from application.derived import commands as derived_commands
+from application.quality import commands as quality_commands
 from application.work import commands as work_commands
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from application.derived.keeping import Room
     from application.notify.desk import Desk
     from application.rule import Rule
     from application.settings import NotifySettings, WatchSettings
@@ -36,7 +39,8 @@ class Ports:
     """What the verbs work on. `live(city, device_id, seconds)` listens for a live frame and returns its time.
 
     `span(since, until)` reads a stretch of time as people write it; `clock` gives epoch microseconds UTC; `actor`
-    is who stands behind what is written; `watch` are the settings of the watch.
+    is who stands behind what is written; `watch` are the settings of the watch. `room(on, kind, times)` makes room for
+    readings where the server needs that.
     """
 
     rules_file: Callable[[], Path]
@@ -51,6 +55,7 @@ class Ports:
     show: Callable[[Rows, bool], None]
     watch: Callable[[], WatchSettings]
     desk: Callable[[], Desk]
+    room: Room
 
 
 def register(app: typer.Typer, ports: Ports) -> None:
@@ -93,6 +98,14 @@ def register(app: typer.Typer, ports: Ports) -> None:
     notify_commands.register(
         app, notify_commands.Ports(ports.engine, ports.desk, ports.rules_file, ports.clock, ports.actor, ports.show)
     )
+    quality_commands.register(
+        app,
+        quality_commands.Ports(ports.engine, ports.kinds, ports.clock, ports.actor, ports.span, ports.show),
+    )
+
+    derived_commands.register(
+        app, derived_commands.Ports(ports.engine, ports.kinds, ports.span, ports.show, ports.room)
+    )
 
     @app.command("trace")
     def trace_device(
@@ -132,20 +145,29 @@ def passes_of(
     kinds: Mapping[str, SensorKind],
     roster: Callable[[], Roster],
     watch: WatchSettings,
+    room: Room,
 ) -> Sequence[Pass]:
     """Return what application has to do again and again, as passes of tend."""
+    from application.quality.numbers import Numbers
     from application.rules_file import RulesFile
     from application.slow_tending import slow_rules
     from application.tending import Tools, passes
     from support.metrics import work_metrics
 
-    metrics = work_metrics()
+    told, metrics = RulesFile(rules), work_metrics()
+
+    def numbers() -> Numbers:
+        told.changed()
+        return Numbers.of_rules((rule.name, dict(tuning.usual)) for rule, tuning in told.pairs)
+
     tools = Tools(
         engine,
-        RulesFile(rules),
+        told,
         reader,
         kinds,
         watch,
+        numbers=numbers,
+        room=room,
         orders=lambda number: metrics.tell(number.by_state, number.overdue),
     )
     return [*passes(tools), slow_rules(engine, reader, RulesFile(rules), roster)]

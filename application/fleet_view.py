@@ -70,7 +70,8 @@ class FleetView:
             if ids:
                 latest = self._reader.latest(on, known, ids, now - LOOK_BACK)
                 found[known.name] = completed(on, latest, intervals, now) if whole else latest
-        return Fleet(now, devices, intervals, found)
+        derived = frozenset(name for name, known in self._kinds.items() if known.derived)
+        return Fleet(now, devices, intervals, found, derived)
 
     def _intervals(self, devices: Sequence[DevicePlace]) -> Mapping[int, float]:
         fallback = {name: kind.interval_s for name, kind in self._kinds.items()}
@@ -78,7 +79,7 @@ class FleetView:
 
 
 class Fleet:
-    """Devices and their newest at one instant (`now`, epoch microseconds)."""
+    """Devices and their newest at one instant (`now`, epoch microseconds); nobody misses those of kinds `derived`."""
 
     def __init__(
         self,
@@ -86,11 +87,13 @@ class Fleet:
         devices: Sequence[DevicePlace],
         intervals: Mapping[int, float],
         found: Mapping[str, Readings],
+        derived: frozenset[str] = frozenset(),
     ) -> None:
         self._now = now
         self._devices = devices
         self._intervals = intervals
         self._found = found
+        self._derived = derived
         self._newest = {i: n for readings in found.values() for i, n in _spread(readings, intervals, now)}
         of_heat = (d for d in devices if d.kind == STATION_KIND)
         best_last = sorted(of_heat, key=lambda d: (d.status == "active", -d.device_id))
@@ -193,7 +196,8 @@ class Fleet:
         )
 
     def _count(self) -> tuple[int, int]:
-        active = [self._newest.get(d.device_id) for d in self._devices if d.status == "active"]
+        missed = (d for d in self._devices if d.status == "active" and d.kind not in self._derived)
+        active = [self._newest.get(d.device_id) for d in missed]
         return len(active), sum(n is not None and n.young for n in active)
 
     def _good(self, kind: str, point: str) -> Iterator[float | None]:

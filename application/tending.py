@@ -7,8 +7,12 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from application.consequence_store import Site, batches, foresee, learn, sites
+from application.derived.deriving import Deriving
+from application.derived.keeping import Room, no_room
 from application.disposition import ask_again, end_expired
 from application.incident_store import group
+from application.quality.numbers import Numbers
+from application.quality.searching import search
 from application.rule import Rule
 from application.settings import WatchSettings
 from application.work.desk import desk_of
@@ -20,6 +24,7 @@ from support.store import ReadingReader, StoreDownError
 
 _EVERY_S = 5.0
 _FORESEEN_S = 15.0
+_MINUTE_S, _TENTH_S = 60.0, 600.0
 _LEARNED_S = 6 * 3600.0
 
 
@@ -28,7 +33,8 @@ class Tools:
     """What the passes work with.
 
     `rules` by name, with the numbers of their file; `orders` is given how many work orders there are, whenever they
-    have been looked after.
+    have been looked after. `numbers` is what the search for doubtful values goes by, asked before each portion; `room`
+    makes room for derived readings where the server needs that.
     """
 
     engine: Engine
@@ -36,6 +42,8 @@ class Tools:
     reader: ReadingReader
     kinds: Mapping[str, SensorKind]
     watch: WatchSettings = field(default_factory=WatchSettings)
+    numbers: Callable[[], Numbers] = Numbers
+    room: Room = no_room
     orders: Callable[[OrderCounts], None] = lambda _: None
 
 
@@ -89,6 +97,10 @@ def _looking(tools: Tools) -> list[Pass]:
 
     return [
         Pass("consequences", _FORESEEN_S, _committed(engine, foreseen), "open alarms whose consequence was foreseen"),
+        Pass("derived", _MINUTE_S, Deriving(engine, lambda: kinds, tools.room).run, "derived readings that changed"),
+        Pass(
+            "quality", _TENTH_S, search(engine, lambda: kinds, tools.numbers), "spans of doubtful values that changed"
+        ),
         Pass("time constants", _LEARNED_S, learning, "stations whose time constant was learned"),
     ]
 

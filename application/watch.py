@@ -133,7 +133,10 @@ class Watch:
         return np.minimum(readings.received_at, now)
 
     def _kinds(self, roster: Roster) -> Sequence[str]:
-        return sorted({m.kind.name for m in roster.members.values() if m.status is DeviceStatus.ACTIVE})
+        """Return the kinds that are watched: what is derived comes by no batch, and is never silent."""
+        return sorted(
+            {m.kind.name for m in roster.members.values() if m.status is DeviceStatus.ACTIVE and not m.kind.derived}
+        )
 
     def _laid_out(self, name: str, roster: Roster, joined: int) -> KindState:
         members = [m for m in roster.members.values() if m.kind.name == name and m.status is DeviceStatus.ACTIVE]

@@ -94,6 +94,9 @@ def _write(
         return Refusal(Reason.UNKNOWN_DEVICE, detail)
     if member.status is not DeviceStatus.ACTIVE:
         return Refusal(Reason.INACTIVE_DEVICE, f"device {found.device} is {member.status}: approve it")
+    if member.kind.derived:
+        detail = f"the readings of {member.name} are computed here: name another device in the mapping of this topic"
+        return Refusal(Reason.DERIVED_DEVICE, detail)
     if found.fault is not None:
         return _refused(found.fault)
     if found.ts is None and delivery.retained:

@@ -54,7 +54,7 @@ class Lanes(dict[str, Lane | None]):
         except TopicError:
             return None
         member = self.roster.members.get(parts.device)
-        if member is None or member.status is not DeviceStatus.ACTIVE or member.corrections:
+        if member is None or member.status is not DeviceStatus.ACTIVE or member.corrections or member.kind.derived:
             return None
         if parts.channel not in {Channel.READINGS, Channel.BACKFILL}:
             return None

@@ -114,8 +114,17 @@ class _Tray:
         topic = _taken_apart(delivery.topic)
         if isinstance(topic, TopicError):
             self._put_foreign(origin, delivery, topic)
-        elif topic.channel in self._by_channel:
+        elif topic.channel in self._by_channel and not self._is_derived(origin, delivery, topic):
             self._by_channel[topic.channel](origin, delivery, topic.device)
+
+    def _is_derived(self, origin: int, delivery: Delivery, topic: Topic) -> bool:
+        """Refuse what comes under the name of a device whose readings are computed here; return whether it did."""
+        member = self._roster.members.get(topic.device)
+        if member is None or not member.kind.derived:
+            return False
+        detail = f"the readings of {member.name} are computed here from those of another device: nobody sends them"
+        self._refuse(origin, delivery, Reason.DERIVED_DEVICE, detail, device=member.name, counted="")
+        return True
 
     def batch(self, deliveries: Sequence[Delivery]) -> Batch:
         sheets = {kind: sheet.readings() for kind, sheet in self._sheets.items()}

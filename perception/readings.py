@@ -106,6 +106,7 @@ class Reason(StrEnum):
     BAD_TOPIC = "bad_topic"
     UNKNOWN_DEVICE = "unknown_device"
     INACTIVE_DEVICE = "inactive_device"
+    DERIVED_DEVICE = "derived_device"
     UNKNOWN_KIND = "unknown_kind"
     MALFORMED = "malformed"
     EMPTY = "empty"

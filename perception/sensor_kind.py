@@ -26,7 +26,8 @@ class SensorKind(BaseModel):
     added at the end. `version` rises with each addition. `key_points` are the few that a list
     or a bar shows first. `behaviour` says how a simulated device of this kind behaves; without one
     it follows a day's wave within the typical range of each point (simulators/strangers.py).
-    `commands` are what such a device can be told, besides what every device can.
+    `commands` are what such a device can be told, besides what every device can. `derived`: its readings are
+    computed here from those of others; nobody sends them, nobody plays it, and nobody misses it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,6 +39,7 @@ class SensorKind(BaseModel):
     points: tuple[Point, ...] = Field(min_length=1, max_length=MAX_POINTS)
     key_points: tuple[str, ...] = ()
     commands: tuple[Command, ...] = ()
+    derived: bool = False
     behaviour: Behaviour | None = Field(default=None, exclude=True, repr=False)
 
     @model_validator(mode="after")

@@ -36,7 +36,7 @@ Receive = Callable[[Sequence[Delivery], Roster, int], Batch]
 
 _TICK_S = 1.0
 _IDLE_S = 0.1
-_STRANGERS = {Reason.UNKNOWN_DEVICE, Reason.INACTIVE_DEVICE}
+_STRANGERS = {Reason.UNKNOWN_DEVICE, Reason.INACTIVE_DEVICE, Reason.DERIVED_DEVICE}
 _log = structlog.get_logger()
 
 

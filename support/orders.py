@@ -104,6 +104,8 @@ def _check(on: Connection, kinds: Mapping[str, SensorKind], wish: Wish) -> None:
         raise CommandError(Why.UNKNOWN, f"no device is named {wish.device}: see `hearthline devices list`")
     if row.status != DeviceStatus.ACTIVE.value:
         raise CommandError(Why.UNKNOWN, f"device {wish.device} is {row.status}: only an active one is told anything")
+    if row.kind in kinds and kinds[row.kind].derived:
+        raise CommandError(Why.UNKNOWN, f"{wish.device} is no device one can talk to: its readings are computed here")
     told = _word(kinds, row.kind, wish)
     if told.simulated and not (row.simulated and row.pretend):
         detail = f"{told.name} is for simulated devices; {wish.device} is a real one, or stands in a real city"

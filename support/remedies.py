@@ -9,6 +9,7 @@ _REMEDIES = {
     Reason.UNMAPPED: "correct the mapping (hearthline map try), then hearthline rejects replay --reason unmapped",
     Reason.UNKNOWN_DEVICE: "hearthline rejects fix {device} --kind K --station S adds it and replays what waits; "
     "a foreign one: hearthline foreign approve {device}",
+    Reason.DERIVED_DEVICE: "send under the name of the device itself: what follows from it is computed here",
     Reason.INACTIVE_DEVICE: "hearthline devices approve {device} --station S; what waits is then replayed",
     Reason.UNKNOWN_KIND: "install the kind, then hearthline rejects replay --reason unknown_kind",
     Reason.MALFORMED: "correct the sender: hearthline rejects show ID shows its bytes; then hearthline rejects drop",

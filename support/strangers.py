@@ -124,7 +124,7 @@ class Strangers:
 def is_strange(reject: Reject, roster: Roster) -> bool:
     """Return whether it came under a name that may not report."""
     member = None if reject.device is None else roster.members.get(reject.device)
-    return member is None or member.status is not DeviceStatus.ACTIVE
+    return member is None or member.status is not DeviceStatus.ACTIVE or member.kind.derived
 
 
 def marked(reject: Reject, roster: Roster) -> Reject:

@@ -1,6 +1,7 @@
 """heat_balance_off: the heat meter's power and what flow and temperatures say do not agree.
 
 The residual of real stations is within -9 to +12 % (p1 to p99) reading by reading: a mean of one hour is judged.
+A device that reports by the hour has one reading in it, and the on-delay asks for several of them in a row.
 """
 
 from collections.abc import Mapping
@@ -9,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from application.cadence import expected, last_hour
 from application.rule import Family, Judgement, Parameters, Rule, Trigger, Window, judged, load_share
 from perception.point import Title
 
 _KW_PER_M3_H_K = 4.187 * 985 / 3600
 """Heat that one m3/h carries per kelvin: specific heat times density of water at 60 Cel."""
-_HOUR_MIN, _LEAST = 60, 30
+_LEAST_SHARE = 0.5
+"""Of the samples that a device has in an hour by its interval."""
 
 
 class HeatBalanceOff(Parameters):
@@ -31,12 +34,12 @@ class HeatBalanceOff(Parameters):
 
 def _residual_pct(window: Window) -> NDArray[np.float64]:
     """float64[n, 1]: (P - rho cp V dT) / P over the last hour, in per cent."""
-    power = window.trace("heat_power", _HOUR_MIN)
-    spread = window.trace("t_pri_supply", _HOUR_MIN) - window.trace("t_pri_return", _HOUR_MIN)
-    carried = window.trace("flow_pri", _HOUR_MIN) * spread * _KW_PER_M3_H_K
+    power = last_hour(window, "heat_power")
+    spread = last_hour(window, "t_pri_supply") - last_hour(window, "t_pri_return")
+    carried = last_hour(window, "flow_pri") * spread * _KW_PER_M3_H_K
     both = ~np.isnan(power) & ~np.isnan(carried)
     told, meant = (np.where(both, x, 0.0).sum(axis=1) for x in (power, carried))
-    known = (both.sum(axis=1) >= _LEAST) & (told > 1.0)
+    known = (both.sum(axis=1) >= expected(window)[:, 0] * _LEAST_SHARE) & (told > 1.0)
     return np.where(known, (told - meant) / np.where(known, told, 1.0) * 100, np.nan)[:, None]
 
 

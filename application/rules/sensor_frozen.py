@@ -1,6 +1,8 @@
 """sensor_frozen: a temperature has not moved at all for an hour, while the one beside it has.
 
-A sensor with a noise of a tenth of a kelvin never shows the same value for an hour.
+A sensor with a noise of a tenth of a kelvin never shows the same value for an hour. A device that reports every ten
+minutes has but few values in it, so its partner has to have moved further; of rarer ones an hour tells nothing, and
+`sensor_still` judges them over half a day.
 """
 
 from collections.abc import Mapping
@@ -9,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from application.cadence import HOUR_MIN, expected
 from application.rule import Family, Judgement, Parameters, Rule, Trigger, Window, judged
 from perception.point import Title
 
@@ -18,7 +21,9 @@ _PARTNERS = {
     "t_sec_supply": "t_sec_return",
     "t_sec_return": "t_sec_supply",
 }
-_HOUR_MIN, _LEAST = 60, 50
+_LEAST_SHARE, _LEAST_SAMPLES = 5 / 6, 5
+_ENOUGH = 12
+"""With so many samples `moved_k` is enough; with fewer the partner has to have moved as much further."""
 
 
 class SensorFrozen(Parameters):
@@ -31,8 +36,9 @@ class SensorFrozen(Parameters):
 
 def _range(window: Window, point: str) -> NDArray[np.float64]:
     """float64[n, 1]: between which values it was in the last hour, as a difference; NaN with too few samples."""
-    samples = window.trace(point, _HOUR_MIN)
-    known = (~np.isnan(samples)).sum(axis=1) >= _LEAST
+    samples = window.trace(point, HOUR_MIN)
+    least = np.maximum(np.floor(expected(window)[:, 0] * _LEAST_SHARE), _LEAST_SAMPLES)
+    known = (~np.isnan(samples)).sum(axis=1) >= least
     between = np.fmax.reduce(samples, axis=1) - np.fmin.reduce(samples, axis=1)
     return np.where(known, between, np.nan)[:, None]
 
@@ -43,18 +49,24 @@ def _ranges(window: Window) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return own, np.concatenate([found[partner] for partner in _PARTNERS.values()], axis=1)
 
 
+def _limit(window: Window, p: SensorFrozen) -> NDArray[np.float64]:
+    """float64[n, 1]: how far the partner has to have moved."""
+    limit: NDArray[np.float64] = p.moved_k * np.maximum(1.0, _ENOUGH / expected(window))
+    return limit
+
+
 def judge(window: Window, p: SensorFrozen) -> Judgement:
     """Compare how far each temperature and its partner moved within the hour; frozen stays frozen until it moves."""
     own, partner = _ranges(window)
     still = own == 0
-    return judged(still & ((partner > p.moved_k) | window.raised), own, np.where(window.raised, 0.0, partner))
+    return judged(still & ((partner > _limit(window, p)) | window.raised), own, np.where(window.raised, 0.0, partner))
 
 
 def evidence(window: Window, p: SensorFrozen) -> Mapping[str, NDArray[np.float64]]:
     """Show the value that stands still, and how far its partner moved."""
     _, partner = _ranges(window)
     value = np.concatenate([window.value(point) for point in _PARTNERS], axis=1)
-    return {"value": value, "partner_moved_k": partner, "limit_k": np.full_like(value, 1) * p.moved_k}
+    return {"value": value, "partner_moved_k": partner, "limit_k": np.full_like(value, 1) * _limit(window, p)}
 
 
 RULE = Rule(

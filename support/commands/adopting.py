@@ -100,7 +100,7 @@ def _told(on: Connection, kind: SensorKind, before: list[str] | None, actor: str
 
 def _given_a_device(on: Connection, kind: SensorKind, actor: str) -> list[str]:
     station = _first_station(on)
-    if station is None or _devices(on, kind.name, retired=True):
+    if kind.derived or station is None or _devices(on, kind.name, retired=True):
         return []
     name = _free_name(on, f"{station}-{kind.name.replace('_', '-')}")
     add_device(on, Device(name=name, kind=kind.name, station=station), actor, simulated=True)

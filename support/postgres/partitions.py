@@ -110,6 +110,13 @@ def ensure_weeks(on: Connection, kind: SensorKind, weeks: Iterable[int]) -> None
         _make_week(on, table, week)
 
 
+def make_room(on: Connection, kind: SensorKind, ts: NDArray[np.int64]) -> None:
+    """Make the partitions that readings at these times need, as ensure_weeks does."""
+    missing = set(weeks_of(ts)) - set(existing_weeks(on, kind))
+    if missing:
+        ensure_weeks(on, kind, missing)
+
+
 def _make_week(on: Connection, table: str, week: int) -> None:
     name = _partition_name(table, week)
     start, end = (datetime.fromtimestamp(at // 1_000_000, UTC).isoformat() for at in (week, week + WEEK_US))

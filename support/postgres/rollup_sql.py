@@ -5,6 +5,8 @@ the device's next reading; the last one as long as the one before it, or up to t
 minutes when it is alone, and never beyond that end. Nothing stands for longer than three
 intervals, at least 180 s. `covered_s` is the sum of that; in a coarser bucket a finer one weighs
 its `covered_s` times the share of its readings in which the point was good.
+
+A value that lies in a quality_span of its point is not good, whatever was known at receipt (ADR 20).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +27,12 @@ select r.device_id, date_bin({width}, r.ts, timestamptz '2000-01-03 00:00+00'), 
 from unnest(%s::int4[], %s::timestamptz[]) as m (device_id, bucket)
 left join device as d on d.device_id = m.device_id
 cross join lateral (
+    select exists (
+        select from quality_span as q where q.device_id = m.device_id
+        and q.from_at < m.bucket + interval '10 minutes' and (q.to_at is null or q.to_at > m.bucket)
+    ) as any
+) as doubted
+cross join lateral (
     select s.device_id, s.ts, {good}, least(
         coalesce(
             date_part('epoch', lead(s.ts) over by_time - s.ts),
@@ -35,8 +43,16 @@ cross join lateral (
         ),
         greatest({intervals} * coalesce(d.interval_s, {interval}), {least})
     ) as stood_s
-    from {source} as s
-    where s.device_id = m.device_id and s.ts >= m.bucket and s.ts < m.bucket + interval '10 minutes'
+    from (
+        select t.*, case when doubted.any then t.quality | coalesce((
+            select bit_or(1::bigint << p.bit) from quality_span as q
+            join point as p on p.kind = {kind} and p.name = q.point
+            where q.device_id = t.device_id and q.from_at <= t.ts and (q.to_at is null or q.to_at > t.ts)
+        ), 0) else t.quality end as word
+        from {source} as t
+        where t.device_id = m.device_id and t.ts >= m.bucket and t.ts < m.bucket + interval '10 minutes'
+        offset 0
+    ) as s
     window by_time as (order by s.ts)
 ) as r
 group by 1, 2
@@ -107,6 +123,7 @@ def _statement(kind: SensorKind, width: Width) -> sql.Composed:
             "source": sql.Identifier(readings_name(kind)),
             "width": sql.SQL("interval '1 minute'" if width is Width.MINUTE else "interval '10 minutes'"),
             "good": sql.SQL(", ").join(_good(kind)),
+            "kind": sql.Literal(kind.name),
             "intervals": sql.Literal(HOLD_INTERVALS),
             "least": sql.Literal(HOLD_LEAST_S),
             "statistics": _per_point(kind, _of_values),
@@ -126,7 +143,7 @@ def _updates(columns: Iterable[str]) -> Iterator[sql.Composable]:
 
 def _good(kind: SensorKind) -> Iterator[sql.Composable]:
     for bit, name in enumerate(kind.names):
-        yield sql.SQL("case when s.quality & {} = 0 then s.{} end as {}").format(
+        yield sql.SQL("case when s.word & {} = 0 then s.{} end as {}").format(
             sql.Literal(1 << bit), sql.Identifier(name), sql.Identifier(name)
         )
 

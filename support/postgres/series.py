@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import sql
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from perception.sensor_kind import SensorKind
 from support.columns import SECONDS, Width, readings_name, rollup_name, widths
 from support.postgres.copy_out import FLOAT8, INT8, TIMESTAMP, copy_out, epoch_us, matrix
 from support.postgres.rows import moment
-from support.postgres.statistics import good, label, listed, missing
+from support.postgres.statistics import Doubt, good, label, listed, missing
 from support.store import Series
 
 RAW_ROWS_PER_INSTANT = 20
@@ -57,13 +57,37 @@ class Sources(NamedTuple):
 def series(on: Connection, kind: SensorKind, device_id: int, points: Sequence[str], span: Span, most: int) -> Series:
     """Return at most about `most` instants of the span. KeyError when the kind lacks a point."""
     found = _sources(on, kind, device_id, span, most * RAW_ROWS_PER_INSTANT + 1)
+    source = _Raw(kind, device_id, tuple(points), _doubts(on, device_id, points, span))
     whole = found.reaches_back(found.raw_from, 2 * _DAY_S)
     if found.rows <= most and whole:
-        return _raw(on, kind, device_id, points, span)
+        return _raw(on, source, span)
     if found.rows <= most * RAW_ROWS_PER_INSTANT and whole:
         width_s = bin_s(span, most)
-        return _bins(on, kind, device_id, points, span, width_s, ORIGIN_US).series(points, width_s)
-    return _rolled_up(on, kind, device_id, points, span, most, _width(kind, span, most, found))
+        return _bins(on, source, span, width_s, ORIGIN_US).series(points, width_s)
+    return _rolled_up(on, source, span, most, _width(kind, span, most, found))
+
+
+class _Raw(NamedTuple):
+    """What is read of the raw readings: whose, which points, and where they are not to be trusted."""
+
+    kind: SensorKind
+    device_id: int
+    points: tuple[str, ...]
+    doubts: tuple[Doubt, ...]
+
+    def good(self, point: str) -> sql.Composed:
+        return good(self.kind, point, self.doubts)
+
+
+_DOUBTS = """
+select point, from_at, to_at from quality_span
+where device_id = :device and point = any(:points) and from_at < :stop and (to_at is null or to_at > :start)
+"""
+
+
+def _doubts(on: Connection, device_id: int, points: Sequence[str], span: Span) -> tuple[Doubt, ...]:
+    told = {"device": device_id, "points": list(points), "start": moment(span[0]), "stop": moment(span[1])}
+    return tuple(Doubt(*row) for row in on.execute(text(_DOUBTS), told))
 
 
 def bin_s(span: Span, most: int, least_s: int = 1) -> int:
@@ -108,13 +132,13 @@ def _literals(device_id: int, span: Span) -> list[sql.Literal]:
     return [sql.Literal(device_id), sql.Literal(moment(span[0])), sql.Literal(moment(span[1]))]
 
 
-def _raw(on: Connection, kind: SensorKind, device_id: int, points: Sequence[str], span: Span) -> Series:
+def _raw(on: Connection, of: _Raw, span: Span) -> Series:
     query = sql.SQL(
         "select ts, {values} from {table} where device_id = %s and ts >= %s and ts < %s order by ts"
-    ).format(values=listed(missing(good(kind, p)) for p in points), table=sql.Identifier(readings_name(kind)))
-    rows = copy_out(on, query, [device_id, *map(moment, span)], [TIMESTAMP, *[FLOAT8] * len(points)])
-    values = matrix(rows, 1, len(points))
-    return Series(tuple(points), epoch_us(rows["f0"]), values, values, values, "raw")
+    ).format(values=listed(missing(of.good(p)) for p in of.points), table=sql.Identifier(readings_name(of.kind)))
+    rows = copy_out(on, query, [of.device_id, *map(moment, span)], [TIMESTAMP, *[FLOAT8] * len(of.points)])
+    values = matrix(rows, 1, len(of.points))
+    return Series(of.points, epoch_us(rows["f0"]), values, values, values, "raw")
 
 
 class _Buckets(NamedTuple):
@@ -152,58 +176,48 @@ class _Buckets(NamedTuple):
         return _Buckets(self.ts[first], n, np.clip(mean, low, high), low, high)
 
 
-def _bins(
-    on: Connection, kind: SensorKind, device_id: int, points: Sequence[str], span: Span, width_s: int, origin: int
-) -> _Buckets:
+def _bins(on: Connection, of: _Raw, span: Span, width_s: int, origin: int) -> _Buckets:
     """Gather raw readings to bins of a width, counted from `origin` and stamped with their beginning."""
     statistics = [
-        missing(sql.SQL("{}({})::float8").format(sql.SQL(function), good(kind, p)))
+        missing(sql.SQL("{}({})::float8").format(sql.SQL(function), of.good(p)))
         for function in ("count", "avg", "min", "max")
-        for p in points
+        for p in of.points
     ]
     query = sql.SQL(
         "select date_bin(%s, ts, %s) as bucket, {statistics} from {table} "
         "where device_id = %s and ts >= %s and ts < %s group by bucket order by bucket"
-    ).format(statistics=listed(statistics), table=sql.Identifier(readings_name(kind)))
-    parameters = [timedelta(seconds=width_s), moment(origin), device_id, *map(moment, span)]
-    return _of_statistics(on, len(points), query, parameters)
+    ).format(statistics=listed(statistics), table=sql.Identifier(readings_name(of.kind)))
+    parameters = [timedelta(seconds=width_s), moment(origin), of.device_id, *map(moment, span)]
+    return _of_statistics(on, len(of.points), query, parameters)
 
 
-def _rolled_up(
-    on: Connection,
-    kind: SensorKind,
-    device_id: int,
-    points: Sequence[str],
-    span: Span,
-    most: int,
-    width: Width,
-) -> Series:
+def _rolled_up(on: Connection, of: _Raw, span: Span, most: int, width: Width) -> Series:
     """Read a rollup; what follows it comes from raw, because rollups lag behind, and so does its newest bucket.
 
     A bucket that ends behind the span would speak of what is not in it: while raw readings are there, they speak.
     """
     names = ("n", "mean", "min", "max")
-    statistics = [missing(sql.SQL("{}::float8").format(sql.Identifier(f"{p}_{s}"))) for s in names for p in points]
+    statistics = [missing(sql.SQL("{}::float8").format(sql.Identifier(f"{p}_{s}"))) for s in names for p in of.points]
     query = sql.SQL(
         "select bucket, {statistics} from {table} where device_id = %s and bucket >= %s and bucket < %s order by bucket"
-    ).format(statistics=listed(statistics), table=sql.Identifier(rollup_name(kind, width)))
-    old = _of_statistics(on, len(points), query, [device_id, *map(moment, span)])
+    ).format(statistics=listed(statistics), table=sql.Identifier(rollup_name(of.kind, width)))
+    old = _of_statistics(on, len(of.points), query, [of.device_id, *map(moment, span)])
     own_us = SECONDS[width] * 1_000_000
     ended = old.ts + own_us + (_SLOP_US if width is Width.DAY else 0) <= span[1]
     ended[:-2] = True
     if not ended.all():
         begins = int(old.ts[~ended][0])
-        ended |= not _is_raw_there(on, kind, device_id, (begins, begins + own_us + _SLOP_US))
+        ended |= not _is_raw_there(on, of.kind, of.device_id, (begins, begins + own_us + _SLOP_US))
     newest = int(old.ts[~ended][0] if not ended.all() else old.ts[-1]) if len(old.ts) else ORIGIN_US
     old = old.taken(ended)
     start = newest + max(0, -((newest + TAIL_S * 1_000_000 - span[1]) // own_us)) * own_us
-    tail = _bins(on, kind, device_id, points, (max(start, span[0]), span[1]), SECONDS[width], newest)
+    tail = _bins(on, of, (max(start, span[0]), span[1]), SECONDS[width], newest)
     wide_s = max(SECONDS[width], bin_s(span, most, SECONDS[width]))
     found = old.joined(tail)
     if wide_s > SECONDS[width] and len(found.ts):
         origin = int(found.ts[0]) - own_us // 2 if width is Width.DAY else ORIGIN_US  # midnights move with the clocks
         found = found.gathered(wide_s * 1_000_000, origin)
-    return found.series(points, wide_s)
+    return found.series(of.points, wide_s)
 
 
 def _is_raw_there(on: Connection, kind: SensorKind, device_id: int, span: Span) -> bool:

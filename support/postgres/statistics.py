@@ -1,6 +1,8 @@
 """Statistics: the pieces of SQL of which reads of readings and rollups are made, and the names of widths."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from psycopg import sql
 
@@ -8,10 +10,30 @@ from perception.sensor_kind import SensorKind
 from support.columns import SECONDS
 
 
-def good(kind: SensorKind, point: str) -> sql.Composed:
-    """Return a point's column where it is good, else null. KeyError when the kind lacks the point."""
+class Doubt(NamedTuple):
+    """A point of a device that is not to be trusted over [from_at, to_at); `to_at` None: it goes on."""
+
+    point: str
+    from_at: datetime
+    to_at: datetime | None
+
+
+def good(kind: SensorKind, point: str, doubts: Sequence[Doubt] = ()) -> sql.Composed:
+    """Return a point's column where it is good, else null. KeyError when the kind lacks the point.
+
+    Good is what was so at receipt and lies in none of the doubts.
+    """
     bit = sql.Literal(1 << kind.bits[point])
-    return sql.SQL("case when quality & {} = 0 then {} end").format(bit, sql.Identifier(point))
+    outside = (_outside(doubt) for doubt in doubts if doubt.point == point)
+    good_there = sql.SQL(" and ").join([sql.SQL("quality & {} = 0").format(bit), *outside])
+    return sql.SQL("case when {} then {} end").format(good_there, sql.Identifier(point))
+
+
+def _outside(doubt: Doubt) -> sql.Composed:
+    before = sql.SQL("ts < {}").format(sql.Literal(doubt.from_at))
+    if doubt.to_at is None:
+        return sql.SQL("({})").format(before)
+    return sql.SQL("({} or ts >= {})").format(before, sql.Literal(doubt.to_at))
 
 
 def missing(column: sql.Composable) -> sql.Composed:

@@ -33,6 +33,12 @@ PHYSICS = {"heat_substation", "room_climate"}
 """Kinds whose values are the state of a plant: simulators/heat."""
 
 every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=lambda k: k.name)
+SENT = {name: kind for name, kind in KINDS.items() if not kind.derived}
+"""Kinds whose readings devices send."""
+every_sent_kind = pytest.mark.parametrize("kind", SENT.values(), ids=lambda k: k.name)
+every_sent_point = pytest.mark.parametrize(
+    ("kind", "point"), [(k, p) for k in SENT.values() for p in k.points], ids=lambda x: x.name
+)
 every_point = pytest.mark.parametrize(
     ("kind", "point"), [(k, p) for k in KINDS.values() for p in k.points], ids=lambda x: x.name
 )
@@ -128,7 +134,7 @@ def world_of(kind):
     return World(parts, SEASONS["cold-night"], utc_offset_s=28_800, seed=7)
 
 
-@every_kind
+@every_sent_kind
 def test_what_a_device_shows_goes_through_the_codec_and_is_good(kind):
     """From the world through the instruments into a message, and out of it again: the same numbers, all good."""
     world, begin = world_of(kind), NOW - OLDEST_US // 1000
@@ -148,7 +154,7 @@ def test_what_a_device_shows_goes_through_the_codec_and_is_good(kind):
             assert np.isfinite(rows).all(), "it yields every point"
 
 
-@every_point
+@every_sent_point
 def test_a_value_beyond_its_limits_is_stored_and_marked_alone(kind, point):
     beyond = point.high + max(1.0, abs(point.high)) * 0.1
     came, reasons = heard(kind, {p.name: p.low for p in kind.points} | {point.name: beyond})
@@ -157,7 +163,7 @@ def test_a_value_beyond_its_limits_is_stored_and_marked_alone(kind, point):
     assert np.flatnonzero(quality_mask(came.quality, len(kind.points))[0]).tolist() == [kind.bits[point.name]]
 
 
-@every_kind
+@every_sent_kind
 @pytest.mark.parametrize(
     ("rubbish", "reason"),
     [("a text", "bad_point"), ([1], "bad_point"), ({"v": 1}, "bad_point"), (None, "empty")],

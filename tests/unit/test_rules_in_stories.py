@@ -127,6 +127,7 @@ FAULTS = {
     "sensors_swapped": (swapped, "t_sec_return", 32),
     "counter_jumped": (hold(heat_energy_total=0.0), "heat_energy_total", 1),
     "power_cut": (hold(voltage_mains=0.0, ups_on_battery=1.0), "", 1),
+    "sensor_sentinel": (hold(t_sec_return=0.0), "t_sec_return", 2),
     "station_flooded": (hold(flood_contact=1.0), "", 1),
     "station_smoke": (hold(smoke_contact=1.0), "", 1),
     "door_open": (hold(door_open=1.0), "", 2),
