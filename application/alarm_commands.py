@@ -252,4 +252,4 @@ def _state(row: AlarmRow, now: int) -> str:
     shelved = None if row.shelved_until is None else row.shelved_until * 1000
     by = "its cause" if row.suppressed else None
     life = Alarm(row.cleared_at is None, row.acknowledged, shelved, by, in_service=not row.out_of_service)
-    return life.state(now).replace("_", " ")
+    return life.state(now).replace("_", " ") + (", drill" if row.drill else "")

@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import ARRAY, Connection, Row, Uuid, and_, any_, cast, func, insert, literal, select, update
+from sqlalchemy import ARRAY, Connection, Row, Select, Uuid, and_, any_, cast, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from application.incident import Areas, Found, Grouping, Raised, incidents
 from application.instants import SECOND, microseconds, moment
 from application.journal import NAMESPACE
 from application.rule import Family, Rule, Verdict
+from application.tuning import DRILL
 from support import tables
 
 _incident, _alarm, _member = tables.incident, tables.alarm, tables.incident_alarm
@@ -151,6 +152,7 @@ def listed(on: Connection, city: str | None, *, closed: bool, most: int) -> Sequ
     query = select(_incident, alarms.scalar_subquery().label("alarms"), homes.scalar_subquery().label("homes"))
     if not closed:
         query = query.where(_incident.c.closed_at.is_(None))
+    query = query.add_columns(_drilled().exists().label("drill"))
     if city is not None:
         here = select(s.name).join(tables.district, d.name == s.district).where(s.name == any_(touched), d.city == city)
         query = query.where(here.exists())
@@ -158,11 +160,18 @@ def listed(on: Connection, city: str | None, *, closed: bool, most: int) -> Sequ
     return [_told(row) for row in on.execute(query.order_by(*order).limit(most))]
 
 
+def _drilled() -> Select[Any]:
+    """Return the query for the alarms of an incident that were raised in a drill."""
+    mine = select(_alarm.c.alarm_id).join(_member, _member.c.alarm_id == _alarm.c.alarm_id)
+    return mine.where(_member.c.incident_id == _incident.c.incident_id, _alarm.c.evidence.has_key(DRILL))
+
+
 def _told(row: Row[*tuple[Any, ...]]) -> Mapping[str, object]:
     return {
         "incident": str(row.incident_id)[:8],
         "priority": row.priority,
         "scope": row.scope,
+        "drill": row.drill,
         "cause": row.cause,
         "at": row.cause_station,
         "stations": len(row.stations),

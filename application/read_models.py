@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from application.tuning import DRILL
 from perception.point import Title
 
 
@@ -44,6 +45,11 @@ class AlarmRow:
     suppressed: bool = False
     out_of_service: bool = False
 
+    @property
+    def drill(self) -> bool:
+        """Whether it was raised in a drill."""
+        return DRILL in self.evidence
+
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
@@ -62,6 +68,7 @@ class JournalRow:
     element: str
     element_title: Title | None = None
     device: str = ""
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True)
