@@ -132,6 +132,11 @@ def rules_file() -> Path:
     return CHECKOUT / settings().watch.rules
 
 
+def responsibilities_file() -> Path:
+    """Return the file of the responsibility list."""
+    return CHECKOUT / settings().watch.responsibilities
+
+
 @cache
 def mappings() -> "Mappings":
     """Return how the messages of foreign controllers are read. Raises MappingError with every problem."""
@@ -190,11 +195,14 @@ def tally(device: str) -> "Tally":
 
 
 def prepare() -> str:
-    """Wait for the turn, then bring the tables up to date; return a remark on the portal's role."""
+    """Wait for the turn, then bring tables and responsibility list up to date; return what there is to say of it."""
+    from application.work.bringing import bring_in
     from support.commands.processes import prepare as spine
 
     await_turn()
-    return spine(database_url(), kinds() and load_kinds(), portal_password())
+    remark = spine(database_url(), kinds() and load_kinds(), portal_password())
+    duties = bring_in(engine("verb"), responsibilities_file(), rules_file(), cities, actor(), clock())
+    return f"{remark}\n{duties}"
 
 
 def cities(stations: int | None = None, number: int = 1) -> "Catalogue":
@@ -317,7 +325,7 @@ tending.register(
         clock,
         stop_event,
         partial(heartbeat, "tend"),
-        lambda on: application.commands.passes_of(rules_file(), on),
+        lambda on: application.commands.passes_of(rules_file(), on, settings().watch),
     ),
 )
 network.commands.register(
@@ -329,7 +337,9 @@ network.conformance.commands.register(
 )
 application.commands.register(
     app,
-    application.commands.Ports(rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show),
+    application.commands.Ports(
+        rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show, lambda: settings().watch
+    ),
 )
 application.metering.commands.register(app, application.metering.commands.Ports(_VERB, kinds, SPAN, show))
 simulators.commands.register(
@@ -436,15 +446,17 @@ def serve_portal() -> None:
 
 @config.command("check")
 def config_check() -> None:
-    """Check settings, kinds, rules, city files, mappings and scenario; every problem is named."""
-    from application.rules_file import read_rules
+    """Check settings, kinds, rules, responsibilities, city files, mappings and scenario; every problem is named."""
+    from application.work.bringing import areas_of, checked
     from network.foreign import foreign_of
     from perception.seed_files import load_catalogue
 
-    settings(), kinds(), read_rules(rules_file()), load_catalogue(CONFIGS / "cities")
+    settings(), kinds()
+    areas = areas_of(load_catalogue(CONFIGS / "cities"))
+    checked(responsibilities_file(), rules_file(), areas, clock())
     foreign_of(settings().broker, mappings())
     scenario_commands.read(CHECKOUT / settings().simulate.scenario)
-    typer.echo("settings, kinds, rules, cities, mappings and scenario are fine")
+    typer.echo("settings, kinds, rules, responsibilities, cities, mappings and scenario are fine")
 
 
 @config.command("show")
