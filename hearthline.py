@@ -47,12 +47,11 @@ from support.stopping import SUPERVISOR_PID, await_turn, die_with_supervisor, st
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from application.drills import Drill, Event
+    from application.drills import Drills
     from network.link import Tally
     from network.mapped import Mappings
     from perception.catalogue import Catalogue
     from perception.roster import Roster
-    from simulators.trial.drill import Engine as DrillEngine
     from support.commands.catalogue import Cast
     from support.commands.doctor import Check
     from support.heartbeat import Stop
@@ -265,20 +264,11 @@ def reader() -> "ReadingReader":
     return PostgresReader()
 
 
-def drill(what: str, station: str | None) -> "DrillEngine[Drill, Event]":
-    """Return what a drill works on."""
+def drills() -> "Drills":
+    """Return where drills are begun, followed and ended."""
     from application.drills import Drills
-    from simulators.trial.drill import Engine
 
-    drills, stop = Drills(engine("verb"), reader(), kinds()), stop_event()
-    return Engine(
-        begin=lambda: drills.begin(what, station, actor(), clock()),
-        look=lambda drill: drills.look(drill, clock()),
-        mend=lambda drill: drills.mend(drill, actor()),
-        end=lambda drill: drills.end(drill, clock()),
-        clock=clock,
-        wait=stop.wait,
-    )
+    return Drills(engine("verb"), reader(), kinds())
 
 
 def web() -> dict[str, tuple[str, int]]:
@@ -365,7 +355,9 @@ simulators.commands.register(
 scenario_commands.register(app, scenario_commands.Ports(cities, kinds, CONFIGS / "scenarios", clock, show))
 simulators.trial.drill_commands.register(
     app,
-    simulators.trial.drill_commands.Ports(drill, lambda page: f"{addresses(with_secrets=False)['console']}en/{page}"),
+    simulators.trial.drill_commands.Ports(
+        drills, actor, clock, stop_event, lambda page: f"{addresses(with_secrets=False)['console']}en/{page}"
+    ),
 )
 simulators.look_commands.register(app, simulators.look_commands.Ports(CONFIGS / "recordings", kinds, cities))
 

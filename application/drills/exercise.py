@@ -59,7 +59,7 @@ EXERCISES: Mapping[str, Exercise] = MappingProxyType({
             "leak",
             Sign("p_sec_return", falls_by=0.015),
             "pressures",
-            {"makeup_share": 4.0, "grows_over_h": 0.0},
+            {"makeup_share": 8.0, "grows_over_h": 0.0},
         ),
         Exercise(
             "pump",

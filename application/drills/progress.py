@@ -18,6 +18,7 @@ from support import tables
 from support.orders import one
 
 _alarm, _incident, _member = tables.alarm, tables.incident, tables.incident_alarm
+_work = tables.work_order
 Found = Row[*tuple[Any, ...]]
 
 
@@ -141,11 +142,37 @@ def _incident_event(step: str, row: Found, at: int, says: str, course: Course) -
     return Event(step, number, at, says, course.page, "incident", number)
 
 
+def orders_of(course: Course) -> Select[Any]:
+    """Return the work orders that were opened for the alarms of this drill, as a query."""
+    alarms = alarms_of(course).with_only_columns(_alarm.c.alarm_id).order_by(None)
+    return select(_work).where(_work.c.alarm_id.in_(alarms)).order_by(_work.c.number)
+
+
+def _put_to_work(on: Connection, course: Course, now: int) -> Iterator[Event]:
+    del now
+    for row in on.execute(orders_of(course)):
+        says = f"number {row.number}, for {row.body}: {row.title_en}"
+        yield Event("order", str(row.work_order_id), microseconds(row.opened_at), says, course.page, *_order(row))
+
+
+def _proved(on: Connection, course: Course, now: int) -> Iterator[Event]:
+    del now
+    for row in on.execute(orders_of(course).where(_work.c.state == "verified")):
+        says = f"number {row.number} by the data: what it was about has cleared"
+        yield Event("verified", str(row.work_order_id), microseconds(row.closed_at), says, course.page, *_order(row))
+
+
+def _order(row: Found) -> tuple[str, str]:
+    return "work_order", str(row.work_order_id)
+
+
 STEPS: Sequence[Callable[[Connection, Course, int], Iterator[Event]]] = (
     _ordered,
     _sensed,
     _raised,
     _grouped,
+    _put_to_work,
     _cleared,
     _closed,
+    _proved,
 )

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, Row, select
 
 from application.disposition import Act
 from application.instants import microseconds, moment
+from application.tuning import DRILL
 from application.work import due
 from application.work.desk import Desk, conditions, place_of
 from application.work.order import TEND, Entry, Step, WorkError, WorkState, WorkStateError
@@ -21,6 +22,7 @@ from support import tables
 
 _order, _alarm, _linked = tables.work_order, tables.alarm, tables.work_order_alarm
 _incident, _member = tables.incident, tables.incident_alarm
+_EXERCISE = "this is a drill: nobody has to go"
 _LATE = ("nobody was on site by then", "it was not repaired by then")
 
 
@@ -135,7 +137,8 @@ def _opened(on: Connection, desk: Desk, alarm_id: UUID, now: int) -> int:
     had = select(_linked.c.alarm_id).where(_linked.c.alarm_id == alarm_id).limit(1)
     if on.scalar(still) is None or on.scalar(had) is not None:
         raise WorkStateError("it has had an order, or is over")
-    open_for(on, desk, alarm_id, Act(TEND, now))
+    drilled = select(_alarm.c.alarm_id).where(_alarm.c.alarm_id == alarm_id, _alarm.c.evidence.has_key(DRILL))
+    open_for(on, desk, alarm_id, Act(TEND, now, None if on.scalar(drilled) is None else _EXERCISE))
     return 1
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-AWAITED = ("fault", "sensor", "alarm", "incident")
+AWAITED = ("fault", "sensor", "alarm", "incident", "order")
 """Steps that have to happen before anything is mended."""
-AFTERWARDS = ("mended", "cleared", "closed")
+AFTERWARDS = ("mended", "cleared", "closed", "verified")
 BROKEN_S, WHOLE_S = 130.0, 225.0
 """So long we wait for the first steps, and for all of them: a drill is over within four minutes."""
 _LOOK_S = 0.5
-_AGAIN = {"alarm": "cleared", "incident": "closed"}
+_AGAIN = {"alarm": "cleared", "incident": "closed", "order": "verified"}
 """Of what may happen more than once: the step that ends it."""
 
 
@@ -42,7 +42,7 @@ H = TypeVar("H", bound=Happened)
 class Engine(Generic[D, H]):
     """What a drill works on. `look` returns all that has happened so far; `wait(s)` is true when it is to stop.
 
-    `steps` are further ones to wait for before it is mended, and `proofs` after that: a work order, its proof.
+    `steps` are further ones to wait for before it is mended, and `proofs` after that: those of the civic services.
     """
 
     begin: Callable[[], D]
@@ -57,12 +57,13 @@ class Engine(Generic[D, H]):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a drill showed. `missing` are the steps that did not happen in time; `stopped`: somebody stopped it.
+    """What a drill showed. `missing` are the steps up to its mending that did not happen; `later` those after it.
 
-    `open` says how many of its alarms and incidents are not over yet.
+    `open` says how many of its alarms, incidents and orders are not over yet; `stopped`: somebody stopped it.
     """
 
     missing: tuple[str, ...]
+    later: tuple[str, ...] = ()
     open: int = 0
     stopped: bool = False
 
@@ -81,7 +82,8 @@ def play(engine: Engine[D, H], tell: Callable[[D, H], None]) -> Outcome:
             engine.mend(drill)
         engine.end(drill)
     told = {each.step for each in teller.seen}
-    return Outcome(tuple(step for step in (*first, *last) if step not in told), _left(teller.seen), stopped)
+    missing, later = (tuple(step for step in steps if step not in told) for steps in (first, last))
+    return Outcome(missing, later, _left(teller.seen), stopped)
 
 
 class _Teller(Generic[D, H]):
@@ -111,6 +113,6 @@ def _has(seen: Sequence[Happened], steps: Sequence[str]) -> bool:
 
 
 def _left(seen: Sequence[Happened]) -> int:
-    """Return how many alarms and incidents are not over."""
+    """Return how many alarms, incidents and orders are not over."""
     keys = {(each.step, each.key) for each in seen}
     return sum((_AGAIN[step], key) not in keys for step, key in keys if step in _AGAIN)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from simulators.trial.drill import Begun, Engine, Outcome
 
 _WIDTH = 10
@@ -27,12 +29,38 @@ class What(StrEnum):
     COLD_NIGHT = "cold-night"
 
 
+class Desk(Protocol):
+    """Where drills are begun, followed and ended; `now` is epoch microseconds UTC."""
+
+    def begin(self, name: str, station: str | None, actor: str, now: int) -> Any: ...  # noqa: D102
+    def look(self, drill: Any, now: int) -> Sequence[Any]: ...  # noqa: D102
+    def mend(self, drill: Any, actor: str, now: int) -> Any: ...  # noqa: D102
+    def end(self, drill: Any, now: int) -> None: ...  # noqa: D102
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the verb works on. `engine(what, station)` is where a drill is begun; `link(page)` is a page's address."""
+    """What the verb works on. `actor` begins the drill; `stop` is set when it is to stop; `link(page)` is a URL."""
 
-    engine: Callable[[str, str | None], Engine[Any, Any]]
+    desk: Callable[[], Desk]
+    actor: Callable[[], str]
+    clock: Callable[[], int]
+    stop: Callable[[], Event]
     link: Callable[[str], str]
+
+    def engine(self, what: str, station: str | None) -> Engine[Any, Any]:
+        """Return what a drill works on."""
+        from simulators.trial.drill import Engine
+
+        desk, actor, clock = self.desk(), self.actor(), self.clock
+        return Engine(
+            begin=lambda: desk.begin(what, station, actor, clock()),
+            look=lambda drill: desk.look(drill, clock()),
+            mend=lambda drill: desk.mend(drill, actor, clock()),
+            end=lambda drill: desk.end(drill, clock()),
+            clock=clock,
+            wait=self.stop().wait,
+        )
 
 
 def register(app: typer.Typer, ports: Ports) -> None:
@@ -81,8 +109,9 @@ def _said(outcome: Outcome) -> str:
         return "the drill was stopped; what was broken is whole again"
     if outcome.missing:
         return (
-            f"the drill is over, and these steps did not come in time: {', '.join(outcome.missing)}; all is whole again"
+            f"the drill is over without: {', '.join(outcome.missing)}. What was broken is whole again; "
+            "`hearthline status` shows whether everything runs"
         )
-    if outcome.open:
-        return f"the drill is over; {outcome.open} of its alarms and incidents end later: `hearthline alarms list`"
+    if outcome.open or outcome.later:
+        return f"the drill is over; {outcome.open} of what it raised ends later: `hearthline alarms list`"
     return "the drill is over: everything that was raised has cleared"

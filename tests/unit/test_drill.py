@@ -157,27 +157,35 @@ class Stage:
         return play(self.engine, lambda _, thing: self.told.append(f"{thing.step} {thing.key}".strip()))
 
 
-FIRST = ["fault", "sensor", "alarm a", "incident i"]
+FIRST = ["fault", "sensor", "alarm a", "incident i", "order o"]
+LAST = ["mended", "cleared a", "closed i", "verified o"]
 
 
 def test_a_drill_tells_each_step_once_and_mends_what_it_broke():
-    stage = Stage(FIRST[:1], FIRST[:2], FIRST, [*FIRST, "mended"], [*FIRST, "mended", "cleared a", "closed i"])
+    stage = Stage(FIRST[:1], FIRST[:2], FIRST, [*FIRST, *LAST[:1]], [*FIRST, *LAST])
     assert stage.play() == Outcome(())
-    assert stage.told == [*FIRST, "mended", "cleared a", "closed i"]
+    assert stage.told == [*FIRST, *LAST]
     assert stage.done == ["mended", "ended"]
 
 
 def test_further_steps_are_waited_for():
-    last = [*FIRST, "order o", "mended", "cleared a", "closed i"]
-    stage = Stage(FIRST, last[:5], last, [*last, "verified o"], steps=("order",), proofs=("verified",))
+    first, last = [*FIRST, "notice n"], [*FIRST, "notice n", *LAST]
+    stage = Stage(FIRST, first, last, [*last, "rating r"], steps=("notice",), proofs=("rating",))
     assert stage.play() == Outcome(())
-    assert stage.told[4] == "order o"
-    assert stage.told[-1] == "verified o"
+    assert stage.told[5] == "notice n"
+    assert stage.told[-1] == "rating r"
+
+
+def test_what_is_raised_later_has_to_end_as_well():
+    late = [*FIRST, *LAST, "alarm b"]
+    stage = Stage(FIRST, late, late, [*late, "cleared b"])
+    assert stage.play() == Outcome(())
+    assert stage.told[-1] == "cleared b"
 
 
 def test_what_does_not_happen_is_named_and_it_ends_all_the_same():
     stage = Stage(FIRST[:3])
-    assert stage.play() == Outcome(("incident", "mended", "cleared", "closed"), open=1)
+    assert stage.play() == Outcome(("incident", "order"), tuple(each.split()[0] for each in LAST), open=1)
     assert stage.done == ["mended", "ended"]
     assert stage.now <= 240e6
 
