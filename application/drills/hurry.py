@@ -5,12 +5,14 @@ configs/rules.toml is not touched. Each drill ends at its time by itself, whatev
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from application.drills.exercise import EXERCISES
 from application.instants import HOUR, MINUTE, SECOND, microseconds, moment
-from application.rule import Rule, Trigger
+from application.rule import Family, Rule, Trigger
 from application.rules_file import Pairs, RulesFile
 from application.tuning import Hurry, Tuning
 from support import tables
@@ -21,16 +23,30 @@ _LATE = HOUR
 """So long after its end a drill is still known: what was measured then may come late, but not later than that."""
 
 
-def under_drill(engine: Engine, clock: Callable[[], int]) -> Callable[[], tuple[Hurry, ...]]:
+class Drilled(NamedTuple):
+    """A drill at one device, and the families of the rules that it hurries."""
+
+    hurry: Hurry
+    families: frozenset[Family]
+
+
+def under_drill(engine: Engine, clock: Callable[[], int]) -> Callable[[], tuple[Drilled, ...]]:
     """Return what reads the drills that are under way, or were a short while ago. It raises StoreDownError."""
     ends = func.least(_drill.c.until, func.coalesce(_drill.c.ended_at, _drill.c.until))
-    query = select(_drill.c.device, _drill.c.begins_at, ends.label("ends_at"))
+    query = select(_drill.c.what, _drill.c.device, _drill.c.begins_at, ends.label("ends_at"))
 
-    def read() -> tuple[Hurry, ...]:
+    def read() -> tuple[Drilled, ...]:
         try:
             with engine.connect().execution_options(postgresql_readonly=True) as on:
                 rows = on.execute(query.where(_drill.c.until >= moment(clock() - _LATE)).order_by(_drill.c.begins_at))
-                return tuple(Hurry(r.device, microseconds(r.begins_at), microseconds(r.ends_at)) for r in rows)
+                return tuple(
+                    Drilled(
+                        Hurry(row.device, microseconds(row.begins_at), microseconds(row.ends_at)),
+                        EXERCISES[row.what].families,
+                    )
+                    for row in rows
+                    if row.what in EXERCISES
+                )
         except (OperationalError, InterfaceError) as err:
             raise StoreDownError(f"the database cannot be reached: {err.orig}") from err
 
@@ -40,9 +56,9 @@ def under_drill(engine: Engine, clock: Callable[[], int]) -> Callable[[], tuple[
 class DrilledRules:
     """The rules of a file with their numbers, hurried by the drills that `drills` returns. For one thread."""
 
-    def __init__(self, file: RulesFile, drills: Callable[[], Sequence[Hurry]]) -> None:
+    def __init__(self, file: RulesFile, drills: Callable[[], Sequence[Drilled]]) -> None:
         self._file, self._drills = file, drills
-        self._known: tuple[Hurry, ...] = ()
+        self._known: tuple[Drilled, ...] = ()
 
     @property
     def pairs(self) -> Pairs:
@@ -58,7 +74,8 @@ class DrilledRules:
         return self._file.changed() or others
 
 
-def hurried(rule: Rule, tuning: Tuning, drills: Sequence[Hurry]) -> Tuning:
+def hurried(rule: Rule, tuning: Tuning, drills: Sequence[Drilled]) -> Tuning:
     """Return the numbers of a rule with drills over them; a rule that looks once a minute knows nothing shorter."""
     step_s = MINUTE / SECOND if rule.trigger is Trigger.MINUTE else 0.0
-    return replace(tuning, drills=tuple(replace(drill, step_s=step_s) for drill in drills))
+    mine = (replace(drill.hurry, step_s=step_s) for drill in drills if rule.family in drill.families)
+    return replace(tuning, drills=tuple(mine))

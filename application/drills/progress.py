@@ -27,7 +27,7 @@ class Event:
     """One thing that happened in a drill: `step` is its sort, `key` tells events of one sort apart.
 
     `at` epoch microseconds of event time; `page` is where the console shows it; `table` and `row` name the row that
-    proves it.
+    proves it, by its primary key (a time in it in epoch microseconds).
     """
 
     step: str
@@ -73,7 +73,7 @@ def _ordered(on: Connection, course: Course, now: int) -> Iterator[Event]:
         if row is not None and done is not None:
             args = " ".join(f"{k}={v}" for k, v in row.args.items())
             says = f"{row.do} {args}".strip()
-            yield Event(step, str(command_id), done * 1000, says, course.page, "command_reply", str(command_id))
+            yield Event(step, str(command_id), done * 1000, says, course.page, "command_reply", f"{command_id} done")
 
 
 def _sensed(on: Connection, course: Course, now: int) -> Iterator[Event]:

@@ -5,7 +5,7 @@ import pytest
 from ingesting import KINDS, seed
 from sqlalchemy import select, update
 
-from application.drills import Drills
+from application.drills import EXERCISES, Drills
 from application.drills.desk import (
     LASTS_US,
     DrillRefusedError,
@@ -100,13 +100,14 @@ def test_a_drill_is_an_order_that_ends_by_itself_and_a_row_that_does(engine, des
         )
         assert order.until is not None
     assert desk.look(drill, NOW + 2 * SECOND) == []
-    [hurry] = under_drill(engine, lambda: NOW)()
+    [(hurry, families)] = under_drill(engine, lambda: NOW)()
+    assert families == EXERCISES["pump"].families
     assert (hurry.device, hurry.start, hurry.stop) == (PRETEND, drill.begins, drill.until)
     say(NOW + 9 * SECOND, PRETEND, pump_circ_1_fault=1.0)
     [sensor] = desk.look(drill, NOW + 10 * SECOND)
     assert (sensor.step, sensor.at, sensor.says) == ("sensor", NOW + 9 * SECOND, "pump_circ_1_fault 1 (before: 0)")
     desk.end(drill, NOW + 30 * SECOND)
-    [hurry] = under_drill(engine, lambda: NOW)()
+    [(hurry, _)] = under_drill(engine, lambda: NOW)()
     assert hurry.stop == NOW + 30 * SECOND
 
 

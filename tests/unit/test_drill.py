@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from application.drills import EXERCISES, DrilledRules
-from application.drills.hurry import hurried
+from application.drills.hurry import Drilled, hurried
 from application.instants import MINUTE, SECOND
+from application.rule import Family
 from application.rules import load_rules, tuned
 from application.rules_file import RulesFile
 from application.tuning import Hurry
@@ -27,9 +28,12 @@ MEMBERS = [Member(k, f"d-{k}", KIND, f"s-{k}", "town", 10.0, static_head_mpa=0.3
 DRILL = Hurry("d-1", T0 + MINUTE, T0 + 5 * MINUTE)
 
 
-def pair(name, *drills, **tables):
+EVERY = frozenset(Family)
+
+
+def pair(name, *drills, families=EVERY, **tables):
     [(rule, tuning)] = [(r, t) for r, t in tuned(RULES, tables) if r.name == name]
-    return rule, hurried(rule, tuning, drills)
+    return rule, hurried(rule, tuning, [Drilled(drill, families) for drill in drills])
 
 
 def test_times_are_divided_by_sixty_at_one_device_while_the_drill_lasts():
@@ -48,6 +52,13 @@ def test_what_differs_there_is_divided_too_and_a_rule_by_the_minute_knows_nothin
     assert numbers.at(MEMBERS[0], T0 + 2 * MINUTE)["on_delay_s"] == 0.0
     _, numbers = pair("device_silent", DRILL)
     assert numbers.at(MEMBERS[0], T0 + 2 * MINUTE)["least_s"] == 0.0
+
+
+def test_rules_that_the_drill_is_not_about_keep_their_times():
+    _, numbers = pair("return_pressure_low", DRILL, families=EXERCISES["pump"].families)
+    assert numbers.at(MEMBERS[0], T0 + 2 * MINUTE)["on_delay_s"] == 60
+    _, numbers = pair("pump_failed", DRILL, families=EXERCISES["pump"].families)
+    assert numbers.at(MEMBERS[0], T0 + 2 * MINUTE)["on_delay_s"] == 0
 
 
 def test_two_drills_one_after_the_other_both_hold():
@@ -104,7 +115,7 @@ def test_drills_come_and_go_over_a_file_that_stays_as_it_is(tmp_path):
         return tuning.at(MEMBERS[0], T0 + 2 * MINUTE)["on_delay_s"]
 
     assert not rules.changed()
-    known[0] = (DRILL,)
+    known[0] = (Drilled(DRILL, EVERY),)
     assert rules.changed()
     assert not rules.changed()
     assert delay() == 30
