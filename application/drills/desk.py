@@ -220,7 +220,9 @@ class Drills:
             with self._engine.begin() as on:
                 yield on
         except (OperationalError, InterfaceError) as err:
-            raise StoreDownError(f"the database cannot be reached: {err.orig}") from err
+            raise StoreDownError(
+                f"no database answers: start the city with `hearthline run`, or see HEARTHLINE_HOME ({err.orig})"
+            ) from err
 
 
 def _repair(on: Connection, row: Any, actor: str, now: int) -> None:

@@ -162,6 +162,13 @@ def _proved(on: Connection, course: Course, now: int) -> Iterator[Event]:
         yield Event("verified", str(row.work_order_id), microseconds(row.closed_at), says, course.page, *_order(row))
 
 
+def _withdrawn(on: Connection, course: Course, now: int) -> Iterator[Event]:
+    del now
+    for row in on.execute(orders_of(course).where(_work.c.state == "cancelled")):
+        says = f"number {row.number}: it was raised after the mending, and is over"
+        yield Event("withdrawn", str(row.work_order_id), microseconds(row.closed_at), says, course.page, *_order(row))
+
+
 def _order(row: Found) -> tuple[str, str]:
     return "work_order", str(row.work_order_id)
 
@@ -175,4 +182,5 @@ STEPS: Sequence[Callable[[Connection, Course, int], Iterator[Event]]] = (
     _cleared,
     _closed,
     _proved,
+    _withdrawn,
 )

@@ -49,6 +49,14 @@ def untouched(on: Connection, desk: Desk, now: int) -> list[UUID]:
     return _orders(on, _order.c.state == WorkState.NEW.value, _order.c.scope.like("station:%"), wide.exists())
 
 
+def called_off(on: Connection, desk: Desk, now: int) -> list[UUID]:
+    """Return new orders of drills whose alarm has cleared: somebody stopped the drill, or left it."""
+    del desk, now
+    over = (_alarm.c.evidence.has_key(DRILL), _alarm.c.cleared_at.is_not(None))
+    about = select(_alarm.c.alarm_id).where(_alarm.c.alarm_id == _order.c.alarm_id, *over)
+    return _orders(on, _order.c.state == WorkState.NEW.value, about.exists())
+
+
 def late(on: Connection, desk: Desk, now: int) -> list[UUID]:
     """Return orders beyond a time limit that is not noted yet."""
     del desk

@@ -103,6 +103,15 @@ def _taken_in(on: Connection, order_id: UUID) -> Row[*tuple[Any, ...]] | None:
     return on.execute(chosen.limit(1)).first()
 
 
+def _called_off(on: Connection, desk: Desk, order_id: UUID, now: int) -> int:
+    """Cancel the new order of a drill that is over."""
+    del desk
+    if locked(on, order_id).state != WorkState.NEW.value:
+        return 0
+    step(on, order_id, Entry(Step.CANCELLED, now, TEND, "the drill is over"))
+    return 1
+
+
 def _escalated(on: Connection, desk: Desk, order_id: UUID, now: int) -> int:
     """Note once that nobody came in time, and once that it was not repaired in time."""
     del desk
@@ -148,6 +157,7 @@ _ACTS = (
     (due.called_done, _judged),
     (due.unordered, _opened),
     (due.untouched, _withdrawn),
+    (due.called_off, _called_off),
     (due.late, _escalated),
 )
 """What is found, and what is done about each of it; what comes back is seen before a new order would open for it."""

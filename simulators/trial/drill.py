@@ -14,8 +14,8 @@ AFTERWARDS = ("mended", "cleared", "closed", "verified")
 BROKEN_S, WHOLE_S = 130.0, 225.0
 """So long we wait for the first steps, and for all of them: a drill is over within four minutes."""
 _LOOK_S = 0.5
-_AGAIN = {"alarm": "cleared", "incident": "closed", "order": "verified"}
-"""Of what may happen more than once: the step that ends it."""
+_ENDS = {"alarm": ("cleared",), "incident": ("closed",), "order": ("verified", "withdrawn")}
+"""Of what may happen more than once: the steps that can end it."""
 
 
 class Happened(Protocol):
@@ -115,4 +115,4 @@ def _has(seen: Sequence[Happened], steps: Sequence[str]) -> bool:
 def _left(seen: Sequence[Happened]) -> int:
     """Return how many alarms, incidents and orders are not over."""
     keys = {(each.step, each.key) for each in seen}
-    return sum((_AGAIN[step], key) not in keys for step, key in keys if step in _AGAIN)
+    return sum(all((end, key) not in keys for end in _ENDS[step]) for step, key in keys if step in _ENDS)
