@@ -12,7 +12,7 @@ DrillError
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -36,6 +36,7 @@ STATION_KIND = "heat_substation"
 LASTS_US = 4 * MINUTE
 """So long rules are hurried at the device, unless the drill is ended before."""
 _YOUNG_US = MINUTE
+_TRIES = 2
 _CREW = f"{CREW}drill"
 _SETTLES_US = 30 * MINUTE
 _drill, _device, _alarm = tables.drill, tables.device, tables.alarm
@@ -92,6 +93,12 @@ class Drills:
         exercise = EXERCISES.get(name)
         if exercise is None:
             raise UnknownDrillError(f"there is no drill {name!r}: use one of {', '.join(EXERCISES)}")
+        for _ in range(_TRIES if station is None else 0):
+            with suppress(UnderWayError):  # somebody took the same station at the same time
+                return self._begin(exercise, None, actor, now)
+        return self._begin(exercise, station, actor, now)
+
+    def _begin(self, exercise: Exercise, station: str | None, actor: str, now: int) -> Drill:
         with self._working() as on:
             device = self._chosen(on, station, now)
             before = self._shown(on, device.device_id, now)
@@ -99,7 +106,7 @@ class Drills:
             order = self._given(on, wish, actor)
             row = {
                 "drill_id": uuid4(),
-                "what": name,
+                "what": exercise.name,
                 "station": device.station,
                 "device": device.name,
                 "begins_at": moment(now),
