@@ -131,9 +131,11 @@ def rules_file() -> Path:
     return CHECKOUT / settings().watch.rules
 
 
-def responsibilities_file() -> Path:
-    """Return the file of the responsibility list."""
-    return CHECKOUT / settings().watch.responsibilities
+def duties() -> int:
+    """Return how many items the responsibility list has. Raises ResponsibilityError with every problem."""
+    from application.work.bringing import areas_of, checked
+
+    return len(checked(CHECKOUT / settings().watch.responsibilities, rules_file(), areas_of(cities()), clock()).items)
 
 
 @cache
@@ -200,8 +202,8 @@ def prepare() -> str:
 
     await_turn()
     remark = spine(database_url(), kinds() and load_kinds(), portal_password())
-    duties = bring_in(engine("verb"), responsibilities_file(), rules_file(), cities, actor(), clock())
-    return f"{remark}\n{duties}"
+    file = CHECKOUT / settings().watch.responsibilities
+    return f"{remark}\n{bring_in(engine('verb'), file, rules_file(), cities, actor(), clock())}"
 
 
 def cities(stations: int | None = None, number: int = 1) -> "Catalogue":
@@ -247,7 +249,7 @@ def checks() -> "list[Check]":
         settings=lambda: settings() and SETTINGS_FILE,
         home=home,
         kinds=lambda: ", ".join(kinds()),
-        rules=lambda: f"{len(read_rules(rules_file()))} rules",
+        rules=lambda: f"{len(read_rules(rules_file()))} rules, {duties()} responsibilities",
         cities=lambda: f"{len(cities().stations)} stations",
         places=lambda: listeners(web(), broker=own_broker(), port_v5=settings().broker.port_v5),
         engine=partial(engine, "verb"),
@@ -439,13 +441,9 @@ def serve_portal() -> None:
 @config.command("check")
 def config_check() -> None:
     """Check settings, kinds, rules, responsibilities, city files, mappings and scenario; every problem is named."""
-    from application.work.bringing import areas_of, checked
     from network.foreign import foreign_of
-    from perception.seed_files import load_catalogue
 
-    settings(), kinds()
-    areas = areas_of(load_catalogue(CONFIGS / "cities"))
-    checked(responsibilities_file(), rules_file(), areas, clock())
+    settings(), kinds(), duties()  # which reads rules and cities
     foreign_of(settings().broker, mappings())
     scenario_commands.read(CHECKOUT / settings().simulate.scenario)
     typer.echo("settings, kinds, rules, responsibilities, cities, mappings and scenario are fine")

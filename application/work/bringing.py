@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import Engine, select
 
 from application.instants import moment
+from application.rule import RuleError
 from application.rules_file import read_rules
 from application.work.responsibility import ResponsibilityError, ResponsibilityList
 from application.work.responsibility_file import read_responsibilities
@@ -29,6 +30,8 @@ def bring_in(engine: Engine, file: Path, rules: Path, catalogue: Callable[[], Ca
     """Bring the list of a file into the database and say in a sentence what happened; safe to repeat.
 
     Its areas are those of the database and of the catalogue that is about to be seeded, which is read where needed.
+    While the file of the rules is broken nothing is changed: that is no reason not to start. Raises
+    ResponsibilityError with every problem.
     """
     with engine.begin() as on:
         city, district = tables.city.c.name, tables.district.c.name
@@ -38,6 +41,8 @@ def bring_in(engine: Engine, file: Path, rules: Path, catalogue: Callable[[], Ca
         ]
         try:
             told = checked(file, rules, there, now)
+        except RuleError as err:
+            return f"the responsibility list stays as it was: it cannot be checked without the rules: {err}"
         except ResponsibilityError:
             told = checked(file, rules, {*there, *areas_of(catalogue())}, now)
         changed = save(on, told, actor, moment(now).date())

@@ -230,8 +230,10 @@ def _entered(order: WorkOrder, before: WorkState, state: WorkState, entry: Entry
     if state is WorkState.DONE:
         return replace(moved, done_at=entry.at)
     if entry.what is Step.REOPENED:
-        afresh = 0 if before is WorkState.VERIFIED else order.escalation
-        return replace(moved, returns=order.returns + 1, escalation=afresh, arrived_at=None, done_at=None)
+        again = replace(
+            moved, returns=order.returns + 1, done_at=None
+        )  # who was called out then has been there in time
+        return replace(again, escalation=0, arrived_at=None) if before is WorkState.VERIFIED else again
     return moved
 
 

@@ -171,7 +171,7 @@ def test_the_verbs_carry_an_order_on(engine, five):
     assert "is done" in desk.say("done", number, "--minutes", "30", "--part", "coupling", "--part", "oil")
     desk.say("verify", number, fails="pump_failed at st-warm still stands")
     sheet = desk.say("show", number)
-    for words in ("Team 热", "40 min, coupling, oil", "coupling broken", "1 of them stand"):
+    for words in ("Team 热", "40 min, coupling, oil", "coupling broken", "1 of them stand", "parts coupling, oil"):
         assert words in sheet
     desk.say("reopen", number, "--reason", "the other pump")
     desk.say("cancel", number, "--reason", "the same as order 2")
@@ -237,6 +237,9 @@ def test_a_list_is_brought_in_once_and_what_it_drops_ends(engine, tmp_path):
     file.write_text(LIST.read_text("utf-8") + '\n[[items]]\ncode = "x"\n', "utf-8")
     with pytest.raises(ResponsibilityError, match="number 11 x: title"):
         bring(3)
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[pump_failed]\non_delay_s = -1\n", "utf-8")
+    assert "stays as it was" in bring(4)  # the file of the rules is no reason not to start
 
 
 def test_without_a_list_nothing_opens_and_the_verb_says_why(engine):
