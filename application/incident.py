@@ -208,7 +208,12 @@ def _taken(
 
 
 def _lingers(gone: Raised, alarm: Raised, p: Grouping) -> bool:
-    """Return whether an alarm is still a consequence of what has cleared, and need not speak for itself yet."""
+    """Return whether an alarm is still a consequence of what has cleared, and need not speak for itself yet.
+
+    That a device is heard again changes nothing in its plant: there is nothing to recover from.
+    """
+    if gone.family is Family.LINK:
+        return _explains(gone, alarm, p) and alarm.waning
     known = alarm.family is not Family.PUMP and gone.cleared is not None and alarm.opened <= gone.cleared
     return _explains(gone, alarm, p) and (alarm.waning or alarm.patient or (gone.settling and known))
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from application.drills.exercise import EXERCISES
-from application.instants import HOUR, MINUTE, SECOND, microseconds, moment
+from application.instants import MINUTE, SECOND, microseconds, moment
 from application.rule import Family, Rule, Trigger
 from application.rules_file import Pairs, RulesFile
 from application.tuning import Hurry, Tuning
@@ -19,7 +19,7 @@ from support import tables
 from support.store import StoreDownError
 
 _drill = tables.drill
-_LATE = HOUR
+_LATE = 10 * MINUTE
 """So long after its end a drill is still known: what was measured then may come late, but not later than that."""
 
 

@@ -124,6 +124,13 @@ def test_a_pump_that_stays_off_and_what_is_new_after_the_cut_speak_at_once():
     assert (found.cause, found.explained) == (burst, {})
 
 
+def test_a_device_that_is_heard_again_explains_nothing_new():
+    link = gone(raised("a1", Family.LINK), 30)
+    leak = replace(raised("a1", Family.PRESSURE, 31), patient=True)
+    [found] = incidents([leak], AREAS, past=[link])
+    assert (found.cause, found.explained) == (leak, {})
+
+
 def test_an_area_incident_names_those_that_are_back_and_lasts_until_they_have_recovered():
     dark = [raised(f"a{k}", Family.POWER, 0.1 * k) for k in range(6)]
     back = [gone(a, 30) for a in dark]
