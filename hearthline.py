@@ -24,6 +24,7 @@ import network.commands
 import network.conformance.commands
 import simulators.commands
 import simulators.look_commands
+import simulators.trial.drill_commands
 from application.settings import NotifySettings, WatchClock, WatchSettings
 from network.settings import BrokerSettings
 from perception.kinds import load_kinds
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine
 
+    from application.drills import Drills
     from application.notify.desk import Desk
     from network.link import Tally
     from network.mapped import Mappings
@@ -283,6 +285,13 @@ def room(on: "Connection", kind: SensorKind, ts: "NDArray[np.int64]") -> None:
     make_room(on, kind, ts)
 
 
+def drills() -> "Drills":
+    """Return where drills are begun, followed and ended."""
+    from application.drills import Drills
+
+    return Drills(engine("verb"), reader(), kinds())
+
+
 def web() -> dict[str, tuple[str, int]]:
     """Return where the web applications listen."""
     told = settings()
@@ -368,6 +377,12 @@ simulators.commands.register(
     ),
 )
 scenario_commands.register(app, scenario_commands.Ports(cities, kinds, CONFIGS / "scenarios", clock, show))
+simulators.trial.drill_commands.register(
+    app,
+    simulators.trial.drill_commands.Ports(
+        drills, actor, clock, stop_event, lambda page: f"{addresses(with_secrets=False)['console']}en/{page}"
+    ),
+)
 simulators.look_commands.register(app, simulators.look_commands.Ports(CONFIGS / "recordings", kinds, cities))
 
 

@@ -268,4 +268,4 @@ def _state(row: AlarmRow, now: int) -> str:
     by = "its cause" if row.suppressed else None
     active = row.cleared_at is None
     life = Alarm(active, row.acknowledged, shelved, by, in_service=not row.out_of_service, latched=row.latched)
-    return life.state(now).replace("_", " ")
+    return life.state(now).replace("_", " ") + (", drill" if row.drill else "")

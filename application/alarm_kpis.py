@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
 from application.instants import DAY, MINUTE, SECOND, microseconds, moment
+from application.tuning import DRILL
 from support import tables
 
 LONGEST_DAYS = 3_660
@@ -52,13 +53,14 @@ class Kpi:
 
 
 def occurrences(on: Connection, span: tuple[int, int]) -> list[Occurrence]:
-    """Return the alarms that operators saw over [from, to): suppressed ones are none. Those still active come too."""
+    """Return the alarms that operators saw over [from, to), no suppressed ones and no drills. Active ones come too."""
     a = tables.alarm.c
     inside = (a.opened_at >= moment(span[0])) | a.cleared_at.is_(None)
     event = tables.alarm_event.c  # one that asked again was seen before
     seen = select(func.min(event.at)).where(event.alarm_id == a.alarm_id, event.what == "acknowledged")
     first = func.coalesce(seen.scalar_subquery(), a.acknowledged_at).label("first_seen")
     query = select(tables.alarm, first).where(inside, a.opened_at < moment(span[1]), a.suppressed_by.is_(None))
+    query = query.where(~a.evidence.has_key(DRILL))  # a drill asks nothing of anybody
     return [
         Occurrence(
             (row.subject, row.rule, row.element),

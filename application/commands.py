@@ -190,12 +190,13 @@ def watch_of(
     *,
     event_time: bool,
 ) -> Watch:
-    """Return the fast rules, which begin from what the tables know and follow the file of their numbers."""
+    """Return the fast rules, which begin from what the tables know and follow the file of their numbers and drills."""
+    from application.drills.hurry import DrilledRules, under_drill
     from application.rules_file import RulesFile
     from application.watch import Watch
     from application.watch_store import remembering
 
-    rules = RulesFile(file)
+    rules = DrilledRules(RulesFile(file), under_drill(engine, clock))
     remember = remembering(engine, reader, kinds, clock, lambda: rules.pairs, event_time=event_time)
     return Watch(rules.pairs, remember, event_time=event_time, fresh=lambda: rules.pairs if rules.changed() else None)
 

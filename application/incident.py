@@ -1,37 +1,58 @@
 """Incident: alarms of one cause, found from what is open: pure, and the same whatever the order of the alarms.
 
 Two ways to belong together. Over an area: more than a share of the stations of a branch, a district or a heat source
-raise alarms of one family within minutes; the smallest area that explains them is taken. At a station: everything
-that is open there. Within an incident the causes explain the consequences (power > link > pump > pressure > heat):
-explained alarms are suppressed by design, the cause is not.
+raise alarms of one family within minutes; the smallest area that explains them is taken. The grid follows no pipe:
+some stations of a city that lose their power at the same time are one power cut, wherever they stand. At a station:
+everything that is open there. Within an incident the causes explain the consequences (power > link > pump > pressure
+> heat): explained alarms are suppressed by design, the cause is not.
+
+When the cause is over its consequences speak for themselves: a pump that stays off does at once. Others have a while
+to recover, and one whose condition has gone already only waits out its off-delay. Else fifty stations that come back
+would call as loud as fifty that fell.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from application.instants import MINUTE
 from application.rule import Family
 
-AREAS = ("branch", "district", "source")
-"""From small to large; a power cut follows districts, the others follow the pipes."""
+_CITY = "city:"
+"""How the scope begins that only a power cut can have."""
 EXPLAINS = (Family.POWER, Family.LINK, Family.PUMP, Family.PRESSURE, Family.HEAT)
 _TOGETHER = (Family.POWER, Family.LINK, Family.PRESSURE, Family.HEAT)
 """Families that have causes upstream of a station."""
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """When stations fall together: more than `share` of an area, `least` at least, within `within_us`."""
+    """When stations fall together: more than `share` of an area, `least` at least, within `within_us`.
+
+    Of a city, `city_least` within `city_within_us`: chance does not cut the power of so many at once. A consequence
+    may show itself `before_us` before its cause. Of those that outlive it, one that opened while it stood has
+    `settles_us`, unless it speaks of a pump; one that is patient has `recovers_us`.
+    """
 
     share: float = 0.2
     least: int = 3
     within_us: int = 10 * MINUTE
     before_us: int = 2 * MINUTE
+    city_least: int = 5
+    city_within_us: int = 2 * MINUTE
+    settles_us: int = 15 * MINUTE
+    recovers_us: int = 30 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """An open alarm as grouping sees it. `opened` in epoch microseconds."""
+    """An alarm as grouping sees it. `opened` in epoch microseconds.
+
+    `waning`: it is open, but its condition has gone; it waits out its off-delay. `patient`: there is more time to
+    respond to it than a station needs to recover. `cleared`: when it did, of one that did, and `settling` when that
+    was less than `settles_us` ago.
+    """
 
     alarm_id: str
     rule: str
@@ -39,6 +60,10 @@ class Raised:
     priority: int
     station: str
     opened: int
+    waning: bool = False
+    patient: bool = False
+    cleared: int | None = None
+    settling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +101,29 @@ class Found:
 
 
 def incidents(
-    raised: Iterable[Raised], areas: Areas, still: Iterable[tuple[str, str]] = (), p: Grouping | None = None
+    raised: Iterable[Raised],
+    areas: Areas,
+    still: Iterable[tuple[str, str]] = (),
+    p: Grouping | None = None,
+    past: Iterable[Raised] = (),
 ) -> list[Found]:
     """Return the incidents of these open alarms, those over areas first.
 
     `still` are (scope, family) of area incidents that are open already: they last while one of their alarms does,
-    and take in what falls later.
+    and take in what falls later. `past` are alarms of open incidents that cleared less than `recovers_us` ago.
     """
-    p = p or Grouping()
+    p, past = p or Grouping(), tuple(past)
     left = {alarm.alarm_id: alarm for alarm in raised}
     found: list[Found] = []
     for scope, family in sorted(set(still)):
-        mine = [a for a in left.values() if a.family == family and scope in areas.of_station.get(a.station, ())]
-        if mine and not scope.startswith("station:"):
-            found.append(_taken(scope, family, mine, left, p))
+        if not scope.startswith("station:"):
+            taken = _taken(scope, Family(family), areas, left, p, past)
+            found += [taken] if taken is not None else []
     for family in _TOGETHER:
         for scope in _fallen_together(left.values(), family, areas, p):
-            mine = [a for a in left.values() if a.family is family and a.station in areas.stations[scope]]
-            found.append(_taken(scope, family, mine, left, p))
-    return [*found, *_of_stations(left.values(), p)]
+            taken = _taken(scope, family, areas, left, p, past)
+            found += [taken] if taken is not None else []
+    return [*found, *_of_stations(left.values(), p, past)]
 
 
 def _fallen_together(left: Iterable[Raised], family: Family, areas: Areas, p: Grouping) -> list[str]:
@@ -105,57 +134,117 @@ def _fallen_together(left: Iterable[Raised], family: Family, areas: Areas, p: Gr
             first[alarm.station] = min(alarm.opened, first.get(alarm.station, alarm.opened))
     chosen: list[str] = []
     covered: set[str] = set()
-    fallen = [s for s in areas.stations if _is_fallen(areas.stations[s], first, p)]
-    for scope in sorted(fallen, key=lambda s: (-len(areas.stations[s] & first.keys()), len(areas.stations[s]), s)):
-        mine = areas.stations[scope] & first.keys()
-        if not mine & covered:
+    fallen = {s: _fallen(s, areas.stations[s], first, p) for s in areas.stations if _may_fall(s, family)}
+
+    def rank(scope: str) -> tuple[int, bool, int, str]:
+        return -len(fallen[scope]), scope.startswith(_CITY), len(areas.stations[scope]), scope
+
+    for scope in sorted((s for s, stations in fallen.items() if stations), key=rank):
+        if not fallen[scope] & covered:
             chosen.append(scope)
-            covered |= mine
+            covered |= fallen[scope]
     return chosen
 
 
-def _is_fallen(stations: frozenset[str], first: Mapping[str, int], p: Grouping) -> bool:
-    times = sorted(first[s] for s in stations & first.keys())
-    needed = max(p.least, int(p.share * len(stations)) + 1)
-    return any(late - early <= p.within_us for early, late in zip(times, times[needed - 1 :], strict=False))
+def _may_fall(scope: str, family: Family) -> bool:
+    return family is Family.POWER or not scope.startswith(_CITY)
 
 
-def _taken(scope: str, family: str, mine: Sequence[Raised], left: dict[str, Raised], p: Grouping) -> Found:
-    """Take the alarms of an area, with what they explain at their stations, out of what is left."""
-    stations = {a.station for a in mine}
+def _fallen(scope: str, stations: frozenset[str], first: Mapping[str, int], p: Grouping) -> frozenset[str]:
+    """Return the stations of an area that fell, if they did together; `first` is when each raised its first alarm."""
+    mine = stations & first.keys()
+    if scope.startswith(_CITY):
+        least, within = p.city_least, p.city_within_us
+        mine = frozenset(_at_once(mine, first.__getitem__, within))
+    else:
+        least, within = max(p.least, int(p.share * len(stations)) + 1), p.within_us
+    times = sorted(first[s] for s in mine)
+    together = any(late - early <= within for early, late in zip(times, times[least - 1 :], strict=False))
+    return mine if together else frozenset()
+
+
+def _at_once(items: Iterable[_T], when: Callable[[_T], int], within: int) -> list[_T]:
+    """Return the largest heap of what happened with no gap longer than `within` between one and the next."""
+    heaps: list[list[_T]] = []
+    last = None
+    for item in sorted(items, key=when):
+        if last is None or when(item) - last > within:
+            heaps.append([])
+        heaps[-1].append(item)
+        last = when(item)
+    return max(heaps, key=len, default=[])
+
+
+def _mine(scope: str, family: Family, alarms: Iterable[Raised], areas: Areas, p: Grouping) -> list[Raised]:
+    mine = [a for a in alarms if a.family is family and scope in areas.of_station.get(a.station, ())]
+    return _at_once(mine, lambda a: a.opened, p.within_us) if scope.startswith(_CITY) else mine
+
+
+def _taken(
+    scope: str, family: Family, areas: Areas, left: dict[str, Raised], p: Grouping, past: Sequence[Raised]
+) -> Found | None:
+    """Take the alarms of an area, with what they explain at their stations, out of what is left. None: it is over."""
+    mine = _mine(scope, family, left.values(), areas, p)
+    gone = _mine(scope, family, past, areas, p)
     since: dict[str, int] = {}
     for alarm in mine:
         since[alarm.station] = min(alarm.opened, since.get(alarm.station, alarm.opened))
-    rank = EXPLAINS.index(Family(family))
+    rank = EXPLAINS.index(family)
     follow = [
         a
         for a in left.values()
-        if a.station in stations and a.family in EXPLAINS[rank + 1 :] and a.opened >= since[a.station] - p.before_us
+        if a.station in since and a.family in EXPLAINS[rank + 1 :] and a.opened >= since[a.station] - p.before_us
     ]
-    cause = min(mine, key=lambda a: (a.opened, a.priority, a.station, a.alarm_id))
-    alarms = sorted([*mine, *follow], key=lambda a: (a.opened, a.station, a.alarm_id))
+    before = {a.station: a for a in sorted(gone, key=lambda a: -a.opened) if a.station not in since}
+    recovering = [a for a in left.values() if a.station in before and _lingers(before[a.station], a, p)]
+    if not mine and not recovering:
+        return None
+    cause = min(mine or gone, key=lambda a: (a.opened, a.priority, a.station, a.alarm_id))
+    alarms = sorted([*mine, *follow, *recovering, *gone], key=lambda a: (a.opened, a.station, a.alarm_id))
+    explained = {a.alarm_id: cause.rule for a in alarms if a.alarm_id in left and a.alarm_id != cause.alarm_id}
     for alarm in alarms:
-        left.pop(alarm.alarm_id)
-    explained = {a.alarm_id: cause.rule for a in alarms if a.alarm_id != cause.alarm_id}
+        left.pop(alarm.alarm_id, None)
     return Found(scope, family, cause, tuple(alarms), explained)
 
 
-def _of_stations(left: Iterable[Raised], p: Grouping) -> list[Found]:
+def _lingers(gone: Raised, alarm: Raised, p: Grouping) -> bool:
+    """Return whether an alarm is still a consequence of what has cleared, and need not speak for itself yet.
+
+    That a device is heard again changes nothing in its plant: there is nothing to recover from.
+    """
+    if gone.family is Family.LINK:
+        return _explains(gone, alarm, p) and alarm.waning
+    known = alarm.family is not Family.PUMP and gone.cleared is not None and alarm.opened <= gone.cleared
+    return _explains(gone, alarm, p) and (alarm.waning or alarm.patient or (gone.settling and known))
+
+
+def _of_stations(left: Iterable[Raised], p: Grouping, past: Iterable[Raised] = ()) -> list[Found]:
     at: dict[str, list[Raised]] = {}
     for alarm in left:
         at.setdefault(alarm.station, []).append(alarm)
-    return [_of_station(station, sorted(alarms, key=_weight), p) for station, alarms in sorted(at.items())]
+    gone: dict[str, list[Raised]] = {}
+    for alarm in past:
+        gone.setdefault(alarm.station, []).append(alarm)
+    return [
+        _of_station(station, sorted(alarms, key=_weight), sorted(gone.get(station, ()), key=_weight), p)
+        for station, alarms in sorted(at.items())
+    ]
 
 
-def _of_station(station: str, alarms: Sequence[Raised], p: Grouping) -> Found:
-    cause = alarms[0]
+def _of_station(station: str, alarms: Sequence[Raised], gone: Sequence[Raised], p: Grouping) -> Found:
     explained: dict[str, str] = {}
     parents = list(_parents(alarms))
+    causes: dict[str, Raised] = {}
     for alarm in alarms:
         parent = next((a for a in parents if _explains(a, alarm, p)), None)
+        if parent is None:
+            parent = next((a for a in gone if _lingers(a, alarm, p)), None)
+            causes |= {} if parent is None else {parent.alarm_id: parent}
         if parent is not None:
             explained[alarm.alarm_id] = parent.rule
-    in_order = sorted(alarms, key=lambda a: (a.opened, a.alarm_id))
+    speaking = next((a for a in alarms if a.alarm_id not in explained), None)
+    cause = min(causes.values(), key=_weight) if speaking is None else speaking
+    in_order = sorted([*alarms, *causes.values()], key=lambda a: (a.opened, a.alarm_id))
     return Found(f"station:{station}", "", cause, tuple(in_order), explained)
 
 

@@ -1,16 +1,18 @@
 """Incident store: groups what is open into incidents, in the tables. Works on a Connection; who calls it commits."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from sqlalchemy import ARRAY, Connection, Row, Select, Uuid, any_, cast, func, insert, literal, select, update
+from sqlalchemy import ARRAY, Connection, Row, Select, Uuid, and_, any_, cast, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from application.incident import Areas, Found, Grouping, Raised, incidents
-from application.instants import microseconds, moment
+from application.instants import SECOND, microseconds, moment
 from application.journal import NAMESPACE
-from application.rule import Family, Rule
+from application.rule import Family, Rule, Verdict
+from application.tuning import DRILL
 from support import tables
 
 _incident, _alarm, _member = tables.incident, tables.alarm, tables.incident_alarm
@@ -21,11 +23,12 @@ TEND = "tend"
 
 def group(on: Connection, rules: Mapping[str, Rule], now: int, p: Grouping | None = None) -> int:
     """Open, extend and close incidents, and say which alarms are explained; return how many rows changed."""
-    raised, suppressed = _raised(on, rules)
+    p = p or Grouping()
+    raised, suppressed = _raised(on, rules, p)
     open_ = {
         (row.scope, row.family): row for row in on.execute(select(_incident).where(_incident.c.closed_at.is_(None)))
     }
-    found = incidents(raised, _areas(on), open_, p)
+    found = incidents(raised, _areas(on), open_, p, _past(on, rules, now, p))
     changed = 0
     for each in found:
         changed += _keep(on, each, open_.get((each.scope, each.family)))
@@ -37,26 +40,57 @@ def group(on: Connection, rules: Mapping[str, Rule], now: int, p: Grouping | Non
     return changed + len(over) + _suppress(on, suppressed, explained, now)
 
 
-def _raised(on: Connection, rules: Mapping[str, Rule]) -> tuple[list[Raised], dict[str, str | None]]:
-    rows = on.execute(select(_alarm).where(_alarm.c.cleared_at.is_(None)).order_by(_alarm.c.alarm_id)).all()
-    raised = [
-        Raised(
-            str(row.alarm_id),
-            row.rule,
-            rules[row.rule].family if row.rule in rules else Family.OWN,
-            row.priority,
-            row.station,
-            microseconds(row.opened_at),
-        )
-        for row in rows
-    ]
+def _raised(on: Connection, rules: Mapping[str, Rule], p: Grouping) -> tuple[list[Raised], dict[str, str | None]]:
+    rows = on.execute(_STANDING).all()
+    raised = [_seen(row, rules, p, waning=row.verdict == _CLEAR) for row in rows]
     return raised, {str(row.alarm_id): row.suppressed_by for row in rows}
 
 
+def _past(on: Connection, rules: Mapping[str, Rule], now: int, p: Grouping) -> list[Raised]:
+    """Return the alarms of open incidents that cleared a short while ago."""
+    query = select(_alarm).join(_member, _member.c.alarm_id == _alarm.c.alarm_id)
+    query = query.join(_incident, _incident.c.incident_id == _member.c.incident_id)
+    query = query.where(_incident.c.closed_at.is_(None), _alarm.c.cleared_at >= moment(now - p.recovers_us)).distinct()
+    return [_gone(_seen(row, rules, p), microseconds(row.cleared_at), now, p) for row in on.execute(query)]
+
+
+def _gone(alarm: Raised, cleared: int, now: int, p: Grouping) -> Raised:
+    return replace(alarm, cleared=cleared, settling=cleared >= now - p.settles_us)
+
+
+def _seen(row: Row[*tuple[Any, ...]], rules: Mapping[str, Rule], p: Grouping, *, waning: bool = False) -> Raised:
+    rule = rules.get(row.rule)
+    return Raised(
+        str(row.alarm_id),
+        row.rule,
+        Family.OWN if rule is None else rule.family,
+        row.priority,
+        row.station,
+        microseconds(row.opened_at),
+        waning,
+        patient=rule is not None and rule.respond_s * SECOND >= p.recovers_us,
+    )
+
+
+_state = tables.watch_state
+_CLEAR = Verdict.CLEAR.name.lower()
+_STANDING = (
+    select(_alarm, _state.c.verdict)
+    .outerjoin(_state, and_(*(_state.c[name] == _alarm.c[name] for name in ("subject", "rule", "element"))))
+    .where(_alarm.c.cleared_at.is_(None))
+    .order_by(_alarm.c.alarm_id)
+)
+"""Open alarms, with what their rules say of them just now."""
+
+
 def _areas(on: Connection) -> Areas:
-    s, b = tables.station.c, tables.branch.c
-    rows = on.execute(select(s.name, s.branch, s.district, b.heat_source).join(tables.branch, b.name == s.branch)).all()
-    of_station = {r.name: (f"branch:{r.branch}", f"district:{r.district}", f"source:{r.heat_source}") for r in rows}
+    s, b, d = tables.station.c, tables.branch.c, tables.district.c
+    query = select(s.name, s.branch, s.district, b.heat_source, d.city)
+    rows = on.execute(query.join(tables.branch, b.name == s.branch).join(tables.district, d.name == s.district)).all()
+    of_station = {
+        r.name: (f"branch:{r.branch}", f"district:{r.district}", f"source:{r.heat_source}", f"city:{r.city}")
+        for r in rows
+    }
     stations: dict[str, set[str]] = {}
     for name, areas in of_station.items():
         for area in areas:
@@ -72,7 +106,7 @@ def _keep(on: Connection, found: Found, before: object) -> int:
         "cause": found.cause.rule,
         "cause_station": found.cause.station,
         "priority": found.priority,
-        "stations": list(found.stations),
+        "stations": sorted({*found.stations, *getattr(before, "stations", ())}),  # all that it ever touched
     }
     fresh = [UUID(alarm.alarm_id) for alarm in found.alarms]
     if known is None:
@@ -157,6 +191,7 @@ def listed(on: Connection, city: str | None, *, closed: bool, most: int) -> Sequ
     query = query.outerjoin_from(_incident, first, literal(True)).outerjoin(soonest, literal(True))  # noqa: FBT003
     if not closed:
         query = query.where(_incident.c.closed_at.is_(None))
+    query = query.add_columns(_drilled().exists().label("drill"))
     if city is not None:
         here = select(s.name).join(tables.district, d.name == s.district).where(s.name == any_(touched), d.city == city)
         query = query.where(here.exists())
@@ -186,11 +221,18 @@ def ranged(low: float | None, high: float | None) -> str:
     return f"{low:.1f} to {high:.1f}" if high is not None else f"{low:.1f} or more"
 
 
+def _drilled() -> Select[Any]:
+    """Return the query for the alarms of an incident that were raised in a drill."""
+    mine = select(_alarm.c.alarm_id).join(_member, _member.c.alarm_id == _alarm.c.alarm_id)
+    return mine.where(_member.c.incident_id == _incident.c.incident_id, _alarm.c.evidence.has_key(DRILL))
+
+
 def _told(row: Row[*tuple[Any, ...]]) -> Mapping[str, object]:
     return {
         "incident": str(row.incident_id)[:8],
         "priority": row.priority,
         "scope": row.scope,
+        "drill": row.drill,
         "cause": row.cause,
         "at": row.cause_station,
         "stations": len(row.stations),

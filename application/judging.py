@@ -18,7 +18,7 @@ from application.kind_state import KindState, Watched
 from application.memory import DEAF, NEVER, Facts, Rows
 from application.rule import Judgement, Rule, Trigger, Verdict, Window
 from application.track import Track, advance
-from application.tuning import Tuning
+from application.tuning import DRILL, Tuning
 from perception.readings import Readings
 from perception.sensor_kind import SensorKind
 from support.store import Row
@@ -153,7 +153,7 @@ class Judging:
         numbers = watched.numbers.of(rows, window.now)
         step = advance(track.pending[rows], track.opened[rows], judgement, window.now, numbers)
         if step.raises.any() or step.clears.any():
-            evidence = watched.rule.evidence(window, numbers)
+            evidence = {**watched.rule.evidence(window, numbers), **_drilled(numbers)}
             opened = np.where(step.clears, track.opened[rows], step.opened)
             for i, e in zip(*np.nonzero(step.raises | step.clears), strict=True):
                 at = int(step.opened[i, e]) if step.raises[i, e] else max(int(window.now[i]), int(opened[i, e]))
@@ -227,9 +227,16 @@ def _part(window: Window, rows: Rows) -> Window:
     return replace(window, sight=window.sight.part(rows), recall=recall, **columns)  # type: ignore[arg-type]  # arrays
 
 
+def _drilled(numbers: Any) -> Mapping[str, NDArray[np.float64]]:
+    """Return where these numbers are those of a drill, as evidence float64[n, 1]: NaN where they are not."""
+    told = getattr(numbers, DRILL, None)
+    return {} if told is None else {DRILL: np.where(told > 0, told, np.nan)}
+
+
 def picked(evidence: Mapping[str, NDArray[np.float64]], row: int, element: int) -> Mapping[str, float | None]:
     """Return the evidence of one element; columns are float64[n], float64[n, 1] or float64[n, elements]."""
-    return {name: _value(column, row, element) for name, column in evidence.items()}
+    told = {name: _value(column, row, element) for name, column in evidence.items()}
+    return {name: value for name, value in told.items() if name != DRILL or value is not None}
 
 
 def _value(column: NDArray[np.float64], row: int, element: int) -> float | None:

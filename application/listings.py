@@ -10,6 +10,7 @@ from application.instants import DAY, HOUR, MINUTE, microseconds, milliseconds, 
 from application.places import title
 from application.read_models import AlarmRow, Consequence, JournalRow, RejectRow
 from application.rule import Rule
+from application.tuning import DRILL
 from perception.point import Title
 from perception.sensor_kind import SensorKind
 from support import tables
@@ -66,7 +67,7 @@ class Listings:
         self, on: Connection, now: int, *, city: str | None = None, station: str | None = None, most: int
     ) -> Sequence[JournalRow]:
         """Return what happened to alarms in the last 30 days of record time, newest first."""
-        columns = (_alarm.c.rule, _alarm.c.station, _alarm.c.element, _alarm.c.device, *_PLACE)
+        columns = (*(_alarm.c[n] for n in ("rule", "station", "element", "device")), _DRILLED, *_PLACE)
         query = _placed(select(_event, *columns).join_from(_event, _alarm), city, station)
         query = query.where(_event.c.recorded_at >= moment(now - JOURNAL_BACK))
         order = (_event.c.recorded_at.desc(), _event.c.alarm_event_id.desc())
@@ -114,6 +115,7 @@ class Listings:
             element_title=self._element_title(row),
             device=row.device,
             late=microseconds(row.recorded_at) - microseconds(row.at) > LATE,
+            drill=row.drilled,
         )
 
     def _title(self, rule: str) -> Title:
@@ -133,6 +135,7 @@ _PLACE = (
 
 _OUTLOOK = (*(_outlook.c[n] for n in ("homes", "hours", "hours_low", "hours_high", "why", "basis")),
             _outlook.c.at.label("foreseen_at"))  # fmt: skip
+_DRILLED = _alarm.c.evidence.has_key(DRILL).label("drilled")
 
 
 def _with_disposition(now: int) -> Select[Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from application.tuning import DRILL
 from perception.point import Title
 
 
@@ -67,6 +68,11 @@ class AlarmRow:
     incident: str | None = None
     consequence: Consequence | None = None
 
+    @property
+    def drill(self) -> bool:
+        """Whether it was raised in a drill."""
+        return DRILL in self.evidence
+
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
@@ -89,6 +95,7 @@ class JournalRow:
     element_title: Title | None = None
     device: str = ""
     late: bool = False
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True)

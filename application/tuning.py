@@ -1,4 +1,7 @@
-"""Tuning: the numbers of a rule, and what differs in a city, a district, a station or on a device, and when."""
+"""Tuning: the numbers of a rule, and what differs in a city, a district, a station or on a device, and when.
+
+On a device that is drilled its times are shorter for as long as the drill lasts.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +20,11 @@ from perception.roster import Member
 PLACES = ("city", "district", "station", "device")
 """From wide to narrow: what is said of a narrower place wins; of equals, what is said last."""
 WITHIN = ("from", "until")
+HURRIED_BY = 60.0
+"""By so much delays and other times of rules are divided on a device that is drilled."""
+DRILL = "drill"
+"""The column that says so, and the word in the evidence of an alarm that was raised in a drill."""
+_TIME = "_s"
 _ALWAYS = np.iinfo(np.int64)
 
 
@@ -41,27 +49,66 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
+class Hurry:
+    """A drill at one device over [start, stop) in epoch microseconds: times are divided by `HURRIED_BY` there.
+
+    What is left of one that is shorter than the steps in which the rule looks, `step_s` or the device's own interval,
+    counts as nothing: it could only be rounded up to a whole step.
+    """
+
+    device: str
+    start: int
+    stop: int
+    step_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Tuning:
-    """The usual parameters of a rule, and its variants from wide to narrow."""
+    """The usual parameters of a rule, its variants from wide to narrow, and the drills that hurry it."""
 
     usual: Parameters
     variants: tuple[Variant, ...] = ()
+    drills: tuple[Hurry, ...] = ()
 
     def laid_out(self, members: Sequence[Member]) -> "Columns":
-        """Return the parameters as columns over these devices."""
+        """Return the parameters as columns over these devices; column `drill` is 1 during a drill."""
         mine = [v for v in self.variants if any(v.covers(m) for m in members)]
-        if not mine:
+        drills = [d for d in self.drills if any(d.device == m.name for m in members)]
+        if not mine and not drills:
             return Columns(self.usual)
-        turns = np.unique([np.int64(t) for v in mine for t in (v.start, v.stop)])
+        spans = [*((v.start, v.stop) for v in mine), *((d.start, d.stop) for d in drills)]
+        turns = np.unique([np.int64(t) for span in spans for t in span])
         columns: dict[str, NDArray[np.float64]] = {}
         for variant in mine:
             covered = np.array([variant.covers(m) for m in members])
             spell = (turns >= variant.start) & (turns < variant.stop)
             for name, value in variant.values.items():
-                usual = np.full((len(turns) + 1, len(members)), _number(getattr(self.usual, name)))
-                column = columns.setdefault(name, usual)
+                column = columns.setdefault(name, self._usual(name, turns, members))
                 column[1:][np.ix_(spell, covered)] = value
+        for drill in drills:
+            self._hurry(drill, turns, members, columns)
         return Columns(self.usual, turns, columns)
+
+    def _usual(self, name: str, turns: NDArray[np.int64], members: Sequence[Member]) -> NDArray[np.float64]:
+        return np.full((len(turns) + 1, len(members)), _number(getattr(self.usual, name)))
+
+    def _hurry(
+        self,
+        drill: Hurry,
+        turns: NDArray[np.int64],
+        members: Sequence[Member],
+        columns: dict[str, NDArray[np.float64]],
+    ) -> None:
+        """Divide what is a time, whatever else differs there."""
+        [place] = [k for k, m in enumerate(members) if m.name == drill.device]
+        spells = 1 + np.flatnonzero((turns >= drill.start) & (turns < drill.stop))
+        step = max(drill.step_s, members[place].interval_s)
+        for name in type(self.usual).model_fields:
+            if name.endswith(_TIME):
+                column = columns.setdefault(name, self._usual(name, turns, members))
+                column[spells, place] = column[spells, place] / HURRIED_BY // step * step
+        marked = columns.setdefault(DRILL, np.zeros((len(turns) + 1, len(members))))
+        marked[spells, place] = 1.0
 
     def at(self, member: Member, now: int) -> dict[str, Any]:
         """Return the parameters that hold on one device at one time, by name."""

@@ -1,4 +1,7 @@
-"""Maintain: the spine of tend. Passes run in turn, in small slices with pauses, so that storing always comes first."""
+"""Maintain: the spine of tend. Passes run in turn, in small slices with pauses, so that storing always comes first.
+
+What is due every few seconds does not wait for the slices of what takes minutes: it has its turn between two of them.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +15,8 @@ from support.outage import Heartbeat, Outage
 from support.settings import TendSettings
 
 _WAIT_S = 1.0
+QUICK_S = 10.0
+"""Passes that are due as often as this are quick ones."""
 _log = structlog.get_logger()
 
 
@@ -60,12 +65,17 @@ def maintain(
 
     `told` is given the report of each run that did something.
     """
-    shift = _Shift(turn, settings, clock, stop, heartbeat, told)
     due = dict.fromkeys((p.name for p in passes), 0.0)
-    while not stop.is_set():
-        for each in passes:
+
+    def run(some: Sequence[Pass]) -> None:
+        for each in some:
             if time.monotonic() >= due[each.name] and shift.run(each):
                 due[each.name] = time.monotonic() + each.every_s
+
+    quick = [each for each in passes if each.every_s <= QUICK_S]
+    shift = _Shift(turn, settings, clock, stop, heartbeat, told, lambda: run(quick))
+    while not stop.is_set():
+        run(passes)
         heartbeat()
         stop.wait(_WAIT_S)
 
@@ -98,7 +108,9 @@ class _Shift:
         stop: Event,
         heartbeat: Heartbeat,
         told: Callable[[Report], None],
+        between: Callable[[], None],
     ) -> None:
+        self._between = between
         self._turn, self._settings, self._clock, self._told = turn, settings, clock, told
         self._stop, self._heartbeat = stop, heartbeat
         self._outage = Outage(stop, heartbeat, _unheard)
@@ -129,6 +141,8 @@ class _Shift:
             self._heartbeat(each.name)
             if self._stop.wait(max(self._settings.pause_s, worked * self._settings.rest)):
                 break
+            if each.every_s > QUICK_S:
+                self._between()
             mark = time.monotonic()
         if amount:
             seconds = {"busy_s": round(busy, 3), "s": round(time.monotonic() - began, 3)}

@@ -23,7 +23,7 @@ from support.store import StoreDownError
 TENTH = 10 * MINUTE
 SETTLED = 2 * MINUTE
 OFTEN, RARELY = 2 * HOUR, 36 * HOUR
-SIGNATURE = ("energy_slope_kw_per_k", "energy_balance_c")
+SIGNATURE = ("signature_kw_per_k", "signature_balance_c")
 """Baselines of a station: its load rises so much per kelvin below the outdoor temperature at which it needs none."""
 _NEIGHBOURS, _LEAST_NEIGHBOURS = 9, 2
 _PORTION = 200

@@ -17,6 +17,7 @@ from perception.point import Title
 _EXPANSION_PER_K = 4.6e-4
 _AVERAGED_MIN = 30
 _LEAST_SAMPLES = 20
+_FALL_MIN = 10
 
 
 class SecondaryLeak(Parameters):
@@ -37,15 +38,23 @@ class SecondaryLeak(Parameters):
 def _lost_pct(window: Window, p: SecondaryLeak) -> NDArray[np.float64]:
     """float64[n, 1]: make-up less contraction, in per cent of the secondary flow, over half an hour.
 
-    NaN while hardly any water moves: a loop that stands still cools unevenly, and its flow measures nothing.
+    NaN unless water moved all that time: a loop that stands still cools unevenly, its flow measures nothing, and what
+    it lacks is fed when it starts again.
     """
     makeup, flow = _mean(window, "flow_makeup"), _mean(window, "flow_sec")
     fell = (_loop(window, 30) - _loop(window, 1)) / (29 / 60)
     contraction = p.loop_h * flow * _EXPANSION_PER_K * fell
     share: NDArray[np.float64] = np.where(
-        window.value("dp_sec") > p.least_dp_mpa, (makeup - contraction) / np.maximum(flow, 1.0) * 100, np.nan
+        _moving(window, p, _AVERAGED_MIN), (makeup - contraction) / np.maximum(flow, 1.0) * 100, np.nan
     )
     return share
+
+
+def _moving(window: Window, p: SecondaryLeak, minutes: int) -> NDArray[np.bool_]:
+    """bool[n, 1]: the pumps kept a differential pressure now and for so many minutes."""
+    least = np.fmin.reduce(window.trace("dp_sec", minutes), axis=1)[:, None]
+    moving: NDArray[np.bool_] = np.fmin(least, window.value("dp_sec")) > p.least_dp_mpa
+    return moving
 
 
 def _mean(window: Window, point: str) -> NDArray[np.float64]:
@@ -63,8 +72,9 @@ def _loop(window: Window, minutes: int) -> NDArray[np.float64]:
 def judge(window: Window, p: SecondaryLeak) -> Judgement:
     """Balance the water of the loop over half an hour, and look at the pressure of the last ten minutes."""
     lost = _lost_pct(window, p)
-    fall = window.past("p_sec_return", 10) - window.value("p_sec_return")
-    falling = (fall > p.fall_mpa) & (window.value("flow_makeup") > 0)
+    fall = window.past("p_sec_return", _FALL_MIN) - window.value("p_sec_return")
+    # pumps that start draw the return pressure down, and leak nothing
+    falling = (fall > p.fall_mpa) & (window.value("flow_makeup") > 0) & _moving(window, p, _FALL_MIN)
     limit = np.where(window.raised, p.share_pct - p.deadband_pct, p.share_pct)
     return judged((lost > limit) | falling, np.where(falling, 0.0, lost))
 
@@ -98,6 +108,6 @@ RULE = Rule(
     evidence=evidence,
     family=Family.PRESSURE,
     needs=("flow_makeup", "flow_sec", "t_sec_supply", "t_sec_return", "p_sec_return", "dp_sec"),
-    history=("flow_makeup", "flow_sec", "t_sec_supply", "t_sec_return", "p_sec_return"),
+    history=("flow_makeup", "flow_sec", "t_sec_supply", "t_sec_return", "p_sec_return", "dp_sec"),
     trigger=Trigger.MINUTE,
 )

@@ -13,6 +13,7 @@ from application.instants import SECOND, microseconds, moment
 from application.rule import Family, Rule
 from application.rules_file import RulesFile
 from application.settings import WatchSettings
+from application.tuning import DRILL, HURRIED_BY
 from application.work.order import UnknownWorkError
 from application.work.proof import Condition, Patience
 from application.work.responsibility import Place
@@ -128,11 +129,12 @@ def conditions(on: Connection, desk: Desk, order_id: UUID, now: int) -> list[Con
 def _condition(row: Row[*tuple[Any, ...]], desk: Desk, now: int) -> Condition:
     place = {"city": row.city, "district": row.district, "station": row.station, "device": row.device}
     gone = row.cleared_at is not None and not row.stands
+    calm = desk.calm(row.rule, place, now)
     return Condition(
         row.rule,
         row.station,
         microseconds(row.cleared_at) if gone else None,
-        desk.calm(row.rule, place, now),
+        round(calm / HURRIED_BY) if DRILL in row.evidence else calm,
         known=row.verdict != "cannot_tell",
         again=row.verdict == "raise",
     )

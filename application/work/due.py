@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, or_, select
 
 from application.instants import moment
+from application.tuning import DRILL, HURRIED_BY
 from application.work.desk import Desk, place_of
 from application.work.order import OPEN_STATES, OVER, WorkState
 from application.work.responsibility_store import load
@@ -18,9 +19,11 @@ _cured = tables.alarm.alias("cured")
 LIVE = _order.c.state.not_in([s.value for s in OVER])
 _OPEN = _order.c.state.in_([s.value for s in OPEN_STATES])
 SAME = and_(
-    *(_cured.c[n] == _alarm.c[n] for n in ("subject", "rule", "element")), _cured.c.alarm_id != _alarm.c.alarm_id
+    *(_cured.c[n] == _alarm.c[n] for n in ("subject", "rule", "element")),
+    _cured.c.alarm_id != _alarm.c.alarm_id,
+    *(~a.c.evidence.has_key(DRILL) for a in (_alarm, _cured)),
 )
-"""The alarm `cured` was of the same condition as the alarm."""
+"""The alarm `cured` was of the same condition as the alarm; what was raised in a drill never comes back."""
 
 
 def adrift(on: Connection, desk: Desk, now: int) -> list[UUID]:
@@ -47,6 +50,14 @@ def untouched(on: Connection, desk: Desk, now: int) -> list[UUID]:
     area = tables.work_order.alias("area")
     wide = select(area.c.number).where(area.c.scope.not_like("station:%"), area.c.closed_at.is_(None))
     return _orders(on, _order.c.state == WorkState.NEW.value, _order.c.scope.like("station:%"), wide.exists())
+
+
+def called_off(on: Connection, desk: Desk, now: int) -> list[UUID]:
+    """Return new orders of drills whose alarm has cleared: somebody stopped the drill, or left it."""
+    del desk, now
+    over = (_alarm.c.evidence.has_key(DRILL), _alarm.c.cleared_at.is_not(None))
+    about = select(_alarm.c.alarm_id).where(_alarm.c.alarm_id == _order.c.alarm_id, *over)
+    return _orders(on, _order.c.state == WorkState.NEW.value, about.exists())
 
 
 def late(on: Connection, desk: Desk, now: int) -> list[UUID]:
@@ -104,7 +115,9 @@ def unordered(on: Connection, desk: Desk, now: int) -> list[UUID]:
     It is the incident's cause, or the most urgent that nothing explains, and it takes somebody on site.
     """
     known = case((_alarm.c.recorded_at <= moment(now), func.greatest(_alarm.c.recorded_at, _alarm.c.opened_at)))
-    settled = func.coalesce(known, _alarm.c.opened_at) <= moment(now - desk.settle_us)
+    since = func.coalesce(known, _alarm.c.opened_at)
+    hurried = and_(_alarm.c.evidence.has_key(DRILL), since <= moment(now - round(desk.settle_us / HURRIED_BY)))
+    settled = or_(since <= moment(now - desk.settle_us), hurried)
     cause = and_(_alarm.c.rule == _incident.c.cause, _alarm.c.station == _incident.c.cause_station)
     urgent = sorted(desk.priorities)
     under_way = select(_order.c.number).where(_order.c.incident_id == _incident.c.incident_id, LIVE)

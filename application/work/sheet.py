@@ -44,7 +44,7 @@ def line(row: OrderRow) -> Mapping[str, object]:
     return {
         "order": row.number,
         "priority": row.priority,
-        "state": row.state.replace("_", " "),
+        "state": row.state.replace("_", " ") + (", drill" if row.drill else ""),
         "overdue": row.overdue,
         "what": row.title.en,
         "station": row.station,
@@ -61,7 +61,7 @@ def sheet(row: OrderRow) -> Mapping[str, object]:
     told = dated(asdict(row))
     helpers = ", ".join(t.en for t in row.supporting)
     return {
-        "what": f"{row.title.en} ({row.title.zh})",
+        "what": f"{row.title.en} ({row.title.zh})" + (": a drill, nobody has to go" if row.drill else ""),
         "where": f"{row.station_title.en} ({row.station}), for {row.scope}",
         "state": row.state.replace("_", " ") + (f", overdue to {row.overdue}" if row.overdue else ""),
         "priority": row.priority,

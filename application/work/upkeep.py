@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, Row, and_, select
 
 from application.disposition import Act
 from application.instants import microseconds, moment
+from application.tuning import DRILL
 from application.work import due
 from application.work.desk import Desk, conditions, place_of
 from application.work.order import TEND, Entry, Step, WorkError, WorkState, WorkStateError
@@ -21,6 +22,7 @@ from support import tables
 
 _order, _alarm, _linked = tables.work_order, tables.alarm, tables.work_order_alarm
 _incident, _member = tables.incident, tables.incident_alarm
+_EXERCISE = "this is a drill: nobody has to go"
 _SLICE = 20
 """So many acts follow each other; then others may have their turn."""
 _LATE = ("nobody was on site by then", "it was not repaired by then")
@@ -104,6 +106,15 @@ def _taken_in(on: Connection, order_id: UUID) -> Row[*tuple[Any, ...]] | None:
     return on.execute(chosen.limit(1)).first()
 
 
+def _called_off(on: Connection, desk: Desk, order_id: UUID, now: int) -> int:
+    """Cancel the new order of a drill that is over."""
+    del desk
+    if locked(on, order_id).state != WorkState.NEW.value:
+        return 0
+    step(on, order_id, Entry(Step.CANCELLED, now, TEND, "the drill is over"))
+    return 1
+
+
 def _escalated(on: Connection, desk: Desk, order_id: UUID, now: int) -> int:
     """Note once that nobody came in time, and once that it was not repaired in time."""
     del desk
@@ -138,7 +149,8 @@ def _opened(on: Connection, desk: Desk, alarm_id: UUID, now: int) -> int:
     had = select(_linked.c.alarm_id).where(_linked.c.alarm_id == alarm_id).limit(1)
     if on.scalar(still) is None or on.scalar(had) is not None:
         raise WorkStateError("it has had an order, or is over")
-    open_for(on, desk, alarm_id, Act(TEND, now))
+    drilled = select(_alarm.c.alarm_id).where(_alarm.c.alarm_id == alarm_id, _alarm.c.evidence.has_key(DRILL))
+    open_for(on, desk, alarm_id, Act(TEND, now, None if on.scalar(drilled) is None else _EXERCISE))
     return 1
 
 
@@ -148,6 +160,7 @@ _ACTS = (
     (due.called_done, _judged),
     (due.unordered, _opened),
     (due.untouched, _withdrawn),
+    (due.called_off, _called_off),
     (due.late, _escalated),
 )
 """What is found, and what is done about each of it; what comes back is seen before a new order would open for it."""

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from application.instants import DAY, milliseconds, milliseconds_or_none, moment
 from application.places import title
+from application.tuning import DRILL
 from application.work.order import OPEN_STATES, OVER, WorkState
 from perception.point import Title
 from support import tables
@@ -64,6 +65,7 @@ class OrderRow:
     returns: int
     alarms: int
     standing: int
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,7 @@ def _overdue(now: int) -> ColumnElement[str]:
 def _listed(now: int) -> Select[Any]:
     mine = select(func.count()).select_from(_linked).join(_alarm, _alarm.c.alarm_id == _linked.c.alarm_id)
     mine = mine.where(_linked.c.work_order_id == _order.c.work_order_id)
+    drilled = select(_alarm.c.alarm_id).where(_alarm.c.alarm_id == _order.c.alarm_id, _alarm.c.evidence.has_key(DRILL))
     helper = tables.body.alias("helper")
     zh = func.array_agg(aggregate_order_by(helper.c.title_zh, helper.c.code), type_=ARRAY(Text))
     en = func.array_agg(aggregate_order_by(helper.c.title_en, helper.c.code), type_=ARRAY(Text))
@@ -194,6 +197,7 @@ def _listed(now: int) -> Select[Any]:
         _item.c.legal_en,
         _district.c.city,
         mine.scalar_subquery().label("alarms"),
+        drilled.exists().label("drill"),
         mine.where(_alarm.c.cleared_at.is_(None)).scalar_subquery().label("standing"),
         *(part.label(name) for part, name in zip(helpers, ("helpers_zh", "helpers_en"), strict=True)),
     )
@@ -211,7 +215,7 @@ _TITLED = (("station", _station), ("item", _item), ("body", _body))
 
 def _row(row: Row[*tuple[Any, ...]]) -> OrderRow:
     plain = ("number", "state", "overdue", "priority", "rule", "city", "station", "scope", "responsibility", "body",
-             "assignee", "minutes", "escalation", "returns", "alarms", "standing")  # fmt: skip
+             "assignee", "minutes", "escalation", "returns", "alarms", "standing", "drill")  # fmt: skip
     return OrderRow(
         work_order_id=str(row.work_order_id),
         title=Title(zh=row.title_zh, en=row.title_en),

@@ -75,6 +75,8 @@ def _since(alarm: AlarmRow, at: int, zone: str, t: Texts) -> str:
     ]
     if alarm.first_out:
         words.append(t.say("first of its incident"))
+    if alarm.drill:
+        words.insert(0, t.say("drill"))
     if alarm.shelved_until is not None:
         words.append(t.say("shelved until {time}", time=t.moment(alarm.shelved_until, zone, "MM-dd HH:mm")))
     if alarm.suppressed:
@@ -106,9 +108,13 @@ def _entry(row: JournalRow, zone: str, t: Texts, *, of_city: bool, plants: Colle
         "tr",
         el("td", t.moment(row.at, zone, "MM-dd HH:mm"), class_="when"),
         el("td", station) if of_city else None,
-        el("td", _what(row, t, plants), " · ", el("strong", event_text(row.what, t)), _comment(row)),
+        el("td", _what(row, t, plants), " · ", el("strong", event_text(row.what, t)), _drill(row, t), _comment(row)),
         el("td", actor_text(row.actor, t)),
     )
+
+
+def _drill(row: JournalRow, t: Texts) -> str:
+    return f" · {t.say('drill')}" if row.drill else ""
 
 
 def _comment(row: JournalRow) -> Markup | None:

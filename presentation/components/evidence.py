@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from application.read_models import AlarmRow
+from application.tuning import DRILL
 from perception.point import Point
 from presentation.components.value import is_switch, value_text
 from presentation.texts import Texts
@@ -34,7 +35,7 @@ Points = Mapping[str, Point]
 
 def evidence_text(alarm: AlarmRow, t: Texts, points: Points) -> str:
     """Return the numbers that speak for the alarm: value against limit."""
-    known = [(name, value) for name, value in alarm.evidence.items() if value is not None]
+    known = [(name, value) for name, value in alarm.evidence.items() if value is not None and name != DRILL]
     shown = sorted(known, key=lambda pair: _is_limit(pair[0]))[:_SHOWN]
     point = points.get(alarm.element)
     return " · ".join(

@@ -11,6 +11,7 @@ from support.tables.alarms import (
     watch_state,
 )
 from support.tables.baselines import baseline
+from support.tables.drills import drill
 from support.tables.foreign import foreign_approval, foreign_device
 from support.tables.house import audit, command_reply, ingest_epoch, outbox, roster_version
 from support.tables.intake import (
@@ -61,6 +62,7 @@ __all__ = [
     "device",
     "device_seq",
     "district",
+    "drill",
     "foreign_approval",
     "foreign_device",
     "heat_source",

@@ -162,8 +162,9 @@ incident = Table(
 )
 """Alarms of one cause: of a station, or of a branch, a district or a heat source whose stations fell together.
 
-`scope` is `station:<name>`, `branch:<name>`, `district:<name>` or `source:<name>`; `cause` is the rule that speaks
-of the cause, at `cause_station`; `family` is empty for a station's.
+`scope` is `station:<name>`, `branch:<name>`, `district:<name>`, `source:<name>` or, of a power cut that follows none of
+these, `city:<name>`; `cause` is the rule that speaks of the cause, at `cause_station`; `family` is empty for a
+station's. `stations` are all that it ever touched.
 """
 
 incident_alarm = Table(

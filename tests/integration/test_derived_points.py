@@ -113,7 +113,7 @@ def test_late_and_doubted_values_change_what_followed_from_them(bench):
 def test_what_is_known_of_the_station_comes_in(bench):
     with bench.engine.begin() as on:
         on.execute(text("update building set heated_area_m2 = 50000"))
-        learned = {"energy_slope_kw_per_k": 60.0, "energy_balance_c": 17.0}
+        learned = {"signature_kw_per_k": 60.0, "signature_balance_c": 17.0}
         keep(on, [(Key("station:nis-l4", n), Baseline(v, None, None, 99, NOW)) for n, v in learned.items()])
         others = [
             add_device(on, Device(name=f"probe-{k}", kind=KIND.name, station=s, interval_s=60), "test")

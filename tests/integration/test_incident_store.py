@@ -81,6 +81,43 @@ def test_a_cause_hides_its_consequences_and_lets_them_speak_when_it_is_gone(engi
         assert over["closed"] == moment(NOW + 70 * MINUTE)
 
 
+def say(on, station, rule, verdict):
+    row = {"subject": f"station:{station}", "rule": rule, "element": "", "verdict": verdict}
+    on.execute(tables.watch_state.insert().values(**row))
+
+
+def test_after_a_cause_what_has_gone_already_waits_out_its_delay_in_silence(engine):
+    with engine.begin() as on:
+        power, _ = raise_(on, "st-warm", "power_cut"), raise_(on, "st-warm", "circulation_stopped", 0.5)
+        heat = raise_(on, "st-warm", "supply_off_setpoint", 30)
+        say(on, "st-warm", "circulation_stopped", "clear")
+        group(on, RULES, NOW + MINUTE)
+        clear(on, power)
+        group(on, RULES, NOW + 61 * MINUTE)
+    assert attention(engine) == set()
+    with engine.begin() as on:
+        [incident] = listed(on, "testopolis", closed=False, most=10)
+        assert (incident["cause"], incident["alarms"]) == ("power_cut", 3)
+        on.execute(update(tables.watch_state).values(verdict="raise"))
+        group(on, RULES, NOW + 62 * MINUTE)
+    assert attention(engine) == {("st-warm", "circulation_stopped")}
+    with engine.begin() as on:
+        group(on, RULES, NOW + 91 * MINUTE)
+        assert on.scalar(select(tables.alarm.c.suppressed_by).where(tables.alarm.c.alarm_id == heat)) == (
+            "circulation_stopped"
+        )
+
+
+def test_an_incident_names_every_station_that_it_ever_touched(engine):
+    with engine.begin() as on:
+        cut = [raise_(on, f"st-{name}", "power_cut", place * 0.1) for place, name in enumerate(COMMUNITIES)]
+        group(on, RULES, NOW + MINUTE)
+        clear(on, *cut[1:], minute=20)
+        group(on, RULES, NOW + 80 * MINUTE)
+        [incident] = listed(on, "testopolis", closed=False, most=10)
+    assert incident["stations"] == len(COMMUNITIES)
+
+
 def test_stations_of_a_line_that_fall_together_are_one_incident(engine):
     with engine.begin() as on:
         for place, name in enumerate(COMMUNITIES):

@@ -66,10 +66,11 @@ class World:
     def __init__(self, engine):
         self.engine = engine
 
-    def raise_(self, rule="pump_failed", station="st-warm", minute=0.0, element=""):
+    def raise_(self, rule="pump_failed", station="st-warm", minute=0.0, element="", **evidence):
         at, alarm_id = moment(NOW + int(minute * MINUTE)), uuid4()
         key = {"subject": f"station:{station}", "rule": rule, "element": element, "opened_at": at}
         row = {**key, "priority": RULES[rule].priority, "station": station, "device": "x", "recorded_at": at}
+        row |= {"evidence": evidence}
         with self.engine.begin() as on:
             on.execute(insert(ALARM).values(alarm_id=alarm_id, **row))
         return alarm_id
@@ -496,3 +497,25 @@ class _Broken:
 
     def __exit__(self, *told):
         return self._begun.__exit__(*told)
+
+
+def test_the_order_of_a_drill_opens_at_once_says_so_and_is_soon_proved(world):
+    alarm = world.raise_(drill=1.0)
+    assert world.tend(0.05) == 1
+    assert "drill" in world.journal()[0].comment
+    done(world, 1)
+    world.clear(alarm, minute=5)
+    assert world.tend(5.05) == 1  # the off-delay of a minute is a second here
+    assert world.orders()[0].state == "verified"
+    world.raise_(minute=6)
+    world.tend(8)
+    [_, order] = world.orders()  # nothing real reopens the order of a drill
+    assert (order.state, world.journal()[0].comment) == ("new", None)
+
+
+def test_the_order_of_a_drill_that_somebody_stopped_is_called_off(world):
+    alarm = world.raise_(drill=1.0)
+    world.tend(0.05)
+    world.clear(alarm, minute=1)
+    assert world.tend(1.1) == 1
+    assert (world.orders()[0].state, world.journal()[-1].comment) == ("cancelled", "the drill is over")

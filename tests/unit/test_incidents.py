@@ -2,6 +2,7 @@
 
 import random
 import time
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,10 +13,8 @@ from application.rule import Family
 
 T0 = 1_800_000_000_000_000
 BRANCHES = {f"branch:{b}": frozenset(f"{b}{k}" for k in range(10)) for b in "abcde"}
-CITY = {"district:one": frozenset().union(*BRANCHES.values())}
-AREAS = Areas(
-    {s: (branch, "district:one") for branch, stations in BRANCHES.items() for s in stations}, {**BRANCHES, **CITY}
-)
+CITY = {name: frozenset().union(*BRANCHES.values()) for name in ("district:one", "city:big")}
+AREAS = Areas({s: (branch, *CITY) for branch, stations in BRANCHES.items() for s in stations}, {**BRANCHES, **CITY})
 
 
 def raised(station, family, minute=0, rule=None, priority=1):
@@ -81,6 +80,71 @@ def test_when_power_returns_a_pump_that_stays_off_speaks_for_itself():
     assert pump.alarm_id in before.explained
     [after] = incidents([pump], AREAS)
     assert after.explained == {}
+
+
+def gone(alarm, minute, *, settling=True):
+    return replace(alarm, cleared=T0 + round(minute * MINUTE), settling=settling)
+
+
+def test_a_few_stations_that_go_dark_at_once_are_one_cut_wherever_they_stand():
+    dark = [raised(f"{b}{k}", Family.POWER, 0.2 * k) for k, b in enumerate("abcde")]
+    long_ago = raised("a9", Family.POWER, -60)
+    cut, other = incidents([*dark, long_ago], AREAS)
+    assert (cut.scope, len(cut.explained)) == ("city:big", 4)
+    assert cut.stations == tuple(sorted(a.station for a in dark))
+    assert other.scope == "station:a9"
+    later = raised("b7", Family.POWER, 200)
+    assert {f.scope for f in incidents([*dark, later], AREAS, [("city:big", "power")])} == {"city:big", "station:b7"}
+
+
+def test_a_city_has_no_other_cause_of_its_own_and_a_few_that_go_dark_one_by_one_have_none_in_common():
+    assert len(incidents([raised(f"{b}0", Family.LINK) for b in "abcde"], AREAS)) == 5
+    assert len(incidents([raised(f"{b}0", Family.POWER, 5 * k) for k, b in enumerate("abcde")], AREAS)) == 5
+    assert len(incidents([raised(f"{b}0", Family.POWER) for b in "abcd"], AREAS)) == 4
+
+
+def test_what_only_waits_out_its_off_delay_or_leaves_time_stays_explained_for_a_while():
+    power = gone(raised("a1", Family.POWER), 30)
+    waning = replace(raised("a1", Family.PUMP, 1), waning=True)
+    patient = replace(raised("a1", Family.HEAT, 40), patient=True)
+    known = raised("a1", Family.PRESSURE, 10)
+    [found] = incidents([waning, patient, known], AREAS, past=[power])
+    assert set(found.explained) == {a.alarm_id for a in (waning, patient, known)}
+    assert found.cause is power
+    [found] = incidents([patient, known], AREAS, past=[replace(power, settling=False)])
+    assert (set(found.explained), found.cause) == ({patient.alarm_id}, known)
+
+
+def test_a_pump_that_stays_off_and_what_is_new_after_the_cut_speak_at_once():
+    power = gone(raised("a1", Family.POWER), 30)
+    pump, burst = raised("a1", Family.PUMP, 1), raised("a1", Family.PRESSURE, 31)
+    [found] = incidents([pump], AREAS, past=[power])
+    assert (found.cause, found.explained) == (pump, {})
+    [found] = incidents([burst], AREAS, past=[power])
+    assert (found.cause, found.explained) == (burst, {})
+
+
+def test_a_device_that_is_heard_again_explains_nothing_new():
+    link = gone(raised("a1", Family.LINK), 30)
+    leak = replace(raised("a1", Family.PRESSURE, 31), patient=True)
+    [found] = incidents([leak], AREAS, past=[link])
+    assert (found.cause, found.explained) == (leak, {})
+
+
+def test_an_area_incident_names_those_that_are_back_and_lasts_until_they_have_recovered():
+    dark = [raised(f"a{k}", Family.POWER, 0.1 * k) for k in range(6)]
+    back = [gone(a, 30) for a in dark]
+    recovering = replace(raised("a3", Family.HEAT, 20), patient=True)
+    still = [("branch:a", "power")]
+    [found] = incidents([recovering], AREAS, still, past=back)
+    assert (found.scope, found.stations) == ("branch:a", tuple(f"a{k}" for k in range(6)))
+    assert found.explained == {recovering.alarm_id: "power"}
+    [found] = incidents([dark[5]], AREAS, still, past=back[:5])
+    assert (found.cause, len(found.stations)) == (dark[5], 6)
+    assert incidents([], AREAS, still, past=back) == []
+    stays = raised("a2", Family.PUMP, 1)
+    _, own = incidents([dark[5], stays], AREAS, still, past=back[:5])
+    assert (own.scope, own.cause) == ("station:a2", stays)
 
 
 ALARMS = st.lists(
