@@ -387,13 +387,16 @@ def ingest() -> None:
 @serve.command("console")
 def serve_console() -> None:
     """Serve the operators' console."""
+    from application.acts import Acts
     from network.live_frames import live_frames
     from presentation.app import create_console
     from presentation.serving import serve as spine
+    from support.invitations import Invitations
 
     told, _ = settings(), heartbeat("console")
+    writing = Acts(engine("console")), Invitations(home().run)
     views = application.commands.views_of(engine("console"), reader(), kinds(), rules_file())
-    console = create_console(views, told.console, live_frames(told.broker.address), kinds())
+    console = create_console(views, told.console, live_frames(told.broker.address), kinds(), writing)
     await_turn()
     spine(console, told.console.host, told.console.port)
 

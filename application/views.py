@@ -14,7 +14,10 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from application import districts, listings, places
+from application import alarm_numbers, districts, listings, places, pulse
+from application.alarm_list import AlarmList, AlarmsView, state_of
+from application.alarm_numbers import NumbersNow, NumbersView
+from application.alarm_story import AlarmStory, IncidentStory, Stories
 from application.districts import DistrictNow, DistrictTrend
 from application.fleet_view import STATION_KIND, FleetView
 from application.metering import consumption
@@ -58,6 +61,9 @@ class Views:
         self._kinds = kinds
         self._listings = listings.Listings(rules, kinds)
         self._fleet = FleetView(reader, kinds)
+        self._rules = rules
+        self._list = AlarmList(self._listings, rules)
+        self._stories = Stories(self._listings, self._list, rules)
 
     def cities(self) -> Sequence[CityCard]:
         """Return every city, by name."""
@@ -152,6 +158,40 @@ class Views:
         """Return what happened to alarms in the last 30 days, newest first."""
         with self._reading() as on:
             return self._listings.journal(on, now, city=city, station=station, most=most)
+
+    def alarms_of(self, city: str, now: int) -> AlarmsView | None:
+        """Return what the page of alarms of a city chooses from."""
+        with self._reading() as on:
+            card = places.city(on, city)
+            return None if card is None else self._list.of_city(on, card, now)
+
+    def alarm_story(self, alarm: UUID, now: int) -> AlarmStory | None:
+        """Return an alarm with its journal."""
+        with self._reading() as on:
+            return self._stories.alarm(on, alarm, now)
+
+    def incident_story(self, incident: UUID, now: int) -> IncidentStory | None:
+        """Return an incident with its cause, its timeline and whom it touches."""
+        with self._reading() as on:
+            return self._stories.incident(on, incident, now)
+
+    def numbers(self, city: str, span: tuple[int, int], operators: int) -> NumbersView | None:
+        """Return what the alarms of a city asked of their operators over [from, to). Raises SpanError."""
+        with self._reading() as on:
+            card = places.city(on, city)
+            return None if card is None else alarm_numbers.of_city(on, card, span, operators, self._rules)
+
+    def numbers_now(self, now: int) -> NumbersNow:
+        """Return the alarm figures of this moment, of all cities, as metrics tell them."""
+        with self._reading() as on:
+            rows = [r for c in places.cities(on) for r in self._listings.alarms(on, c.name, now, returned=True)]
+            states = ((r.priority, r.cleared_at is None, state_of(r, now)) for r in rows)
+            return alarm_numbers.now(on, states, now)
+
+    def pulse(self) -> tuple[int, ...]:
+        """Return numbers that change whenever alarms, incidents or work orders do: cheap to ask for."""
+        with self._reading() as on:
+            return pulse.taken(on)
 
     def devices(self, city: str, now: int) -> Sequence[DeviceRow]:
         """Return every device of a city with its newest reading of the last 7 days."""

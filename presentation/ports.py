@@ -4,6 +4,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from application.acts import Done
+from application.alarm_list import AlarmsView
+from application.alarm_numbers import NumbersNow, NumbersView
+from application.alarm_story import AlarmStory, IncidentStory
+from application.disposition import Act
 from application.districts import DistrictNow, DistrictTrend
 from application.metering.consumption import Consumption, Per
 from application.read_models import (
@@ -61,6 +66,24 @@ class ConsoleViews(Protocol):
     def journal(self, city: str, now: int, *, station: str | None = None, most: int = ...) -> Sequence[JournalRow]:
         """Return the newest entries of the alarm journal."""
 
+    def alarms_of(self, city: str, now: int) -> AlarmsView | None:
+        """Return what the page of alarms of a city chooses from."""
+
+    def alarm_story(self, alarm: UUID, now: int) -> AlarmStory | None:
+        """Return an alarm with its journal."""
+
+    def incident_story(self, incident: UUID, now: int) -> IncidentStory | None:
+        """Return an incident with its cause, its timeline and whom it touches."""
+
+    def numbers(self, city: str, span: tuple[int, int], operators: int) -> NumbersView | None:
+        """Return what the alarms of a city asked of their operators over [from, to). Raises SpanError."""
+
+    def numbers_now(self, now: int) -> NumbersNow:
+        """Return the alarm figures of this moment, of all cities, as metrics tell them."""
+
+    def pulse(self) -> tuple[int, ...]:
+        """Return numbers that change whenever alarms, incidents or work orders do: cheap to ask for."""
+
     def devices(self, city: str, now: int) -> Sequence[DeviceRow]:
         """Return the devices of a city."""
 
@@ -81,3 +104,25 @@ class ConsoleViews(Protocol):
 
     def health(self, now: int) -> Health:
         """Return what the database says of the whole."""
+
+
+class ConsoleActs(Protocol):
+    """The write side. Every method blocks, is one transaction, and raises StoreDownError when the database is away."""
+
+    def acknowledge(self, alarms: Sequence[UUID], act: Act) -> Done:
+        """Say that somebody has seen alarms."""
+
+    def comment(self, alarms: Sequence[UUID], act: Act) -> Done:
+        """Write something beside alarms."""
+
+    def shelve(self, alarms: Sequence[UUID], until: int, act: Act) -> Done:
+        """Put the conditions of alarms aside until a time."""
+
+    def unshelve(self, alarms: Sequence[UUID], act: Act) -> Done:
+        """Bring the conditions of alarms back before their time."""
+
+    def take_out(self, subject: str, until: int | None, act: Act) -> None:
+        """Take a station or a device out of service. Raises AlarmError."""
+
+    def bring_back(self, subject: str, act: Act) -> None:
+        """Bring a station or a device back. Raises AlarmError."""

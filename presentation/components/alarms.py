@@ -56,10 +56,11 @@ def _alarm(
 
 def _what(alarm: AlarmRow | JournalRow, t: Texts, plants: Collection[str | None]) -> str:
     device = f" · {alarm.device}" if alarm.device and alarm.device not in plants else ""
-    return f"{t.title(alarm.title)}{_element(alarm.element, alarm.element_title, t)}{device}"
+    return f"{t.title(alarm.title)}{element_text(alarm.element, alarm.element_title, t)}{device}"
 
 
-def _element(element: str, title: Title | None, t: Texts) -> str:
+def element_text(element: str, title: Title | None, t: Texts) -> str:
+    """Return what of a device an alarm is about, in brackets, to stand behind its title."""
     if title is not None:
         return f" ({t.title(title)})"
     return f" ({element})" if element else ""

@@ -1,0 +1,81 @@
+"""Acts: what people do in the console, one transaction each. The writing side beside Views.
+
+Each method opens its own connection, blocks, and raises StoreDownError when the database cannot be reached. `at` and
+`until` are epoch microseconds UTC. Who does it is handed in; it stands in the journal and in the audit.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from application import disposition
+from application.alarm import AlarmError
+from application.disposition import Act
+from support.store import StoreDownError
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of an act upon several alarms: those done, and why the others were not."""
+
+    done: Sequence[UUID]
+    refused: Mapping[UUID, str] = field(default_factory=dict)
+
+
+class Acts:
+    """What is done to alarms. Safe to share between threads; the engine belongs to the caller."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def acknowledge(self, alarms: Sequence[UUID], act: Act) -> Done:
+        """Say that somebody has seen them; what somebody else has seen meanwhile is told, and stays as it is."""
+        return self._each(alarms, lambda on, alarm: disposition.acknowledge(on, alarm, act))
+
+    def comment(self, alarms: Sequence[UUID], act: Act) -> Done:
+        """Write something beside them."""
+        return self._each(alarms, lambda on, alarm: disposition.comment(on, alarm, act))
+
+    def shelve(self, alarms: Sequence[UUID], until: int, act: Act) -> Done:
+        """Put their conditions aside until a time, a day ahead at most."""
+        return self._each(alarms, lambda on, alarm: disposition.shelve(on, alarm, until, act))
+
+    def unshelve(self, alarms: Sequence[UUID], act: Act) -> Done:
+        """Bring their conditions back before their time."""
+        return self._each(alarms, lambda on, alarm: disposition.unshelve(on, alarm, act))
+
+    def take_out(self, subject: str, until: int | None, act: Act) -> None:
+        """Take a station or a device out of service. Raises AlarmError."""
+        with self._writing() as on:
+            disposition.take_out(on, subject, until, act)
+
+    def bring_back(self, subject: str, act: Act) -> None:
+        """Bring it back. Raises AlarmError."""
+        with self._writing() as on:
+            disposition.bring_back(on, subject, act)
+
+    def _each(self, alarms: Sequence[UUID], do: Callable[[Connection, UUID], None]) -> Done:
+        """Do it to each, in one transaction and one order for everybody, so that two people never wait in a ring."""
+        done: list[UUID] = []
+        refused: dict[UUID, str] = {}
+        with self._writing() as on:
+            for alarm in sorted(set(alarms)):
+                try:
+                    do(on, alarm)
+                except AlarmError as err:  # raised before anything of this alarm is written
+                    refused[alarm] = str(err)
+                else:
+                    done.append(alarm)
+        return Done(done, refused)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as on:
+                yield on
+        except (OperationalError, InterfaceError) as err:
+            raise StoreDownError(f"the database cannot be reached: {err.orig}") from err

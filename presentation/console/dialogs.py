@@ -1,0 +1,98 @@
+"""Dialogs: what somebody is asked before an act upon alarms, and the sheet of the keyboard."""
+
+from markupsafe import Markup
+
+from presentation.markup import Child, el, fragment
+from presentation.texts import Texts
+
+SHELVING_MIN = (30, 60, 240, 480, 1440)
+DEFAULT_SHELVING_MIN = 240
+MAINTENANCE_MIN = (120, 480, 1440, 4320, 0)
+"""Zero: until told."""
+
+
+def dialogs(t: Texts) -> Markup:
+    """Return the dialogs of a page with alarms; alarms.js opens them."""
+    reason, comment = t.say("Reason"), t.say("Comment")
+    return fragment(
+        _dialog(t, "acknowledge", t.say("Acknowledge with a comment"), t.say("Acknowledge"), _words(comment)),
+        _dialog(t, "comment", t.say("Comment"), t.say("Write it down"), _words(comment, required=True)),
+        _dialog(
+            t, "shelve", t.say("Shelve"), t.say("Shelve"),
+            el("p", t.say("A shelved condition comes back by itself, after a day at the latest."), class_="hint"),
+            _lengths(t, SHELVING_MIN, DEFAULT_SHELVING_MIN), _words(reason, required=True),
+        ),
+        _dialog(
+            t, "out-of-service", t.say("Out of service"), t.say("Take out of service"),
+            el("p", t.say("All alarms of the station are kept from the lists until it is back."), class_="hint"),
+            _lengths(t, MAINTENANCE_MIN, MAINTENANCE_MIN[1]), _words(reason, required=True),
+        ),
+        help_sheet(t),
+    )  # fmt: skip
+
+
+def _dialog(t: Texts, act: str, title: str, go: str, *asked: Child) -> Markup:
+    head = f"{act}-title"
+    form = el(
+        "form",
+        el("h2", title, id=head),
+        el("p", class_="upon"),
+        asked,
+        el("p", class_="trouble-told", role="alert"),
+        el(
+            "div",
+            el("button", go, type="submit", class_="main-act"),
+            el("button", t.say("Cancel"), type="button", data_close=True),
+            class_="dialog-acts",
+        ),
+        method="dialog",
+        data_form=act,
+    )
+    return el("dialog", form, id=f"dialog-{act}", aria_labelledby=head, class_="dialog")
+
+
+def _words(title: str, *, required: bool = False) -> Markup:
+    area = el("textarea", name="words", rows=3, maxlength=2000, required=required)
+    return el("label", el("span", title), area, class_="asked")
+
+
+def _lengths(t: Texts, minutes: tuple[int, ...], chosen: int) -> Markup:
+    choices = [
+        el(
+            "label",
+            el("input", type="radio", name="minutes", value=m, checked=m == chosen),
+            el("span", t.say("until told") if m == 0 else t.age(m * 60)),
+        )
+        for m in minutes
+    ]
+    return el("fieldset", el("legend", t.say("For how long")), choices, class_="lengths")
+
+
+def help_sheet(t: Texts) -> Markup:
+    """Return the sheet that says what the keys do, with the switch that silences them."""
+    keys = [
+        ("j, k", t.say("next and previous alarm")),
+        ("x", t.say("select it, or not")),
+        ("a", t.say("acknowledge the selected ones, or this one")),
+        ("Shift a", t.say("acknowledge with a comment")),
+        ("s", t.say("shelve")),
+        ("c", t.say("comment")),
+        ("o", t.say("take the station out of service")),
+        ("u", t.say("bring back what is shelved")),
+        ("Enter", t.say("open the alarm")),
+        ("/", t.say("find")),
+        ("Esc", t.say("select none")),
+        ("?", t.say("this sheet")),
+    ]
+    rows = [fragment(el("dt", el("kbd", key)), el("dd", what)) for key, what in keys]
+    switch = el("label", el("input", type="checkbox", id="keys-on", checked=True), " ", t.say("Keys are on"))
+    return el(
+        "dialog",
+        el("h2", t.say("Keyboard"), id="help-title"),
+        el("dl", rows, class_="keys"),
+        el("p", switch),
+        el("div", el("button", t.say("Close"), type="button", data_close=True), class_="dialog-acts"),
+        id="dialog-help",
+        aria_labelledby="help-title",
+        class_="dialog",
+    )

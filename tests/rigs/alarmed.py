@@ -1,0 +1,88 @@
+"""A console that may be written in, over a small town with alarms, and the hand that raises them."""
+
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import NAMESPACE_OID, uuid5
+
+import uvicorn
+from sqlalchemy import insert, update
+
+from application.acts import Acts
+from application.rules import load_rules
+from application.views import Views
+from perception.kinds import load_kinds
+from presentation.app import create_console
+from presentation.settings import ConsoleSettings
+from support import tables
+from support.catalogue_store import save_catalogue
+from support.invitations import Invitations
+from support.postgres.connect import make_engine
+from support.postgres.reader import PostgresReader
+
+KINDS = load_kinds()
+
+
+async def quiet():
+    """A feed that is open and says nothing until it is closed."""
+    import asyncio
+
+    await asyncio.Event().wait()
+    yield "", b""
+
+
+class Alarmed:
+    """The database of a town, the sessions of its console, and its application."""
+
+    def __init__(self, url, catalogue, folder):
+        self.engine = make_engine(url, "test")
+        self.invitations = Invitations(folder)
+        with self.engine.begin() as on:
+            save_catalogue(on, catalogue, actor="test")
+        self.now = datetime.now(UTC).replace(microsecond=0)
+        self.views = Views(self.engine, PostgresReader(), KINDS, load_rules())
+        self.app = create_console(
+            self.views, ConsoleSettings(), quiet(), KINDS, (Acts(self.engine), self.invitations)
+        )  # fmt: skip
+
+    def raised(self, station="warm", rule="return_pressure_low", element="", priority=1, minutes=30.0, **facts):
+        """Write what the rules write when a condition comes."""
+        opened = self.now - timedelta(minutes=minutes)
+        key = {"subject": f"station:st-{station}", "rule": rule, "element": element, "opened_at": opened}
+        alarm_id = uuid5(NAMESPACE_OID, "|".join(map(str, key.values())))
+        told = {"evidence": {"p_sec_return": 0.21, "limit_mpa": 0.25}, "device": f"dev-{station}", **facts}
+        with self.engine.begin() as on:
+            on.execute(insert(tables.alarm).values(
+                alarm_id=alarm_id, **key, priority=priority, station=f"st-{station}", **told))  # fmt: skip
+            entry = {"alarm_id": alarm_id, "what": "raised", "at": opened, "actor": "watch"}
+            on.execute(insert(tables.alarm_event).values(entry))
+        return alarm_id
+
+    def changed(self, alarm_id, **facts):
+        """Write what happened to an alarm meanwhile."""
+        with self.engine.begin() as on:
+            on.execute(update(tables.alarm).where(tables.alarm.c.alarm_id == alarm_id).values(facts))
+
+    def incident(self, cause_station, cause, alarms, stations=None):
+        """Write an incident of these alarms."""
+        incident_id = uuid5(NAMESPACE_OID, str(alarms))
+        with self.engine.begin() as on:
+            on.execute(insert(tables.incident).values(
+                incident_id=incident_id, scope=f"station:st-{cause_station}", family="", cause=cause, priority=1,
+                cause_station=f"st-{cause_station}", opened_at=self.now,
+                stations=stations or [f"st-{cause_station}"]))  # fmt: skip
+            rows = [{"incident_id": incident_id, "alarm_id": a} for a in alarms]
+            on.execute(insert(tables.incident_alarm), rows)
+        return incident_id
+
+
+@contextmanager
+def served(app):
+    """Serve an application on a port of its own for the length of the block; give its address."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=1))
+    socket = server.config.bind_socket()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
+    thread.start()
+    yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
