@@ -33,10 +33,12 @@
     all.indeterminate = n > 0 && n < rows().length;
   }
   function move(step) {
-    const all = rows();
-    if (!all.length) return;
-    const at = all.indexOf(current());
-    const next = all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + step))];
+    const all = $(".alarm-row");  // those that have left keep their places, and are passed over
+    let at = all.indexOf(current());
+    if (at < 0 && step < 0) at = 1;
+    do at += step; while (all[at]?.classList.contains("gone"));
+    const next = all[at];
+    if (!next) return;
     next.focus();
     next.scrollIntoView({ block: "nearest" });
   }
@@ -122,6 +124,7 @@
 
   // ---- fresh rows
   let waiting = null;
+  const seen = new WeakMap(); // row → what it was renewed with
   const isBusy = () => Boolean(list.matches(":hover") || list.contains(document.activeElement) || picked().length || $("dialog[open]").length);
   const idsIn = (root) => $(".alarm-row", root).map((row) => row.dataset.alarm);
   function take(fresh) {
@@ -140,10 +143,9 @@
     showPicked();
   }
   function renewRow(row, newer) {
-    const before = row.dataset.seen || "";
     const text = newer.innerHTML;
-    row.classList.remove("gone");
-    if (before === text) return;
+    if (seen.get(row) === text && !row.classList.contains("gone")) return;
+    seen.set(row, text);
     const focus = row.contains(document.activeElement) ? document.activeElement : null;
     const mark = focus === row ? "row" : focus?.dataset?.act || focus?.tagName;
     const checked = pickBox(row)?.checked;
@@ -151,7 +153,6 @@
     row.className = newer.className;
     row.dataset.state = newer.dataset.state;
     row.replaceChildren(...[...newer.cloneNode(true).childNodes]);
-    row.dataset.seen = text;
     if (pickBox(row)) pickBox(row).checked = checked;
     $("details", row).forEach((details, i) => { details.open = Boolean(open[i]); });
     if (focus) ((mark !== "row" && row.querySelector(`[data-act="${mark}"]`)) || row).focus();

@@ -10,7 +10,9 @@ from markupsafe import Markup
 from application.alarm_kpis import FLOOD_BEGINS, Kpi, Nuisance
 from application.alarm_numbers import Bucket, Frequent, NumbersView
 from perception.point import Title
+from presentation.components.alarms import element_text
 from presentation.components.columns import bullet, columns
+from presentation.components.evidence import Points
 from presentation.console.shell import Frame, page
 from presentation.markup import Child, el, fragment
 from presentation.texts import ABSENT, Texts
@@ -46,6 +48,7 @@ def numbers_page(view: NumbersView, choice: NumbersChoice, frame: Frame, t: Text
     """Return the page."""
     title = t.say("{city}: alarm KPIs", city=t.title(view.city.title))
     zone = view.city.timezone
+    points = {p.name: p for kind in frame.kinds.values() for p in kind.points}
     main = [
         el("div", el("h1", title), _choices(view, choice, t), class_="heading kpi-heading"),
         _panel(t.say("Beside targets and limits"), "kpis", _kpis(view.kpis, t)),
@@ -58,8 +61,8 @@ def numbers_page(view: NumbersView, choice: NumbersChoice, frame: Frame, t: Text
         ),
         el(
             "div",
-            _panel(t.say("The ten most frequent"), "top", _top(view.top, t)),
-            _panel(t.say("Chattering and stale"), "standing", _standing(view, t)),
+            _panel(t.say("The ten most frequent"), "top", _top(view.top, points, t)),
+            _panel(t.say("Chattering and stale"), "standing", _standing(view, points, t)),
             class_="charts",
         ),
         _panel(t.say("Nuisances, and delays that would spare most of them"), "nuisance", _nuisances(view.nuisances, t)),
@@ -165,20 +168,21 @@ def _chart(
         [el("span", el("i", class_=f"key p{p}", aria_hidden="true"), t.say("Priority {p}", p=p)) for p in (1, 2, 3)],
         el(
             "span",
-            el("i", class_="key line", aria_hidden="true"),
+            el("i", class_="key level", aria_hidden="true"),
             t.say("target") if name == "days" else t.say("flood"),
         ),
         class_="keys-of-chart",
     )
-    return _panel(title, name, legend, el("div", drawn, class_="chart-place"), table)
+    place = el("div", drawn, class_="chart-place", tabindex="0", role="group", aria_label=title)
+    return _panel(title, name, legend, place, table)
 
 
-def _top(rows: Sequence[Frequent], t: Texts) -> Markup:
+def _top(rows: Sequence[Frequent], points: Points, t: Texts) -> Markup:
     if not rows:
         return el("p", t.say("No alarm in this time."), class_="calm")
     heads = [t.say("Alarm"), t.say("Station"), t.say("Alarms"), t.say("Share")]
     body = [
-        el("tr", el("th", t.title(f.rule_title), f" ({f.element})" if f.element else None, scope="row"),
+        el("tr", el("th", t.title(f.rule_title), _element(f.element, points, t), scope="row"),
            el("td", _place(f.station, f.station_title, t)), el("td", t.number(f.alarms), class_="number"),
            el("td", t.number(f.share, 1), " %", class_="number"))
         for f in rows
@@ -186,18 +190,23 @@ def _top(rows: Sequence[Frequent], t: Texts) -> Markup:
     return _table(heads, body, t.say("The ten most frequent"), numbers={2, 3})
 
 
+def _element(element: str, points: Points, t: Texts) -> str:
+    point = points.get(element.rpartition("/")[2])
+    return element_text(element, None if point is None else point.title, t)
+
+
 def _place(station: str | None, title: Title, t: Texts) -> Child:
     return t.title(title) if station is None else el("a", t.title(title), href=f"/{t.language}/stations/{station}")
 
 
-def _standing(view: NumbersView, t: Texts) -> Markup:
+def _standing(view: NumbersView, points: Points, t: Texts) -> Markup:
     if not view.chattering and not view.stale:
         return el("p", t.say("Nothing chatters, and nothing has stood for a day."), class_="calm")
     zone = view.city.timezone
     told = [(s, t.say("chatters")) for s in view.chattering]
     told += [(s, t.say("since {time}", time=t.moment(s.since, zone, "MM-dd HH:mm"))) for s in view.stale]
     body = [
-        el("tr", el("th", t.title(s.rule_title), f" ({s.element})" if s.element else None, scope="row"),
+        el("tr", el("th", t.title(s.rule_title), _element(s.element, points, t), scope="row"),
            el("td", _place(s.station, s.station_title, t)), el("td", how))
         for s, how in told
     ]  # fmt: skip
@@ -228,7 +237,7 @@ def _nuisances(rows: Sequence[tuple[Title, Nuisance]], t: Texts) -> Markup:
 def _table(heads: Sequence[str], rows: Sequence[Markup], name: str, *, numbers: set[int] = frozenset(),  # type: ignore[assignment]
            class_: str = "") -> Markup:  # fmt: skip
     cells = [
-        el("th" if h else "td", h, scope="col" if h else None, class_="number" if i in numbers else None)
+        el("th", h, scope="col", class_="number" if i in numbers else None) if h else el("td", class_="bullet-place")
         for i, h in enumerate(heads)
     ]
     table = el("table", el("thead", el("tr", cells)), el("tbody", list(rows)), class_=f"plain {class_}".strip())

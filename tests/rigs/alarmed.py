@@ -46,17 +46,25 @@ class Alarmed:
         )  # fmt: skip
 
     def raised(self, station="warm", rule="return_pressure_low", element="", priority=1, minutes=30.0, **facts):
-        """Write what the rules write when a condition comes."""
+        """Write what the rules write when a condition comes; return the number of the alarm."""
+        row = self.row(station, rule, element, priority, minutes, **facts)
+        self.write([row])
+        return row["alarm_id"]
+
+    def row(self, station, rule, element="", priority=1, minutes=30.0, **facts):
+        """Return an alarm that came so many minutes ago."""
         opened = self.now - timedelta(minutes=minutes)
         key = {"subject": f"station:st-{station}", "rule": rule, "element": element, "opened_at": opened}
-        alarm_id = uuid5(NAMESPACE_OID, "|".join(map(str, key.values())))
-        told = {"evidence": {"p_sec_return": 0.21, "limit_mpa": 0.25}, "device": f"dev-{station}", **facts}
+        number = uuid5(NAMESPACE_OID, "|".join(map(str, key.values())))
+        place = {"station": f"st-{station}", "device": f"dev-{station}", "priority": priority}
+        return {"alarm_id": number, **key, **place, "evidence": {"p_sec_return": 0.21, "limit_mpa": 0.25}, **facts}
+
+    def write(self, rows):
+        """Write alarms, each with its entry in the journal."""
+        raised = [{"alarm_id": r["alarm_id"], "what": "raised", "at": r["opened_at"], "actor": "watch"} for r in rows]
         with self.engine.begin() as on:
-            on.execute(insert(tables.alarm).values(
-                alarm_id=alarm_id, **key, priority=priority, station=f"st-{station}", **told))  # fmt: skip
-            entry = {"alarm_id": alarm_id, "what": "raised", "at": opened, "actor": "watch"}
-            on.execute(insert(tables.alarm_event).values(entry))
-        return alarm_id
+            on.execute(insert(tables.alarm), rows)
+            on.execute(insert(tables.alarm_event), raised)
 
     def changed(self, alarm_id, **facts):
         """Write what happened to an alarm meanwhile."""
