@@ -298,7 +298,7 @@ tending.register(
         clock,
         stop_event,
         partial(heartbeat, "tend"),
-        lambda on: application.commands.passes_of(rules_file(), on),
+        lambda on: application.commands.passes_of(rules_file(), on, reader(), kinds()),
     ),
 )
 network.commands.register(

@@ -48,6 +48,10 @@ class Acts:
         """Bring their conditions back before their time."""
         return self._each(alarms, lambda on, alarm: disposition.unshelve(on, alarm, act))
 
+    def reset(self, alarms: Sequence[UUID], act: Act) -> Done:
+        """Let latched alarms go, whose conditions went and which somebody has acknowledged."""
+        return self._each(alarms, lambda on, alarm: disposition.reset(on, alarm, act))
+
     def take_out(self, subject: str, until: int | None, act: Act) -> None:
         """Take a station or a device out of service. Raises AlarmError."""
         with self._writing() as on:

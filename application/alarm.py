@@ -19,6 +19,8 @@ class AlarmState(StrEnum):
     UNACKNOWLEDGED = "unacknowledged"
     ACKNOWLEDGED = "acknowledged"
     RETURNED_UNACKNOWLEDGED = "returned_unacknowledged"
+    LATCHED_UNACKNOWLEDGED = "latched_unacknowledged"
+    LATCHED_ACKNOWLEDGED = "latched_acknowledged"
     SHELVED = "shelved"
     SUPPRESSED = "suppressed"
     OUT_OF_SERVICE = "out_of_service"
@@ -30,13 +32,18 @@ class AlarmError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """One alarm's condition and disposition. `shelved_until` in epoch microseconds; `suppressed_by` names the cause."""
+    """One alarm's condition and disposition. `shelved_until` in epoch microseconds; `suppressed_by` names the cause.
+
+    `latches`: its rule wants it to stay after the condition went, until somebody resets it; `latched`: it does.
+    """
 
     active: bool = False
     acknowledged: bool = True
     shelved_until: int | None = None
     suppressed_by: str | None = None
     in_service: bool = True
+    latches: bool = False
+    latched: bool = False
 
     def state(self, now: int) -> AlarmState:
         """Return what operators see at `now`: what hides an alarm goes before what it says."""
@@ -48,6 +55,8 @@ class Alarm:
             return AlarmState.SHELVED
         if self.active:
             return AlarmState.ACKNOWLEDGED if self.acknowledged else AlarmState.UNACKNOWLEDGED
+        if self.latched:
+            return AlarmState.LATCHED_ACKNOWLEDGED if self.acknowledged else AlarmState.LATCHED_UNACKNOWLEDGED
         return AlarmState.NORMAL if self.acknowledged else AlarmState.RETURNED_UNACKNOWLEDGED
 
     def needs_attention(self, now: int) -> bool:
@@ -56,21 +65,39 @@ class Alarm:
             AlarmState.UNACKNOWLEDGED,
             AlarmState.ACKNOWLEDGED,
             AlarmState.RETURNED_UNACKNOWLEDGED,
+            AlarmState.LATCHED_UNACKNOWLEDGED,
+            AlarmState.LATCHED_ACKNOWLEDGED,
         }
 
     def raised(self) -> "Alarm":
         """Note that the condition came: it wants to be acknowledged, whatever was acknowledged before."""
-        return self if self.active else replace(self, active=True, acknowledged=False)
+        return self if self.active else replace(self, active=True, acknowledged=False, latched=False)
 
     def cleared(self) -> "Alarm":
-        """Note that the condition went. What nobody acknowledged stays to be acknowledged."""
-        return replace(self, active=False)
+        """Note that the condition went. What nobody acknowledged stays to be acknowledged, what latches to be reset."""
+        return replace(self, active=False, latched=self.latches) if self.active else self
 
     def acknowledge(self) -> "Alarm":
         """Somebody has seen it."""
         if self.acknowledged:
             raise AlarmError("there is nothing to acknowledge: it is acknowledged already")
         return replace(self, acknowledged=True)
+
+    def reset(self) -> "Alarm":
+        """Let a latched alarm go: its condition went, somebody has seen it, and now says that it is over."""
+        if self.active:
+            raise AlarmError("its condition still stands: it can be reset when that is gone")
+        if not self.latched:
+            raise AlarmError("it is not latched: there is nothing to reset")
+        if not self.acknowledged:
+            raise AlarmError("nobody has acknowledged it: acknowledge it first, then reset it")
+        return replace(self, latched=False)
+
+    def realarm(self) -> "Alarm":
+        """Ask for attention again: it was acknowledged long ago, and stands still."""
+        if not (self.active and self.acknowledged):
+            raise AlarmError("only an acknowledged alarm whose condition stands asks again")
+        return replace(self, acknowledged=False)
 
     def shelve(self, now: int, until: int) -> "Alarm":
         """Put it aside for a time, 24 hours at most; it comes back by itself."""

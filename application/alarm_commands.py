@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from application import life_commands
+
 if TYPE_CHECKING:
     from uuid import UUID
 
@@ -48,6 +50,7 @@ def register(app: typer.Typer, ports: Ports) -> None:
     _about_answering(alarms, ports)
     _about_shelving(alarms, ports)
     _about_maintenance(alarms, ports)
+    life_commands.register(alarms, ports)
 
 
 def _about_seeing(alarms: typer.Typer, ports: Ports) -> None:
@@ -148,6 +151,15 @@ def _about_answering(alarms: typer.Typer, ports: Ports) -> None:
 
         _do(ports, ids, comment, disposition.acknowledge, "acknowledged")
 
+    @alarms.command("reset")
+    def alarms_reset(
+        ids: Ids, comment: Annotated[str | None, typer.Option(help="What there is to say.")] = None
+    ) -> None:
+        """Let latched alarms go, whose conditions went and which were acknowledged. All of them, or none."""
+        from application import disposition
+
+        _do(ports, ids, comment, disposition.reset, "reset")
+
     @alarms.command("comment")
     def alarms_comment(ids: Ids, text: Annotated[str, typer.Option("--text", help="What there is to say.")]) -> None:
         """Write a comment beside alarms, into the journal."""
@@ -217,7 +229,7 @@ def _do(
 
     who = Act(ports.actor(), ports.clock(), words)
     with ports.engine().begin() as on:
-        found = list(dict.fromkeys(find(on, each) for each in ids))
+        found = sorted({find(on, each) for each in ids})  # one order for all: nobody waits for each other
         for alarm_id in found:
             act(on, alarm_id, who)
     typer.echo(f"{done}: {', '.join(map(str, found))}")
@@ -241,6 +253,8 @@ def _told(row: AlarmRow, now: int) -> Mapping[str, object]:
         "station": row.station,
         "device": row.device,
         "element": row.element,
+        "first": "first" if row.first_out else "",
+        **life_commands.foreseen(row.consequence),
         "opened": moment(row.opened_at * 1000).isoformat(timespec="seconds"),
         "cleared": "" if row.cleared_at is None else moment(row.cleared_at * 1000).isoformat(timespec="seconds"),
     }
@@ -251,5 +265,6 @@ def _state(row: AlarmRow, now: int) -> str:
 
     shelved = None if row.shelved_until is None else row.shelved_until * 1000
     by = "its cause" if row.suppressed else None
-    life = Alarm(row.cleared_at is None, row.acknowledged, shelved, by, in_service=not row.out_of_service)
+    active = row.cleared_at is None
+    life = Alarm(active, row.acknowledged, shelved, by, in_service=not row.out_of_service, latched=row.latched)
     return life.state(now).replace("_", " ")

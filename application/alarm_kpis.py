@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from application.instants import DAY, MINUTE, SECOND, microseconds, moment
 from support import tables
@@ -58,7 +58,10 @@ def occurrences(on: Connection, span: tuple[int, int], city: str | None = None) 
     """
     a = tables.alarm.c
     inside = (a.opened_at >= moment(span[0])) | a.cleared_at.is_(None)
-    query = select(tables.alarm).where(inside, a.opened_at < moment(span[1]), a.suppressed_by.is_(None))
+    event = tables.alarm_event.c  # one that asked again was seen before
+    seen = select(func.min(event.at)).where(event.alarm_id == a.alarm_id, event.what == "acknowledged")
+    first = func.coalesce(seen.scalar_subquery(), a.acknowledged_at).label("first_seen")
+    query = select(tables.alarm, first).where(inside, a.opened_at < moment(span[1]), a.suppressed_by.is_(None))
     if city is not None:
         s, d = tables.station.c, tables.district.c
         here = select(s.name).join(tables.district, d.name == s.district).where(d.city == city)
@@ -69,7 +72,7 @@ def occurrences(on: Connection, span: tuple[int, int], city: str | None = None) 
             row.priority,
             microseconds(row.opened_at),
             None if row.cleared_at is None else microseconds(row.cleared_at),
-            None if row.acknowledged_at is None else microseconds(row.acknowledged_at),
+            None if row.first_seen is None else microseconds(row.first_seen),
         )
         for row in on.execute(query.order_by(a.opened_at))
     ]

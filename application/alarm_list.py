@@ -4,8 +4,9 @@ Each alarm has its state in the words of ISA-18.2, what it touches and where it 
 stand under it. Listed are open alarms, and those of a week that went by themselves and that nobody has acknowledged.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,8 @@ from application.rule import Family, Rule
 from perception.point import Title
 from support import tables
 
-ATTENTION = (AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED, AlarmState.RETURNED_UNACKNOWLEDGED)
+LATCHED = (AlarmState.LATCHED_UNACKNOWLEDGED, AlarmState.LATCHED_ACKNOWLEDGED)
+ATTENTION = (AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED, AlarmState.RETURNED_UNACKNOWLEDGED, *LATCHED)
 """The states of what operators have to look at."""
 KEPT = (AlarmState.SUPPRESSED, AlarmState.SHELVED, AlarmState.OUT_OF_SERVICE)
 """The states that keep an alarm from their lists."""
@@ -30,10 +32,7 @@ _incident, _member, _alarm = tables.incident, tables.incident_alarm, tables.alar
 
 @dataclass(frozen=True, slots=True)
 class AlarmLine:
-    """An alarm in the list. `homes` None: not known. `explains` are alarms that it is the cause of.
-
-    `first_out`: of the alarms of its incident it came first. `incident` None: it belongs to no open one.
-    """
+    """An alarm in the list. `homes` None: not known. `explains` are alarms that it is the cause of."""
 
     alarm: AlarmRow
     state: AlarmState
@@ -41,8 +40,6 @@ class AlarmLine:
     district: str
     district_title: Title
     homes: int | None
-    incident: str | None = None
-    first_out: bool = False
     explains: tuple["AlarmLine", ...] = ()
 
 
@@ -100,7 +97,6 @@ class AlarmList:
                 stations[row.station].district,
                 stations[row.station].district_title,
                 homes.get(row.station),
-                *_of_incident(members.get(row.alarm_id)),
             )
             for row in rows
         ]
@@ -162,7 +158,8 @@ def state_of(row: AlarmRow, now: int) -> AlarmState:
     """Return the state of an alarm at an instant (epoch microseconds)."""
     until = None if row.shelved_until is None else row.shelved_until * 1000
     by = "its cause" if row.suppressed else None
-    return Alarm(row.cleared_at is None, row.acknowledged, until, by, in_service=not row.out_of_service).state(now)
+    life = Alarm(row.cleared_at is None, row.acknowledged, until, by, in_service=not row.out_of_service)
+    return replace(life, latched=row.latched).state(now)
 
 
 def homes_of(on: Connection, stations: Iterable[str]) -> Mapping[str, int]:
@@ -181,12 +178,7 @@ Membership = Row[*tuple[Any, ...]]
 
 
 def _memberships(on: Connection) -> Mapping[str, Membership]:
-    """Return by alarm: its open incident, the cause's rule and station, what suppresses it, and whether it came first.
-
-    Alone in an incident, nothing is first.
-    """
-    of = {"partition_by": _member.c.incident_id}
-    place = func.row_number().over(**of, order_by=(_alarm.c.opened_at, _alarm.c.priority, _alarm.c.alarm_id))  # type: ignore[arg-type]
+    """Return by alarm: its open incident, where that has its cause, and what suppresses the alarm."""
     query = (
         select(
             _alarm.c.alarm_id,
@@ -195,20 +187,12 @@ def _memberships(on: Connection) -> Mapping[str, Membership]:
             _alarm.c.suppressed_by,
             _member.c.incident_id,
             _incident.c.cause_station,
-            place.label("place"),
-            func.count().over(**of).label("members"),  # type: ignore[arg-type]
         )
         .join(_member, _member.c.alarm_id == _alarm.c.alarm_id)
         .join(_incident, _incident.c.incident_id == _member.c.incident_id)
         .where(_incident.c.closed_at.is_(None))
     )
     return {str(row.alarm_id): row for row in on.execute(query)}
-
-
-def _of_incident(member: Membership | None) -> tuple[str | None, bool]:
-    if member is None:
-        return None, False
-    return str(member.incident_id), member.place == 1 and member.members > 1
 
 
 def folded(lines: Sequence[AlarmLine], members: Mapping[str, Membership]) -> list[AlarmLine]:
@@ -228,14 +212,9 @@ def folded(lines: Sequence[AlarmLine], members: Mapping[str, Membership]) -> lis
         else:
             left.append(line)
     return [
-        AlarmLine(
-            line.alarm, line.state, line.family, line.district, line.district_title, line.homes, line.incident,
-            line.first_out, tuple(ranked(under[line.alarm.alarm_id])),
-        )
-        if line.alarm.alarm_id in under
-        else line
+        replace(line, explains=tuple(ranked(under[line.alarm.alarm_id]))) if line.alarm.alarm_id in under else line
         for line in left
-    ]  # fmt: skip
+    ]
 
 
 def _cause_of(member: Membership, causes: Mapping[tuple[str, str, str], str]) -> str | None:
@@ -250,15 +229,16 @@ def _cause_of(member: Membership, causes: Mapping[tuple[str, str, str], str]) ->
 def ranked(lines: Iterable[AlarmLine]) -> list[AlarmLine]:
     """Return the lines: what is active first, then what returned, then what is kept from the lists.
 
-    Within each by priority, then by homes, then the newest.
+    Within each by priority, then by when homes are cold, then by how many there are, then the newest.
     """
     return sorted(lines, key=_rank)
 
 
-def _rank(line: AlarmLine) -> tuple[int, int, float, int, str]:
+def _rank(line: AlarmLine) -> tuple[int, int, float, int, int, str]:
     group = 2 if line.state in KEPT else 1 if line.alarm.cleared_at is not None else 0
-    touched = -float(line.homes or 0)
-    return group, line.alarm.priority, touched, -line.alarm.opened_at, line.alarm.alarm_id
+    outlook = line.alarm.consequence
+    hours = math.inf if outlook is None or outlook.hours is None else outlook.hours
+    return group, line.alarm.priority, hours, -(line.homes or 0), -line.alarm.opened_at, line.alarm.alarm_id
 
 
 def _areas(on: Connection) -> Mapping[str, Title]:

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from application import places
+from application import incident_story, places
 from application.alarm import AlarmState
 from application.alarm_list import AlarmList, IncidentCard, homes_of, state_of
+from application.incident_story import Reason
 from application.listings import Listings
 from application.read_models import AlarmRow, CityCard, CommunityCard, JournalRow
 from application.rule import Rule
@@ -47,6 +48,7 @@ class TouchedStation:
 class IncidentStory:
     """An incident. `alarms` with the state of each, the first to come first; `timeline` in event time, oldest first.
 
+    `reasons`: why the cause is proposed; `hours`: until the first rooms are at 18 Cel, low to high; None: unforeseen.
     `cause` is the alarm that speaks of it, None when the journal no longer has it.
     """
 
@@ -56,6 +58,8 @@ class IncidentStory:
     cause: AlarmRow | None
     alarms: Sequence[tuple[AlarmRow, AlarmState]]
     timeline: Sequence[JournalRow]
+    reasons: Sequence[Reason]
+    hours: tuple[float, float | None, float | None] | None
     stations: Sequence[TouchedStation]
 
 
@@ -99,6 +103,7 @@ class Stories:
         m = tables.incident_alarm.c
         mine = list(on.scalars(select(m.alarm_id).where(m.incident_id == incident_id).limit(MOST_ALARMS)))
         rows = sorted(self._listings.some(on, mine, now), key=lambda r: (r.opened_at, r.alarm_id))
+        told = incident_story.tell(on, self._rules, incident_id)
         return IncidentStory(
             home.card,
             now // 1000,
@@ -106,6 +111,8 @@ class Stories:
             next((r for r in rows if r.rule == cards[0].rule and r.station == cause_station), None),
             [(row, state_of(row, now)) for row in rows],
             self._listings.entries(on, mine, MOST_ENTRIES),
+            told.reasons,
+            told.hours,
             _touched(on, home.card.name, cards[0].stations),
         )
 

@@ -83,12 +83,12 @@ def views_of(engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKi
     return Views(engine, reader, kinds, RulesFile(rules))
 
 
-def passes_of(rules: Path, engine: Engine) -> Sequence[Pass]:
+def passes_of(rules: Path, engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKind]) -> Sequence[Pass]:
     """Return what application has to do again and again, as passes of tend."""
     from application.rules_file import RulesFile
     from application.tending import passes
 
-    return passes(engine, RulesFile(rules))
+    return passes(engine, RulesFile(rules), reader, kinds)
 
 
 def watch_of(

@@ -7,19 +7,22 @@ belongs to the condition: what it raises again meanwhile is shelved too.
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, Text, and_, cast, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, Text, and_, cast, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from application.alarm import Alarm, AlarmError
-from application.instants import microseconds, moment
+from application.instants import SECOND, microseconds, moment
 from support import tables
 
 SHORTEST_ID = 6
 LONGEST_COMMENT = 2_000
 _MOST_NAMED = 8
+_CONDITION = ("subject", "rule", "element")
 
 Found = Row[*tuple[Any, ...]]
 _alarm, _shelving, _resting = tables.alarm, tables.shelving, tables.out_of_service
@@ -67,6 +70,7 @@ def find(on: Connection, words: str) -> UUID:
 def acknowledge(on: Connection, alarm_id: UUID, act: Act) -> None:
     """Say that somebody has seen it. Raises AlarmError when it is acknowledged already."""
     row = _locked(on, alarm_id)
+    act = _after(row, act)
     _life(on, row, act.at).acknowledge()
     seen = {"acknowledged_at": moment(act.at), "acknowledged_by": act.actor}
     on.execute(update(_alarm).where(_alarm.c.alarm_id == alarm_id).values(seen))
@@ -75,9 +79,39 @@ def acknowledge(on: Connection, alarm_id: UUID, act: Act) -> None:
 
 def comment(on: Connection, alarm_id: UUID, act: Act) -> None:
     """Write something beside it. Raises AlarmError without words."""
-    _locked(on, alarm_id)
+    row = _locked(on, alarm_id)
     _worded(act, "a comment")
-    _note(on, alarm_id, "commented", act)
+    _note(on, alarm_id, "commented", _after(row, act))
+
+
+def reset(on: Connection, alarm_id: UUID, act: Act) -> None:
+    """Let a latched alarm go, with the earlier ones of its condition that it stands for. Raises AlarmError.
+
+    Its condition has to be gone, and it acknowledged.
+    """
+    row = _locked(on, alarm_id)
+    if row.latched and (newer := on.scalar(_newest(row))) != alarm_id:
+        raise AlarmError(f"its condition came again, as alarm {newer}: that one stands for it")
+    act = _after(row, act)
+    _life(on, row, act.at).reset()
+    waiting = and_(_same(_alarm, row), _alarm.c.latched, _alarm.c.cleared_at.is_not(None), _alarm.c.reset_at.is_(None))
+    done = update(_alarm).where(waiting).values(reset_at=moment(act.at), reset_by=act.actor)
+    for each in on.scalars(done.returning(_alarm.c.alarm_id)).all():
+        _note(on, each, "reset", act)
+
+
+def ask_again(on: Connection, now: int) -> int:
+    """Let acknowledged alarms that stand still after their time want attention again; return how many."""
+    length = _alarm.c.realarm_s * literal(timedelta(seconds=1))
+    due = and_(_alarm.c.cleared_at.is_(None), _alarm.c.realarm_s > 0, _alarm.c.acknowledged_at + length <= moment(now))
+    rows = on.execute(select(_alarm).where(due).order_by(_alarm.c.alarm_id).with_for_update(skip_locked=True)).all()
+    for row in rows:
+        _life(on, row, now).realarm()
+        again = update(_alarm).where(_alarm.c.alarm_id == row.alarm_id)
+        on.execute(again.values(acknowledged_at=None, acknowledged_by=None))
+        at = microseconds(row.acknowledged_at) + round(row.realarm_s * SECOND)
+        _journal(on, row.alarm_id, "realarmed", Act("tend", at))
+    return len(rows)
 
 
 def shelve(on: Connection, alarm_id: UUID, until: int, act: Act) -> None:
@@ -89,18 +123,12 @@ def shelve(on: Connection, alarm_id: UUID, until: int, act: Act) -> None:
     reason = _worded(act, "shelving")
     _life(on, row, act.at).shelve(act.at, until)
     _end_shelving(on, row, act.actor, act.at)
-    on.execute(
-        insert(_shelving).values(
-            subject=row.subject,
-            rule=row.rule,
-            element=row.element,
-            since=moment(act.at),
-            until=moment(until),
-            actor=act.actor,
-            reason=reason,
-        )
-    )
-    _note(on, alarm_id, "shelved", act, {"until": moment(until).isoformat()})
+    condition = {name: getattr(row, name) for name in _CONDITION}
+    times = {"since": moment(act.at), "until": moment(until)}
+    new = insert(_shelving).values(**condition, **times, actor=act.actor, reason=reason)
+    if not on.scalar(new.on_conflict_do_nothing().returning(_shelving.c.shelving_id)):
+        raise AlarmError("somebody else has just shelved its condition: `hearthline alarms kept` shows until when")
+    _note(on, alarm_id, "shelved", _after(row, act), {"until": moment(until).isoformat()})
 
 
 def unshelve(on: Connection, alarm_id: UUID, act: Act) -> None:
@@ -108,7 +136,7 @@ def unshelve(on: Connection, alarm_id: UUID, act: Act) -> None:
     row = _locked(on, alarm_id)
     _life(on, row, act.at).unshelve()
     _end_shelving(on, row, act.actor, act.at)
-    _note(on, alarm_id, "unshelved", act)
+    _note(on, alarm_id, "unshelved", _after(row, act))
 
 
 def end_expired(on: Connection, now: int) -> int:
@@ -116,12 +144,13 @@ def end_expired(on: Connection, now: int) -> int:
     over = update(_shelving).where(_shelving.c.ended_at.is_(None), _shelving.c.until <= moment(now))
     ended = on.execute(over.values(ended_at=_shelving.c.until, ended_by="tend").returning(_shelving)).all()
     for row in ended:
-        newest = select(_alarm.c.alarm_id).where(_same(_alarm, row)).order_by(_alarm.c.opened_at.desc()).limit(1)
-        alarm_id = on.scalar(newest)
+        alarm_id = on.scalar(_newest(row))
         if alarm_id is not None:
             _journal(on, alarm_id, "unshelved", Act("tend", microseconds(row.until)))
     rested = update(_resting).where(_resting.c.ended_at.is_(None), _resting.c.until <= moment(now))
-    back = on.execute(rested.values(ended_at=_resting.c.until, ended_by="tend").returning(_resting.c.subject)).all()
+    back = on.execute(rested.values(ended_at=_resting.c.until, ended_by="tend").returning(_resting)).all()
+    for row in back:
+        _tell_alarms(on, row.subject, "in_service", Act("tend", microseconds(row.until)))
     return len(ended) + len(back)
 
 
@@ -134,19 +163,22 @@ def take_out(on: Connection, subject: str, until: int | None, act: Act) -> None:
     _require(on, subject)
     if until is not None and until <= act.at:
         raise AlarmError("out of service until a time that is over already")
-    if _out(on, subject):
-        raise UnknownSubjectError(f"{subject} is out of service already")
+    end_expired(on, act.at)  # what is over is no reason to refuse
     row = {"subject": subject, "since": moment(act.at), "actor": act.actor, "reason": reason}
-    on.execute(insert(_resting).values(**row, until=None if until is None else moment(until)))
+    new = insert(_resting).values(**row, until=None if until is None else moment(until))
+    if not on.scalar(new.on_conflict_do_nothing().returning(_resting.c.out_of_service_id)):
+        raise UnknownSubjectError(f"{subject} is out of service already: `hearthline alarms kept` shows since when")
+    _tell_alarms(on, subject, "out_of_service", act)
     _audit(on, "alarms out of service", subject, act, {"until": None if until is None else moment(until).isoformat()})
 
 
 def bring_back(on: Connection, subject: str, act: Act) -> None:
     """End maintenance. Raises UnknownSubjectError when it is not out of service."""
-    if not _out(on, subject):
-        raise UnknownSubjectError(f"{subject} is not out of service: `hearthline alarms kept` shows what is")
     mine = and_(_resting.c.subject == subject, _resting.c.ended_at.is_(None))
-    on.execute(update(_resting).where(mine).values(ended_at=moment(act.at), ended_by=act.actor))
+    done = update(_resting).where(mine).values(ended_at=moment(act.at), ended_by=act.actor)
+    if not on.execute(done.returning(_resting.c.subject)).all():
+        raise UnknownSubjectError(f"{subject} is not out of service: `hearthline alarms kept` shows what is")
+    _tell_alarms(on, subject, "in_service", act)
     _audit(on, "alarms back in service", subject, act, {})
 
 
@@ -157,10 +189,17 @@ def _locked(on: Connection, alarm_id: UUID) -> Found:
     return row
 
 
+def _after(row: Found, act: Act) -> Act:
+    """Return the act not before what it is about: clocks of devices run ahead, and ours may be set back."""
+    return replace(act, at=max(act.at, microseconds(row.cleared_at or row.opened_at)))
+
+
 def _life(on: Connection, row: Found, now: int) -> Alarm:
     until = on.scalar(select(_shelving.c.until).where(_same(_shelving, row), _shelving.c.ended_at.is_(None)))
     shelved = None if until is None or microseconds(until) <= now else microseconds(until)
-    return Alarm(row.cleared_at is None, row.acknowledged_at is not None, shelved, row.suppressed_by)
+    active, latches = row.cleared_at is None, row.latched
+    kept = {"latches": latches, "latched": latches and not active and row.reset_at is None}
+    return Alarm(active, row.acknowledged_at is not None, shelved, row.suppressed_by, **kept)
 
 
 def _end_shelving(on: Connection, row: Found, actor: str, at: int) -> None:
@@ -170,11 +209,21 @@ def _end_shelving(on: Connection, row: Found, actor: str, at: int) -> None:
 
 def _same(table: Table, row: Found) -> ColumnElement[bool]:
     """Return that a row of the table speaks of the same condition."""
-    return and_(*(table.c[name] == getattr(row, name) for name in ("subject", "rule", "element")))
+    return and_(*(table.c[name] == getattr(row, name) for name in _CONDITION))
 
 
-def _out(on: Connection, subject: str) -> bool:
-    return on.scalar(select(_resting).where(_resting.c.subject == subject, _resting.c.ended_at.is_(None))) is not None
+def _newest(row: Found) -> Select[Any]:
+    """Return the query for the newest alarm of a condition."""
+    return select(_alarm.c.alarm_id).where(_same(_alarm, row)).order_by(_alarm.c.opened_at.desc()).limit(1)
+
+
+def _tell_alarms(on: Connection, subject: str, what: str, act: Act) -> None:
+    """Write into the journal of every alarm on the lists that its subject was taken out of service, or is back."""
+    sort, _, name = subject.partition(":")
+    mine = _alarm.c.station == name if sort == "station" else _alarm.c.device == name
+    listed = or_(_alarm.c.cleared_at.is_(None), and_(_alarm.c.latched, _alarm.c.reset_at.is_(None)))
+    for alarm_id in on.scalars(select(_alarm.c.alarm_id).where(mine, listed).order_by(_alarm.c.alarm_id)).all():
+        _journal(on, alarm_id, what, act)
 
 
 def _require(on: Connection, subject: str) -> None:
@@ -204,7 +253,7 @@ def _note(on: Connection, alarm_id: UUID, what: str, act: Act, more: Mapping[str
 
 def _journal(on: Connection, alarm_id: UUID, what: str, act: Act) -> None:
     row = {"alarm_id": alarm_id, "what": what, "at": moment(act.at), "actor": act.actor, "comment": act.comment}
-    on.execute(insert(tables.alarm_event).values(row))
+    on.execute(insert(tables.alarm_event).values(row).on_conflict_do_nothing())
 
 
 def _audit(on: Connection, action: str, subject: str, act: Act, more: Mapping[str, object]) -> None:

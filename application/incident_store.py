@@ -1,10 +1,10 @@
 """Incident store: groups what is open into incidents, in the tables. Works on a Connection; who calls it commits."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from sqlalchemy import ARRAY, Connection, Row, Uuid, any_, cast, func, insert, literal, select, update
+from sqlalchemy import ARRAY, Connection, Row, Select, Uuid, any_, cast, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from application.incident import Areas, Found, Grouping, Raised, incidents
@@ -14,6 +14,8 @@ from application.rule import Family, Rule
 from support import tables
 
 _incident, _alarm, _member = tables.incident, tables.alarm, tables.incident_alarm
+FIRST = (_alarm.c.opened_at, _alarm.c.priority, _alarm.c.alarm_id)
+"""First-out: the order in which alarms of an incident came, in event time."""
 TEND = "tend"
 
 
@@ -29,13 +31,14 @@ def group(on: Connection, rules: Mapping[str, Rule], now: int, p: Grouping | Non
         changed += _keep(on, each, open_.get((each.scope, each.family)))
     over = [row for key, row in open_.items() if key not in {(f.scope, f.family) for f in found}]
     for row in over:
-        on.execute(update(_incident).where(_incident.c.incident_id == row.incident_id).values(closed_at=moment(now)))
+        closed = max(moment(now), row.opened_at)  # clocks of devices run ahead
+        on.execute(update(_incident).where(_incident.c.incident_id == row.incident_id).values(closed_at=closed))
     explained = {alarm: by for each in found for alarm, by in each.explained.items()}
     return changed + len(over) + _suppress(on, suppressed, explained, now)
 
 
 def _raised(on: Connection, rules: Mapping[str, Rule]) -> tuple[list[Raised], dict[str, str | None]]:
-    rows = on.execute(select(_alarm).where(_alarm.c.cleared_at.is_(None))).all()
+    rows = on.execute(select(_alarm).where(_alarm.c.cleared_at.is_(None)).order_by(_alarm.c.alarm_id)).all()
     raised = [
         Raised(
             str(row.alarm_id),
@@ -88,26 +91,56 @@ def _keep(on: Connection, found: Found, before: object) -> int:
 def _suppress(on: Connection, suppressed: Mapping[str, str | None], explained: Mapping[str, str], now: int) -> int:
     """Suppress what is explained, and end the suppression of what is not any more; both stand in the journal."""
     moved: dict[str | None, list[UUID]] = {}
+    moving_ids = [UUID(alarm) for alarm, by in suppressed.items() if explained.get(alarm) != by]
+    locked = select(_alarm.c.alarm_id).where(_alarm.c.alarm_id.in_(_unnested(moving_ids)))
+    on.execute(locked.order_by(_alarm.c.alarm_id).with_for_update())  # in the order in which everybody locks
     for alarm, by in suppressed.items():
         if explained.get(alarm) != by:
             moved.setdefault(explained.get(alarm), []).append(UUID(alarm))
     told: list[dict[str, object]] = []
     for reason, alarms in moved.items():
-        still_open = (
-            _alarm.c.alarm_id.in_(select(func.unnest(cast(alarms, ARRAY(Uuid))))),
-            _alarm.c.cleared_at.is_(None),
-        )
-        done = on.scalars(update(_alarm).where(*still_open).values(suppressed_by=reason).returning(_alarm.c.alarm_id))
-        entry = {
-            "what": "suppressed" if reason else "unsuppressed",
-            "at": moment(now),
-            "actor": TEND,
-            "comment": reason,
-        }
-        told += [{"alarm_id": alarm_id, **entry} for alarm_id in done]
+        still_open = (_alarm.c.alarm_id.in_(_unnested(alarms)), _alarm.c.cleared_at.is_(None))
+        moving = update(_alarm).where(*still_open).values(suppressed_by=reason)
+        entry = {"what": "suppressed" if reason else "unsuppressed", "actor": TEND, "comment": reason}
+        told += [
+            {"alarm_id": row.alarm_id, "at": max(moment(now), row.opened_at), **entry}
+            for row in on.execute(moving.returning(_alarm.c.alarm_id, _alarm.c.opened_at))
+        ]
     if told:
         on.execute(insert(tables.alarm_event), told)
     return len(told)
+
+
+class Belonging(NamedTuple):
+    """The newest incident that an alarm belongs to, and whether it came first of several there."""
+
+    incident_id: UUID
+    first_out: bool
+
+
+def belongings(on: Connection, alarms: Sequence[UUID]) -> Mapping[UUID, Belonging]:
+    """Return where these alarms belong, as far as they do. First is who opened first in event time."""
+    mine = select(_member.c.incident_id).where(_member.c.alarm_id.in_(_unnested(alarms)))
+    query = (
+        select(_member.c.incident_id, _member.c.alarm_id)
+        .join(_alarm, _alarm.c.alarm_id == _member.c.alarm_id)
+        .join(_incident, _incident.c.incident_id == _member.c.incident_id)
+        .where(_member.c.incident_id.in_(mine))
+        .order_by(_incident.c.opened_at, _incident.c.incident_id, *FIRST)
+    )
+    members: dict[UUID, list[UUID]] = {}
+    for row in on.execute(query):
+        members.setdefault(row.incident_id, []).append(row.alarm_id)
+    return {
+        alarm: Belonging(incident, first_out=len(inside) > 1 and alarm == inside[0])
+        for incident, inside in members.items()
+        for alarm in inside
+    }
+
+
+def _unnested(alarms: Sequence[UUID]) -> Select[Any]:
+    """Return numbers as a query: one parameter, however many there are."""
+    return select(func.unnest(cast(list(alarms), ARRAY(Uuid))))
 
 
 def listed(on: Connection, city: str | None, *, closed: bool, most: int) -> Sequence[Mapping[str, object]]:
@@ -116,14 +149,39 @@ def listed(on: Connection, city: str | None, *, closed: bool, most: int) -> Sequ
     touched = _incident.c.stations
     homes = select(func.sum(b.homes)).join(tables.community, c.name == b.community).where(c.station == any_(touched))
     alarms = select(func.count()).where(_member.c.incident_id == _incident.c.incident_id)
-    query = select(_incident, alarms.scalar_subquery().label("alarms"), homes.scalar_subquery().label("homes"))
+    chosen = alarms.scalar_subquery().label("alarms"), homes.scalar_subquery().label("homes")
+    first, soonest = _first().lateral(), _soonest().lateral()
+    query = select(_incident, *chosen, first.c.first, *(soonest.c[n] for n in ("hours", "hours_low", "hours_high")))
+    query = query.outerjoin_from(_incident, first, literal(True)).outerjoin(soonest, literal(True))  # noqa: FBT003
     if not closed:
         query = query.where(_incident.c.closed_at.is_(None))
     if city is not None:
         here = select(s.name).join(tables.district, d.name == s.district).where(s.name == any_(touched), d.city == city)
         query = query.where(here.exists())
-    order = (_incident.c.closed_at.is_not(None), _incident.c.priority, _incident.c.opened_at.desc())
-    return [_told(row) for row in on.execute(query.order_by(*order).limit(most))]
+    urgency = _incident.c.priority, soonest.c.hours.asc().nulls_last(), _incident.c.opened_at.desc()
+    return [_told(row) for row in on.execute(query.order_by(_incident.c.closed_at.is_not(None), *urgency).limit(most))]
+
+
+def _first() -> Select[Any]:
+    """Return the query for the alarm that came first of an incident."""
+    told = (_alarm.c.rule + literal(" at ") + _alarm.c.station).label("first")
+    mine = select(told).join(_member, _member.c.alarm_id == _alarm.c.alarm_id)
+    return mine.where(_member.c.incident_id == _incident.c.incident_id).order_by(*FIRST).limit(1)
+
+
+def _soonest() -> Select[Any]:
+    """Return the query for what is foreseen of an incident: the soonest of its open alarms."""
+    c = tables.consequence.c
+    mine = select(c.hours, c.hours_low, c.hours_high).join(_member, _member.c.alarm_id == c.alarm_id)
+    mine = mine.join(_alarm, _alarm.c.alarm_id == c.alarm_id).where(_alarm.c.cleared_at.is_(None))
+    return mine.where(_member.c.incident_id == _incident.c.incident_id, c.hours.is_not(None)).order_by(c.hours).limit(1)
+
+
+def ranged(low: float | None, high: float | None) -> str:
+    """Return the range of hours in words; no end: open behind."""
+    if low is None:
+        return ""
+    return f"{low:.1f} to {high:.1f}" if high is not None else f"{low:.1f} or more"
 
 
 def _told(row: Row[*tuple[Any, ...]]) -> Mapping[str, object]:
@@ -136,6 +194,9 @@ def _told(row: Row[*tuple[Any, ...]]) -> Mapping[str, object]:
         "stations": len(row.stations),
         "alarms": row.alarms,
         "homes": row.homes,
+        "hours_to_18": row.hours,
+        "range": ranged(row.hours_low, row.hours_high),
+        "first": row.first if row.alarms > 1 else "",
         "opened": row.opened_at,
         "closed": row.closed_at,
     }

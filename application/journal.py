@@ -39,13 +39,18 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """An alarm was raised or cleared. Times in epoch microseconds of event time."""
+    """An alarm was raised or cleared. Times in epoch microseconds of event time.
+
+    `latched` and `realarm_s` are what the rule's parameters said when it was raised.
+    """
 
     condition: Condition
     what: str
     at: int
     opened_at: int
     evidence: Mapping[str, float | None]
+    latched: bool = False
+    realarm_s: float = 0.0
 
     def announced(self) -> Mapping[str, object]:
         """Return it as live frames and logs carry it."""
@@ -65,7 +70,7 @@ class Transition:
         }
 
     def alarm(self) -> dict[str, object]:
-        """Return the alarm as it stands now, as a row. Its evidence is said when it is raised, and then kept."""
+        """Return the alarm as it stands now, as a row. Evidence and way of life are said when it is raised."""
         condition = self.condition
         row: dict[str, object] = {
             "alarm_id": condition.alarm_id(self.opened_at),
@@ -78,7 +83,9 @@ class Transition:
             "station": condition.station,
             "device": condition.device,
         }
-        return {**row, "evidence": dict(self.evidence)} if self.what == RAISED else row
+        if self.what != RAISED:
+            return row
+        return {**row, "evidence": dict(self.evidence), "latched": self.latched, "realarm_s": self.realarm_s}
 
     def event(self) -> dict[str, object]:
         """Return its entry in the journal, as a row."""
@@ -95,13 +102,15 @@ def written(transitions: Sequence[Transition]) -> list[Row]:
     """Return the rows of transitions: each alarm once, as it stands after all of them, then the journal.
 
     Alarms that are closed come before those that are open, so that a condition that came back in
-    one step never has two open alarms.
+    one step never has two open alarms. Of a sort they come in the order of their numbers, in which everybody locks.
     """
     alarms: dict[object, dict[str, object]] = {}
     for transition in transitions:
         row = transition.alarm()
         alarms[row["alarm_id"]] = {**alarms.get(row["alarm_id"], {}), **row}
-    ordered = sorted(alarms.values(), key=lambda row: (row["cleared_at"] is None, "evidence" in row))
+    ordered = sorted(
+        alarms.values(), key=lambda row: (row["cleared_at"] is None, "evidence" in row, str(row["alarm_id"]))
+    )
     return [*(Row("alarm", row) for row in ordered), *(Row("alarm_event", t.event()) for t in transitions)]
 
 

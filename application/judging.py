@@ -196,7 +196,9 @@ class Judging:
                 at = int(step.opened[i, e]) if step.raises[i, e] else max(int(window.now[i]), int(opened[i, e]))
                 what = RAISED if step.raises[i, e] else CLEARED
                 condition = self._before.condition(place, int(rows[i]), int(e))
-                self.transitions.append(Transition(condition, what, at, int(opened[i, e]), _picked(evidence, i, e)))
+                life = bool(_number(numbers.latched, i)), _number(numbers.realarm_s, i)
+                told = Transition(condition, what, at, int(opened[i, e]), _picked(evidence, i, e), *life)
+                self.transitions.append(told)
         track.verdict[rows] = judgement.verdict
         track.pending[rows], track.opened[rows] = step.pending, step.opened
         track.busy[rows] = ((step.pending != NEVER) | (step.opened != NEVER)).any(axis=1)
@@ -267,6 +269,11 @@ def _value(column: NDArray[np.float64], row: int, element: int) -> float | None:
     wide = column.reshape(len(column), -1)
     value = float(wide[row, min(element, wide.shape[1] - 1)])
     return None if np.isnan(value) else round(value, 6)
+
+
+def _number(numbers: float | NDArray[np.float64], row: int) -> float:
+    """Return what a parameter is in one row; parameters are numbers, or float64[n, 1]."""
+    return float(numbers[row, 0]) if isinstance(numbers, np.ndarray) else float(numbers)
 
 
 def _or_none(at: int) -> int | None:

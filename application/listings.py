@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Row, Select, Uuid, and_, cast, exists, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Connection, Row, Select, Uuid, and_, case, cast, exists, func, or_, select
 
-from application.instants import DAY, HOUR, milliseconds, milliseconds_or_none, moment
+from application.incident_store import Belonging, belongings
+from application.instants import DAY, HOUR, MINUTE, microseconds, milliseconds, milliseconds_or_none, moment
 from application.places import title
-from application.read_models import AlarmRow, JournalRow, RejectRow
+from application.read_models import AlarmRow, Consequence, JournalRow, RejectRow
 from application.rule import Rule
 from perception.point import Title
 from perception.sensor_kind import SensorKind
@@ -17,12 +18,15 @@ from support import tables
 JOURNAL_BACK = 30 * DAY
 RETURNED_BACK = 7 * DAY
 REJECTS_BACK = 7 * DAY
+LATE = 3 * MINUTE
+"""What was recorded so much later than it happened is marked."""
 PAYLOAD_SHOWN = 400
 _UNKNOWN = Title(zh="规则已移除，没有说明。", en="This rule has been removed; no advice is known.")
 
 _alarm, _event, _reject = tables.alarm, tables.alarm_event, tables.reject
 _shelving, _resting = tables.shelving, tables.out_of_service
 _station, _district, _device = tables.station, tables.district, tables.device
+_outlook = tables.consequence
 
 
 class Listings:
@@ -44,19 +48,22 @@ class Listings:
         station: str | None = None,
         most: int | None = None,
     ) -> Sequence[AlarmRow]:
-        """Return alarms, open ones first, then by priority and newest.
+        """Return alarms, those open or latched first, then by priority, by when homes are cold, and newest.
 
         `closed`: also those cleared in the last 30 days; `returned`: also those of the last week that cleared and
         that nobody has acknowledged; `attention`: without shelved and suppressed ones.
         """
         query = _placed(_with_disposition(now), city, station)
-        opened = _alarm.c.cleared_at.is_(None)
+        opened = standing()
         recent = _alarm.c.opened_at >= moment(now - JOURNAL_BACK)
         query = query.where(or_(opened, recent) if closed else or_(opened, _unseen(now)) if returned else opened)
         if attention:
             query = query.where(_alarm.c.suppressed_by.is_(None), _shelving.c.until.is_(None), ~_out_of_service(now))
-        order = (opened.desc(), _alarm.c.priority, _alarm.c.opened_at.desc(), _alarm.c.alarm_id)
-        return [self._alarm_row(row) for row in on.execute(query.order_by(*order).limit(most))]
+        soonest = case((_alarm.c.cleared_at.is_(None), _outlook.c.hours)).asc().nulls_last()
+        order = (opened.desc(), _alarm.c.priority, soonest, _alarm.c.opened_at.desc(), _alarm.c.alarm_id)
+        rows = on.execute(query.order_by(*order).limit(most)).all()
+        belonging = belongings(on, [row.alarm_id for row in rows])
+        return [self._alarm_row(row, belonging.get(row.alarm_id)) for row in rows]
 
     def journal(
         self, on: Connection, now: int, *, city: str | None = None, station: str | None = None, most: int
@@ -72,7 +79,9 @@ class Listings:
         """Return these alarms, open or not."""
         query = _with_disposition(now).join(_station, _alarm.c.station == _station.c.name)
         query = query.join(_device, _alarm.c.device == _device.c.name, isouter=True)
-        return [self._alarm_row(row) for row in on.execute(query.where(_alarm.c.alarm_id.in_(_each(alarms))))]
+        rows = on.execute(query.where(_alarm.c.alarm_id.in_(_each(alarms)))).all()
+        belonging = belongings(on, [row.alarm_id for row in rows])
+        return [self._alarm_row(row, belonging.get(row.alarm_id)) for row in rows]
 
     def entries(self, on: Connection, alarms: Sequence[UUID], most: int) -> Sequence[JournalRow]:
         """Return what happened to these alarms, in event time, the newest `most`."""
@@ -83,7 +92,7 @@ class Listings:
         found = on.execute(query.where(_event.c.alarm_id.in_(_each(alarms))).order_by(*order).limit(most)).all()
         return [self._journal_row(row) for row in reversed(found)]
 
-    def _alarm_row(self, row: Row[*tuple[Any, ...]]) -> AlarmRow:
+    def _alarm_row(self, row: Row[*tuple[Any, ...]], belonging: Belonging | None) -> AlarmRow:
         rule = self._rules.get(row.rule)
         return AlarmRow(
             alarm_id=str(row.alarm_id),
@@ -103,6 +112,10 @@ class Listings:
             shelved_until=milliseconds_or_none(row.shelved_until),
             suppressed=row.suppressed_by is not None,
             out_of_service=row.out_of_service,
+            latched=row.latched and row.cleared_at is not None and row.reset_at is None,
+            first_out=belonging is not None and belonging.first_out,
+            incident=None if belonging is None else str(belonging.incident_id),
+            consequence=_consequence(row),
         )
 
     def _journal_row(self, row: Row[*tuple[Any, ...]]) -> JournalRow:
@@ -120,6 +133,7 @@ class Listings:
             element=row.element,
             element_title=self._element_title(row),
             device=row.device,
+            late=microseconds(row.recorded_at) - microseconds(row.at) > LATE,
         )
 
     def _title(self, rule: str) -> Title:
@@ -137,14 +151,38 @@ _PLACE = (
 )
 
 
+_OUTLOOK = (*(_outlook.c[n] for n in ("homes", "hours", "hours_low", "hours_high", "why", "basis")),
+            _outlook.c.at.label("foreseen_at"))  # fmt: skip
+
+
 def _with_disposition(now: int) -> Select[Any]:
     """Return alarms with what keeps them from the lists at `now`: one shelving at most, and maintenance."""
     same = (_shelving.c[name] == _alarm.c[name] for name in ("subject", "rule", "element"))
     live = (_shelving.c.ended_at.is_(None), _shelving.c.until > moment(now))
     chosen = select(
-        _alarm, *_PLACE, _shelving.c.until.label("shelved_until"), _out_of_service(now).label("out_of_service")
+        _alarm,
+        *_PLACE,
+        *_OUTLOOK,
+        _shelving.c.until.label("shelved_until"),
+        _out_of_service(now).label("out_of_service"),
     )
-    return chosen.join(_shelving, and_(*same, *live), isouter=True)
+    foreseen = chosen.join(_outlook, _outlook.c.alarm_id == _alarm.c.alarm_id, isouter=True)
+    return foreseen.join(_shelving, and_(*same, *live), isouter=True)
+
+
+def standing() -> ColumnElement[bool]:
+    """Return which alarms stand on the lists: open ones, and latched ones unless a newer one stands for them."""
+    newer = _alarm.alias("newer")
+    same = (newer.c[name] == _alarm.c[name] for name in ("subject", "rule", "element"))
+    again = exists().where(*same, newer.c.opened_at > _alarm.c.opened_at)
+    return or_(_alarm.c.cleared_at.is_(None), and_(_alarm.c.latched, _alarm.c.reset_at.is_(None), ~again))
+
+
+def _consequence(row: Row[*tuple[Any, ...]]) -> Consequence | None:
+    if row.why is None or row.cleared_at is not None:
+        return None
+    hours = row.hours, row.hours_low, row.hours_high
+    return Consequence(row.homes, *hours, row.why, milliseconds(row.foreseen_at), row.basis)
 
 
 def _each(alarms: Sequence[UUID]) -> Select[Any]:
@@ -170,7 +208,7 @@ def _placed(query: Select[Any], city: str | None, station: str | None) -> Select
     query = query.join(_device, _alarm.c.device == _device.c.name, isouter=True)
     if station is not None:
         query = query.where(_alarm.c.station == station)
-    if station is not None and city is None:
+    if city is None:
         return query
     return query.join(_district, _station.c.district == _district.c.name).where(_district.c.city == city)
 

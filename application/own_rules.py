@@ -23,7 +23,7 @@ from perception.point import POINT_NAME, Title
 from perception.sensor_kind import SensorKind
 
 _NAME = r"^[a-z][a-z0-9_]{2,39}$"
-_NUMBERS = frozenset({"on_delay_s", "off_delay_s", "above", "below", "deadband", "except"})
+_NUMBERS = frozenset({"on_delay_s", "off_delay_s", "latched", "realarm_s", "above", "below", "deadband", "except"})
 _ADVICE = Title(
     zh="可能原因：本站自定规则，请查看其说明。后果：由制定者判断。处理：核对测点与现场情况。",
     en="Cause: a rule of this site's own; ask who made it. Consequence: for its maker to judge. "

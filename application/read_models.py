@@ -19,11 +19,30 @@ class CityCard:
 
 
 @dataclass(frozen=True, slots=True)
+class Consequence:
+    """What an alarm means for homes, as foreseen at `at`: in how many hours rooms reach 18 Cel, with the range.
+
+    Without `hours` none are foreseen; `why` (application.consequence.Why) says why there are some or none. `high`
+    None beside hours: no end is seen. `basis` are the numbers they were worked out from.
+    """
+
+    homes: int | None
+    hours: float | None
+    low: float | None
+    high: float | None
+    why: str
+    at: int
+    basis: Mapping[str, float | bool]
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmRow:
     """An alarm in a list: active while `cleared_at` is None; `acknowledged` is the other half of its state.
 
     `element_title` is the title of the point where the element names one. `shelved_until`,
     `suppressed` and `out_of_service` say why it is kept from the lists of what needs attention.
+    `latched`: the condition went, and it waits to be reset. `first_out`: of several alarms of an incident it came
+    first. `incident` is the newest that it belongs to. `consequence` None: not foreseen yet.
     """
 
     alarm_id: str
@@ -43,11 +62,18 @@ class AlarmRow:
     shelved_until: int | None = None
     suppressed: bool = False
     out_of_service: bool = False
+    latched: bool = False
+    first_out: bool = False
+    incident: str | None = None
+    consequence: Consequence | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
-    """One entry of the alarm journal: `at` in event time, `recorded_at` in record time."""
+    """One entry of the alarm journal: `at` in event time, `recorded_at` in record time.
+
+    `late`: it was recorded more than three minutes after it happened.
+    """
 
     alarm_id: str
     what: str
@@ -62,6 +88,7 @@ class JournalRow:
     element: str
     element_title: Title | None = None
     device: str = ""
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from application.history import Recall
 from application.sight import Sight
@@ -53,6 +53,9 @@ class Family(StrEnum):
 class Parameters(BaseModel):
     """Root of every rule's parameters. Times in seconds, units in the names.
 
+    `latched`: an alarm stays on the lists after its condition went, until it is reset. `realarm_s`: acknowledged and
+    standing still for so long, it wants attention again (0: never). Both as they were when the alarm opened.
+
     Judges are handed an object with these fields: a number where all devices have the same, float64[n, 1]
     where places or times differ. So a judge works with columns [n, 1] or [n, elements], never with rows [n].
     """
@@ -61,6 +64,8 @@ class Parameters(BaseModel):
 
     on_delay_s: float
     off_delay_s: float
+    latched: bool = False
+    realarm_s: float = Field(default=0.0, ge=0, le=LONGEST_DELAY_S)
 
     @model_validator(mode="after")
     def _delays_end(self) -> Self:
@@ -174,7 +179,8 @@ class Rule:
     open or not (see calm.py). `only_bad`: it raises only where a value is bad, so other devices need not be judged.
     `family` orders cause and consequence. `elements` names what is judged separately within a device: by default the
     device as a whole. `parameters` is the class, with defaults, that configs/rules.toml fills. `advice` says
-    cause, consequence and what to do. `respond_s` is the time to respond.
+    cause, consequence and what to do. `respond_s` is the time to respond. `heat_left` is what share of its heat a
+    station keeps while the fault stands, 0..1; None: what its family says (consequence.py).
     """
 
     name: str
@@ -195,6 +201,7 @@ class Rule:
     kinds: frozenset[str] = frozenset()
     calm: Callable[[NDArray[np.float64], Any], Bounds] | None = None
     only_bad: bool = False
+    heat_left: float | None = None
 
     def fits(self, kind: SensorKind) -> bool:
         """Return whether this rule can watch devices of a kind."""

@@ -2,28 +2,68 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from application.disposition import end_expired
+from application.consequence_store import Site, batches, foresee, learn, sites
+from application.disposition import ask_again, end_expired
 from application.incident_store import group
 from application.rule import Rule
+from perception.sensor_kind import SensorKind
 from support.maintain import Pass
-from support.store import StoreDownError
+from support.store import ReadingReader, StoreDownError
 
 _EVERY_S = 5.0
+_FORESEEN_S = 15.0
+_LEARNED_S = 6 * 3600.0
 
 
-def passes(engine: Engine, rules: Mapping[str, Rule]) -> list[Pass]:
-    """Return the passes of application. Each transaction is short; they raise StoreDownError."""
+def passes(
+    engine: Engine,
+    rules: Mapping[str, Rule],
+    reader: ReadingReader | None = None,
+    kinds: Mapping[str, SensorKind] | None = None,
+) -> list[Pass]:
+    """Return the passes of application. Each transaction is short; they raise StoreDownError.
+
+    `reader` and `kinds` are for those that look at readings; without them these are left out.
+    """
+    looking = [] if reader is None or kinds is None else _looking(engine, rules, reader, kinds)
     return [
         Pass("shelving", _EVERY_S, _committed(engine, end_expired), "shelvings and maintenances that ended"),
+        Pass("realarms", _EVERY_S, _committed(engine, ask_again), "acknowledged alarms that ask again"),
         Pass(
             "incidents",
             _EVERY_S,
             _committed(engine, lambda on, now: group(on, rules, now)),
             "incidents and suppressions that changed",
         ),
+        *looking,
+    ]
+
+
+def _looking(
+    engine: Engine, rules: Mapping[str, Rule], reader: ReadingReader, kinds: Mapping[str, SensorKind]
+) -> list[Pass]:
+    """Return the passes that look at readings."""
+
+    def foreseen(on: Connection, now: int) -> int:
+        return foresee(on, reader, kinds, rules, now)
+
+    def learning(now: int) -> Iterator[int]:
+        known: dict[str, Site] = {}
+
+        def look(on: Connection, _now: int) -> int:
+            known.update(sites(on, kinds))
+            return 0
+
+        yield from _committed(engine, look)(now)
+        for some in batches(known):
+            yield from _committed(engine, lambda on, now, some=some: learn(on, reader, kinds, some, now))(now)
+
+    return [
+        Pass("consequences", _FORESEEN_S, _committed(engine, foreseen), "open alarms whose consequence was foreseen"),
+        Pass("time constants", _LEARNED_S, learning, "stations whose time constant was learned"),
     ]
 
 

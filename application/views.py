@@ -14,12 +14,13 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from application import alarm_numbers, districts, listings, places, pulse
+from application import alarm_numbers, districts, incident_store, incident_story, listings, places, pulse
 from application.alarm_list import AlarmList, AlarmsView, state_of
 from application.alarm_numbers import NumbersNow, NumbersView
 from application.alarm_story import AlarmStory, IncidentStory, Stories
 from application.districts import DistrictNow, DistrictTrend
 from application.fleet_view import STATION_KIND, FleetView
+from application.incident_story import Story
 from application.metering import consumption
 from application.metering.consumption import Consumption, Per
 from application.read_models import (
@@ -44,6 +45,8 @@ from support.store import ReadingReader, StoreDownError
 
 MOST_ALARMS = 100
 MOST_ENTRIES = 30
+
+Told = Mapping[str, object]
 
 
 class Views:
@@ -193,6 +196,21 @@ class Views:
         with self._reading() as on:
             return pulse.taken(on)
 
+    def entries(self, now: int, *, station: str | None = None, most: int = MOST_ENTRIES) -> Sequence[JournalRow]:
+        """Return what happened to alarms in the last 30 days, of a station or everywhere, newest first."""
+        with self._reading() as on:
+            return self._listings.journal(on, now, station=station, most=most)
+
+    def incidents(self, city: str | None, *, closed: bool = False, most: int = MOST_ALARMS) -> Sequence[Told]:
+        """Return incidents, open ones first, then by priority and by when homes are cold."""
+        with self._reading() as on:
+            return incident_store.listed(on, city, closed=closed, most=most)
+
+    def incident(self, number: str) -> Story:
+        """Return one incident, by its number or how that begins. Raises UnknownIncidentError."""
+        with self._reading() as on:
+            return incident_story.tell(on, self._rules, incident_story.find(on, number))
+
     def devices(self, city: str, now: int) -> Sequence[DeviceRow]:
         """Return every device of a city with its newest reading of the last 7 days."""
         with self._reading() as on:
@@ -226,7 +244,8 @@ class Views:
         """
         with self._reading() as on:
             frames = self._fleet.of_city(on, city, now).frames()
-            alarms = [_transition(row) for row in self._listings.alarms(on, city, now, attention=True)]
+            open_ = self._listings.alarms(on, city, now, attention=True)
+            alarms = [_transition(row) for row in open_ if row.cleared_at is None]
         return [
             {"v": 1, "epoch": 0, "seq": 0, **frame, "alarms": () if place else alarms}
             for place, frame in enumerate(frames)

@@ -121,6 +121,9 @@ class ConsoleActs(Protocol):
     def unshelve(self, alarms: Sequence[UUID], act: Act) -> Done:
         """Bring the conditions of alarms back before their time."""
 
+    def reset(self, alarms: Sequence[UUID], act: Act) -> Done:
+        """Let latched alarms go."""
+
     def take_out(self, subject: str, until: int | None, act: Act) -> None:
         """Take a station or a device out of service. Raises AlarmError."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from application.rule import Rule  # noqa: E402 - the checkout comes first
+from application.rule import Parameters, Rule  # noqa: E402 - the checkout comes first
 from application.rules_file import read_rules  # noqa: E402
 from application.tuning import Tuning  # noqa: E402
 
@@ -31,8 +31,10 @@ def page() -> str:
 def _row(rule: Rule, tuning: Tuning) -> str:
     first = (type(tuning.usual).__doc__ or "").strip().splitlines()[0].split(";")[0].rstrip(".")
     when = first.removeprefix("Raised ").removeprefix("when ")
-    numbers = [f"`{name}` {value:g}" for name, value in tuning.usual if "delay" not in name and "deadband" not in name]
+    own = [(n, v) for n, v in tuning.usual if n not in Parameters.model_fields and "deadband" not in n]
+    numbers = [f"`{name}` {value:g}" for name, value in own]
     told = f"{when} ({', '.join(numbers)})" if numbers else when
+    told += "; stays until it is reset" if tuning.usual.latched else ""
     meant = f"{rule.title.en}; {rule.title.zh}"
     spans = _span(tuning.usual.on_delay_s), rule.priority, _span(rule.respond_s)
     return "| " + " | ".join(map(str, (f"`{rule.name}`", meant, told, *spans))) + " |\n"

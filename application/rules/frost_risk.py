@@ -64,6 +64,7 @@ RULE = Rule(
     judge=judge,
     evidence=evidence,
     family=Family.HEAT,
+    heat_left=0.0,
     calm=calm,
     needs=("t_sec_return", "t_outdoor", "dp_sec", "t_station_room"),
 )

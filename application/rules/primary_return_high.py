@@ -65,6 +65,7 @@ RULE = Rule(
     judge=judge,
     evidence=evidence,
     family=Family.HEAT,
+    heat_left=1.0,
     calm=calm,
     needs=("t_pri_return", "t_sec_return"),
 )

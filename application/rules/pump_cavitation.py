@@ -73,6 +73,7 @@ RULE = Rule(
     judge=judge,
     evidence=evidence,
     family=Family.PUMP,
+    heat_left=0.5,  # half of the flow, roughly
     needs=("dp_sec", "pump_circ_1_current"),
     history=("dp_sec", "pump_circ_1_current"),
     trigger=Trigger.MINUTE,

@@ -61,6 +61,7 @@ RULE = Rule(
     judge=judge,
     evidence=evidence,
     family=Family.PRESSURE,
+    heat_left=0.7,  # it narrows, it does not close
     calm=calm,
     needs=_POINTS,
     elements=lambda _kind: _POINTS,

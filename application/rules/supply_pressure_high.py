@@ -58,6 +58,7 @@ RULE = Rule(
     judge=judge,
     evidence=evidence,
     family=Family.PRESSURE,
+    heat_left=1.0,
     calm=calm,
     needs=("p_sec_supply",),
 )

@@ -79,6 +79,7 @@ RULE = Rule(
     judge=judge,
     evidence=evidence,
     family=Family.HEAT,
+    heat_left=1.0,
     needs=("valve_pri_position",),
     history=("valve_pri_position",),
     trigger=Trigger.MINUTE,

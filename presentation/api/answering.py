@@ -65,6 +65,16 @@ class _Several(_Body):
     alarms: list[UUID] = Field(min_length=1, max_length=MOST)
 
 
+class Resetting(_Body):
+    """A latched alarm is let go; `comment` is what there is to say."""
+
+    comment: Words
+
+
+class Resettings(_Several, Resetting):
+    """Several latched alarms that are let go."""
+
+
 class Acknowledgements(_Several, Acknowledgement):
     """Several alarms that somebody has seen."""
 
@@ -117,6 +127,11 @@ def _several(router: APIRouter, desk: Desk, door: Door) -> None:
         """Acknowledge alarms."""
         return await _done(desk, lambda acts: acts.acknowledge(body.alarms, _act(who, body.comment)))
 
+    @router.post("/alarms/reset")
+    async def reset(body: Resettings, who: Writer) -> Answered:
+        """Let latched alarms go, whose conditions went and which were acknowledged."""
+        return await _done(desk, lambda acts: acts.reset(body.alarms, _act(who, body.comment)))
+
     @router.post("/alarms/comment")
     async def comment(body: Comments, who: Writer) -> Answered:
         """Write a comment beside alarms."""
@@ -141,6 +156,11 @@ def _single(router: APIRouter, desk: Desk, door: Door) -> None:
     async def acknowledge_one(alarm: UUID, body: Acknowledgement, who: Writer) -> Answered:
         """Acknowledge an alarm."""
         return await _one(desk, alarm, lambda acts: acts.acknowledge([alarm], _act(who, body.comment)))
+
+    @router.post("/alarms/{alarm}/reset")
+    async def reset_one(alarm: UUID, body: Resetting, who: Writer) -> Answered:
+        """Let a latched alarm go."""
+        return await _one(desk, alarm, lambda acts: acts.reset([alarm], _act(who, body.comment)))
 
     @router.post("/alarms/{alarm}/comment")
     async def comment_one(alarm: UUID, body: Comment, who: Writer) -> Answered:

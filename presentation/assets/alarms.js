@@ -45,7 +45,7 @@
 
   // ---- acts
   const done = {
-    acknowledge: words.acknowledged, comment: words.commented, shelve: words.shelved, unshelve: words.unshelved,
+    acknowledge: words.acknowledged, comment: words.commented, shelve: words.shelved, unshelve: words.unshelved, reset: words.reset,
   };
   async function act(kind, upon, body) {
     const alarms = upon.map((row) => row.dataset.alarm);
@@ -261,6 +261,7 @@
     a: () => start("acknowledge", targets()), A: () => start("acknowledge-with", targets()),
     s: () => start("shelve", targets()), c: () => start("comment", targets()), u: () => start("unshelve", targets()),
     o: () => start("out-of-service", targets()),
+    r: () => start("reset", targets()),
     "/": () => one("find-alarm")?.focus(), "?": () => one("dialog-help").showModal(),
     Escape: () => { for (const row of picked()) pickBox(row).checked = false; showPicked(); },
     Enter: () => { if (document.activeElement?.classList.contains("alarm-row")) document.activeElement.querySelector(".alarm-name")?.click(); },

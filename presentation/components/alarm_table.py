@@ -9,13 +9,15 @@ from markupsafe import Markup
 
 from application.alarm import AlarmState
 from application.alarm_list import AlarmLine
-from application.read_models import AlarmRow
+from application.read_models import AlarmRow, Consequence
 from presentation.components.alarms import element_text
 from presentation.components.evidence import Points, evidence_text
 from presentation.components.marker import priority_state, symbol
 from presentation.markup import el, fragment
 from presentation.texts import ABSENT, Texts
 
+UNSEEN = (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED_UNACKNOWLEDGED, AlarmState.LATCHED_UNACKNOWLEDGED)
+"""States that want to be acknowledged."""
 MOST_UNDER = 60
 """Explained alarms that are named under their cause; of more, how many there are."""
 
@@ -31,7 +33,7 @@ def alarm_table(lines: Sequence[AlarmLine], at: int, zone: str, t: Texts, points
                 (t.say("Alarm"), "what"),
                 (t.say("State"), "state"),
                 (t.say("Since"), "when"),
-                (t.say("Homes"), "homes number"),
+                (t.say("Homes, and when they are cold"), "homes number"),
             )
         ),
         el("th", el("span", t.say("What can be done"), class_="unseen"), scope="col", class_="do needs-session"),
@@ -97,10 +99,11 @@ def _what(line: AlarmLine, zone: str, t: Texts, points: Points) -> Markup:
 
 def _first_out(line: AlarmLine, t: Texts) -> Markup | None:
     """Return the mark of the alarm that came first of its incident, which leads to the incident."""
-    if line.incident is None or not line.first_out:
+    incident = line.alarm.incident
+    if incident is None or not line.alarm.first_out:
         return None
     told = t.say("The first alarm of its incident")
-    return el("a", t.say("first out"), href=f"/{t.language}/incidents/{line.incident}", class_="first-out", title=told)
+    return el("a", t.say("first out"), href=f"/{t.language}/incidents/{incident}", class_="first-out", title=told)
 
 
 def _under(line: AlarmLine, zone: str, t: Texts) -> Markup | None:
@@ -137,6 +140,8 @@ def state_text(state: AlarmState, t: Texts) -> str:
         AlarmState.UNACKNOWLEDGED: t.say("Unacknowledged"),
         AlarmState.ACKNOWLEDGED: t.say("Acknowledged"),
         AlarmState.RETURNED_UNACKNOWLEDGED: t.say("Returned, unacknowledged"),
+        AlarmState.LATCHED_UNACKNOWLEDGED: t.say("Latched, unacknowledged"),
+        AlarmState.LATCHED_ACKNOWLEDGED: t.say("Latched, acknowledged"),
         AlarmState.SHELVED: t.say("Shelved"),
         AlarmState.SUPPRESSED: t.say("Suppressed by design"),
         AlarmState.OUT_OF_SERVICE: t.say("Out of service"),
@@ -162,14 +167,45 @@ def since(alarm: AlarmRow, at: int, zone: str, t: Texts) -> Markup:
 
 def _homes(line: AlarmLine, t: Texts) -> Markup:
     told = ABSENT if line.homes is None else t.number(line.homes)
-    return fragment(el("span", told), el("small", " ", t.say("homes"), class_="narrow-only"))
+    outlook = line.alarm.consequence
+    cold = None if outlook is None or outlook.hours is None else cold_text(outlook, t)
+    return fragment(
+        el("span", told), el("small", " ", t.say("homes"), class_="narrow-only"), el("small", cold, class_="cold")
+    )
+
+
+def cold_text(outlook: Consequence, t: Texts) -> str:
+    """Return in how many hours rooms are at 18 Cel, with the range."""
+    if outlook.hours is None:
+        return ABSENT
+    low = t.number(outlook.low, 0 if (outlook.low or 0) >= 10 else 1)
+    high = t.number(outlook.high, 0 if (outlook.high or 0) >= 10 else 1)
+    hours = t.number(outlook.hours, 0 if outlook.hours >= 10 else 1)
+    if outlook.high is None:
+        return t.say("18 °C in {hours} h ({low} h or more)", hours=hours, low=low)
+    return t.say("18 °C in {hours} h ({low}–{high} h)", hours=hours, low=low, high=high)
+
+
+def why_text(why: str, t: Texts) -> str:
+    """Return why homes are foreseen to be cold, or why nothing is foreseen."""
+    return {
+        "outage": t.say("no heat reaches the homes"),
+        "partial": t.say("a part of the heat is missing"),
+        "stays_warm": t.say("rooms stay above 18 °C"),
+        "no_heat_lost": t.say("no heat is lost"),
+        "unheard": t.say("nothing is heard of the station"),
+        "heat_left_unknown": t.say("how much heat is left is not known"),
+        "outdoor_unknown": t.say("the outdoor temperature is not known"),
+    }.get(why, why.replace("_", " "))
 
 
 def _buttons(line: AlarmLine, name: str, t: Texts) -> Markup:
     """Return what can be done to an alarm in its state. The names say to which, for those who do not see the row."""
     acts: list[tuple[str, str, str]] = []
-    if line.state in {AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED_UNACKNOWLEDGED}:
+    if line.state in UNSEEN:
         acts.append(("acknowledge", t.say("Acknowledge"), "main-act"))
+    if line.state is AlarmState.LATCHED_ACKNOWLEDGED:
+        acts.append(("reset", t.say("Reset"), "main-act"))
     if line.state is AlarmState.SHELVED:
         acts.append(("unshelve", t.say("Bring back"), "main-act"))
     elif line.alarm.cleared_at is None and line.state is not AlarmState.OUT_OF_SERVICE:

@@ -71,9 +71,11 @@ def _since(alarm: AlarmRow, at: int, zone: str, t: Texts) -> str:
     words = [
         t.say("since {time}", time=t.moment(alarm.opened_at, zone, "MM-dd HH:mm")),
         t.age((end - alarm.opened_at) / 1000),
-        t.say("active") if alarm.cleared_at is None else t.say("cleared"),
+        t.say("active") if alarm.cleared_at is None else t.say("latched") if alarm.latched else t.say("cleared"),
         t.say("acknowledged") if alarm.acknowledged else t.say("not acknowledged"),
     ]
+    if alarm.first_out:
+        words.append(t.say("first of its incident"))
     if alarm.shelved_until is not None:
         words.append(t.say("shelved until {time}", time=t.moment(alarm.shelved_until, zone, "MM-dd HH:mm")))
     if alarm.suppressed:
@@ -125,6 +127,10 @@ def event_text(what: str, t: Texts) -> str:
         "suppressed": t.say("suppressed"),
         "unsuppressed": t.say("no longer suppressed"),
         "commented": t.say("commented"),
+        "reset": t.say("reset"),
+        "realarmed": t.say("asks again"),
+        "out_of_service": t.say("taken out of service"),
+        "in_service": t.say("back in service"),
     }.get(what, what)
 
 

@@ -8,7 +8,7 @@ from application.alarm import AlarmState
 from application.alarm_story import AlarmStory
 from application.read_models import JournalRow
 from perception.point import Point
-from presentation.components.alarm_table import since, state_mark
+from presentation.components.alarm_table import UNSEEN, cold_text, since, state_mark, why_text
 from presentation.components.alarms import actor_text, element_text, event_text
 from presentation.components.evidence import evidence_text
 from presentation.components.marker import priority_state, symbol
@@ -64,6 +64,7 @@ def _facts(story: AlarmStory, frame: Frame, t: Texts) -> Markup:
         (t.say("Cleared"), cleared),
         (t.say("Shelved until"), shelved),
         (t.say("Evidence"), evidence_text(alarm, t, points) or None),
+        (t.say("Homes"), _homes(story, t)),
         (t.say("Device"), alarm.device or ABSENT),
         (t.say("Rule"), el("code", alarm.rule)),
         (t.say("Number"), el("code", alarm.alarm_id[:8])),
@@ -84,11 +85,23 @@ def _facts(story: AlarmStory, frame: Frame, t: Texts) -> Markup:
     )
 
 
+def _homes(story: AlarmStory, t: Texts) -> str | None:
+    """Return what the alarm means for homes, and on what that stands."""
+    outlook = story.alarm.consequence
+    if outlook is None:
+        return None
+    homes = None if outlook.homes is None else t.count("{n} home", "{n} homes", outlook.homes)
+    cold = None if outlook.hours is None else cold_text(outlook, t)
+    return " · ".join(filter(None, [homes, cold, why_text(outlook.why, t)]))
+
+
 def _acts(state: AlarmState, *, active: bool, t: Texts) -> list[Markup]:
     """Return a button for each thing that can be done in this state; all of them are large enough for a thumb."""
     acts: list[tuple[str, str]] = []
-    if state in {AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED_UNACKNOWLEDGED}:
+    if state in UNSEEN:
         acts += [("acknowledge", t.say("Acknowledge")), ("acknowledge-with", t.say("With a comment …"))]
+    if state is AlarmState.LATCHED_ACKNOWLEDGED:
+        acts.append(("reset", t.say("Reset")))
     if state is AlarmState.SHELVED:
         acts.append(("unshelve", t.say("Bring back")))
     elif active and state is not AlarmState.OUT_OF_SERVICE:
@@ -98,7 +111,7 @@ def _acts(state: AlarmState, *, active: bool, t: Texts) -> list[Markup]:
         acts.append(("in-service", t.say("Into service")))
     else:
         acts.append(("out-of-service", t.say("Out of service …")))
-    first = acts[0][0] if acts[0][0] in {"acknowledge", "unshelve"} else ""
+    first = acts[0][0] if acts[0][0] in {"acknowledge", "unshelve", "reset"} else ""
     return [
         el("button", text, type="button", class_="main-act" if act == first else None, data_act=act)
         for act, text in acts
@@ -122,7 +135,7 @@ def timeline(rows: Sequence[JournalRow], zone: str, t: Texts, *, of_several: boo
             el("td", t.moment(row.at, zone, "MM-dd HH:mm:ss"), class_="when"),
             el("td", el("strong", event_text(row.what, t)), _of(row, t) if of_several else None, _said(row, t)),
             el("td", actor_text(row.actor, t), class_="by"),
-            el("td", t.moment(row.recorded_at, zone, "HH:mm:ss"), class_="when recorded"),
+            el("td", _recorded(row, zone, t), class_="when recorded"),
         )
         for row in rows
     ]
@@ -134,6 +147,11 @@ def timeline(rows: Sequence[JournalRow], zone: str, t: Texts, *, of_several: boo
         class_="journal timeline",
     )
     return el("div", table, class_="sideways", tabindex="0", role="group", aria_label=t.say("Event time, oldest first"))
+
+
+def _recorded(row: JournalRow, zone: str, t: Texts) -> Markup:
+    late = el("strong", " ", t.say("late")) if row.late else None
+    return fragment(t.moment(row.recorded_at, zone, "HH:mm:ss"), late)
 
 
 def _of(row: JournalRow, t: Texts) -> Markup:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields, replace
 from urllib.parse import parse_qs, urlencode
 
 from application.alarm import AlarmState
-from application.alarm_list import ATTENTION, AlarmLine
+from application.alarm_list import ATTENTION, LATCHED, AlarmLine
 from application.rule import Family
 
-ALL = "all"
+ALL, ANY_LATCHED = "all", "latched"
 _LONGEST = 80
 
 
@@ -55,7 +55,7 @@ def filter_of(query: str) -> AlarmFilter:
     told = {name: values[0][:_LONGEST] for name, values in parse_qs(query).items()}
     known = {f.name: told[f.name].strip() for f in fields(AlarmFilter) if f.name in told}
     chosen = AlarmFilter(**known)
-    states = {ALL, *(str(s) for s in AlarmState)}
+    states = {ALL, ANY_LATCHED, *(str(s) for s in AlarmState)}
     return replace(
         chosen,
         state=chosen.state if chosen.state in states else "",
@@ -69,13 +69,15 @@ def chosen(lines: Sequence[AlarmLine], wanted: AlarmFilter) -> list[AlarmLine]:
     if wanted.state in {"", ALL}:
         shown = [line for line in lines if wanted.state or line.state in ATTENTION]
         return [line for line in shown if wanted.admits(line) or any(wanted.admits(under) for under in line.explains)]
-    return [line for line in every(lines) if line.state == wanted.state and wanted.admits(line)]
+    states = LATCHED if wanted.state == ANY_LATCHED else (wanted.state,)
+    return [line for line in every(lines) if line.state in states and wanted.admits(line)]
 
 
 def counts(lines: Sequence[AlarmLine], wanted: AlarmFilter) -> Mapping[str, int]:
     """Return how many lines each state has under the rest of the choice; "" what needs attention, "all" all of them."""
     found: Counter[str] = Counter(str(line.state) for line in every(lines) if wanted.admits(line))
-    return {**found, "": sum(found[s] for s in ATTENTION), ALL: sum(found.values())}
+    latched = sum(found[s] for s in LATCHED)
+    return {**found, "": sum(found[s] for s in ATTENTION), ANY_LATCHED: latched, ALL: sum(found.values())}
 
 
 def every(lines: Sequence[AlarmLine]) -> Iterator[AlarmLine]:

@@ -10,7 +10,7 @@ from application.alarm_list import AlarmLine, AlarmsView, IncidentCard
 from application.rule import Family
 from presentation.components.alarm_table import alarm_table, state_text
 from presentation.components.marker import priority_state, symbol
-from presentation.console.alarm_filter import ALL, AlarmFilter, chosen, counts, every
+from presentation.console.alarm_filter import ALL, ANY_LATCHED, AlarmFilter, chosen, counts, every
 from presentation.console.dialogs import dialogs
 from presentation.console.shell import Frame, page
 from presentation.markup import el, fragment
@@ -23,6 +23,7 @@ _TABS = (
     AlarmState.UNACKNOWLEDGED,
     AlarmState.ACKNOWLEDGED,
     AlarmState.RETURNED_UNACKNOWLEDGED,
+    ANY_LATCHED,
     AlarmState.SHELVED,
     AlarmState.SUPPRESSED,
     AlarmState.OUT_OF_SERVICE,
@@ -89,8 +90,8 @@ def _tabs(view: AlarmsView, wanted: AlarmFilter, t: Texts) -> Markup:
 
 def tab_text(state: str, t: Texts) -> str:
     """Return what a link to a state is called."""
-    if state == ALL:
-        return t.say("All")
+    if state in {ALL, ANY_LATCHED}:
+        return t.say("All") if state == ALL else t.say("Latched")
     return state_text(AlarmState(state), t) if state else t.say("To look at")
 
 

@@ -79,6 +79,7 @@ def help_sheet(t: Texts) -> Markup:
         ("c", t.say("comment")),
         ("o", t.say("take the station out of service")),
         ("u", t.say("bring back what is shelved")),
+        ("r", t.say("reset a latched one")),
         ("Enter", t.say("open the alarm")),
         ("/", t.say("find")),
         ("Esc", t.say("select none")),

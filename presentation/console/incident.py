@@ -1,16 +1,18 @@
 """Incident: alarms of one cause. The cause with its evidence, the timeline, whom it touches."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from markupsafe import Markup
 
 from application.alarm_story import IncidentStory
+from application.incident_story import Reason
 from perception.point import Point
 from presentation.components.alarm_table import state_mark
 from presentation.components.alarms import element_text
 from presentation.components.evidence import evidence_text
 from presentation.components.marker import priority_state, symbol
 from presentation.console.alarm import timeline
+from presentation.console.alarms import family_text
 from presentation.console.shell import Frame, page
 from presentation.markup import Child, el, fragment
 from presentation.texts import ABSENT, Texts
@@ -47,9 +49,53 @@ def _numbers(story: IncidentStory, t: Texts) -> Markup:
         (t.say("Stations"), t.number(len(card.stations)), ""),
         (t.say("Communities"), t.number(sum(len(s.communities) for s in story.stations)), ""),
         (t.say("Homes"), ABSENT if card.homes is None else t.number(card.homes), ""),
+        (t.say("Rooms at 18 °C in"), _hours(story, t), ""),
         (t.say("Alarms"), t.number(card.alarms), ""),
     ]
     return el("dl", [el("div", el("dt", what), el("dd", el("b", value))) for what, value, _ in told], class_="strip")
+
+
+def _hours(story: IncidentStory, t: Texts) -> str:
+    """Return the range of hours until the first rooms are cold; a dash where none are foreseen."""
+    if story.hours is None:
+        return ABSENT
+    hours, low, high = story.hours
+    least = t.number(hours if low is None else low)
+    return f"> {least} h" if high is None else f"{least}–{t.number(high)} h"
+
+
+def reason_text(reason: Reason, family: Callable[[str], str], t: Texts) -> str:
+    """Return a reason for the proposed cause in words."""
+    told = reason.told
+    if reason.what == "first":
+        return t.count("It came first of {n} alarm.", "It came first of {n} alarms.", _whole(told["alarms"]))
+    if reason.what == "stands_above":
+        return t.say(
+            "{first} came first, but {family} explains {other}.",
+            first=told["first"],
+            family=family(str(told["family"])),
+            other=family(str(told["other"])),
+        )
+    if reason.what == "explains":
+        return t.count("It explains {n} other alarm.", "It explains {n} other alarms.", _whole(told["alarms"]))
+    if reason.what == "area":
+        return t.say(
+            "{stations} of {of} stations of the area raised it within {minutes} min.",
+            stations=told["stations"],
+            of=told["of"],
+            minutes=t.number(float(str(told["minutes"])), 1),
+        )
+    return ""
+
+
+def _whole(value: object) -> int:
+    return int(str(value))
+
+
+def _reasons(story: IncidentStory, t: Texts) -> Markup | None:
+    told = [reason_text(reason, lambda f: family_text(f, t), t) for reason in story.reasons]
+    items = [el("li", text) for text in told if text]
+    return el("ul", items, class_="prose reasons") if items else None
 
 
 def _cause(story: IncidentStory, frame: Frame, t: Texts) -> Markup:
@@ -66,6 +112,7 @@ def _cause(story: IncidentStory, frame: Frame, t: Texts) -> Markup:
             el("p", el("a", name, href=f"/{t.language}/alarms/{cause.alarm_id}"), " · ", where, f" · {at}",
                class_="prose"),
             el("p", evidence_text(cause, t, points), class_="prose evidence"),
+            _reasons(story, t),
             el("p", t.title(cause.advice), class_="prose hint"),
         ]  # fmt: skip
     return _panel(t.say("Proposed cause"), "cause", body)

@@ -234,6 +234,7 @@ def act_words(t: Texts) -> dict[str, str]:
         "commented": t.say("Written down: {n}"),
         "shelved": t.say("Shelved: {n}"),
         "unshelved": t.say("Back on the lists: {n}"),
+        "reset": t.say("Reset: {n}"),
         "outOfService": t.say("{what} is out of service"),
         "inService": t.say("{what} is back in service"),
         "refused": t.say("Not done for {n}: {why}"),

@@ -3,6 +3,7 @@
 from support.tables.alarms import (
     alarm,
     alarm_event,
+    consequence,
     incident,
     incident_alarm,
     out_of_service,
@@ -49,6 +50,7 @@ __all__ = [
     "city",
     "command_reply",
     "community",
+    "consequence",
     "consumption",
     "correction",
     "counter_mark",

@@ -2,8 +2,10 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -46,6 +48,10 @@ alarm = Table(
     Column("acknowledged_by", Text),
     Column("suppressed_by", Text),
     now("recorded_at"),
+    Column("latched", Boolean, nullable=False, server_default=text("false")),
+    Column("realarm_s", Double, nullable=False, server_default=text("0")),
+    when("reset_at", nullable=True),
+    Column("reset_by", Text),
     UniqueConstraint("subject", "rule", "element", "opened_at"),
     Index(
         "uq_alarm_open",
@@ -56,8 +62,12 @@ alarm = Table(
         postgresql_where=text("cleared_at is null"),
     ),
     Index("ix_alarm_opened_at", "opened_at"),
+    Index("ix_alarm_latched", "subject", "rule", "element", postgresql_where=text("latched and reset_at is null")),
     Index("ix_alarm_station_opened_at", "station", "opened_at"),
 )
+
+"""`latched`: it stays on the lists after `cleared_at` until `reset_at`. `realarm_s`: so long after it was acknowledged
+it asks again, while it stands; 0: never."""
 
 alarm_event = Table(
     "alarm_event",
@@ -114,6 +124,25 @@ out_of_service = Table(
     Index("uq_out_of_service_open", "subject", unique=True, postgresql_where=text("ended_at is null")),
 )
 """A station or a device under maintenance: its alarms are kept from the operators' lists until it is back."""
+
+consequence = Table(
+    "consequence",
+    metadata,
+    Column("alarm_id", Uuid, ForeignKey("alarm.alarm_id"), primary_key=True),
+    Column("homes", Integer),
+    Column("hours", Double),
+    Column("hours_low", Double),
+    Column("hours_high", Double),
+    Column("why", Text, nullable=False),
+    Column("basis", JSONB, nullable=False, server_default="{}"),
+    when("at"),
+    CheckConstraint("hours_low <= hours and hours <= hours_high", name="in_range"),
+)
+"""What an alarm means for homes, as it was foreseen at `at`: how many, and in how many hours rooms reach 18 Cel.
+
+`why` is a word of application.consequence.Why; without hours it says why there are none. `basis` are the numbers that
+they were worked out from.
+"""
 
 incident = Table(
     "incident",

@@ -9,7 +9,7 @@ import pytest
 
 from application.calm import Calm
 from application.memory import DEAF, Facts, Memory
-from application.rule import Trigger, Verdict
+from application.rule import Parameters, Trigger, Verdict
 from application.rules import RuleError, load_rules, tuned
 from application.tuning import Columns
 from perception.kinds import load_kinds
@@ -122,7 +122,9 @@ def test_the_shipped_file_sets_every_number_of_every_rule():
     tables = tomllib.loads(TOML.read_text())
     assert set(tables) == set(RULES)
     for rule, tuning in tuned(RULES, tables):
-        assert set(tables[rule.name]) - {"except"} == set(type(tuning.usual).model_fields), rule.name
+        numbers = set(type(tuning.usual).model_fields)
+        assert numbers - set(Parameters.model_fields) <= set(tables[rule.name]) - {"except"} <= numbers, rule.name
+        assert {"on_delay_s", "off_delay_s"} <= set(tables[rule.name]), rule.name
 
 
 @pytest.mark.parametrize(("rule", "kind"), PAIRS, ids=lambda x: x.name)

@@ -17,12 +17,14 @@ EVENTS = {
     "unsuppress": lambda a, _: a.unsuppress(),
     "out": lambda a, _: a.take_out_of_service(),
     "in": lambda a, _: a.return_to_service(),
+    "reset": lambda a, _: a.reset(),
+    "realarm": lambda a, _: a.realarm(),
 }
 
 
-@given(st.lists(st.sampled_from(sorted(EVENTS)), max_size=40))
-def test_the_condition_is_the_rules_and_the_disposition_the_operators(events):
-    alarm, active = Alarm(), False
+@given(st.lists(st.sampled_from(sorted(EVENTS)), max_size=40), st.booleans())
+def test_the_condition_is_the_rules_and_the_disposition_the_operators(events, latches):
+    alarm, active = Alarm(latches=latches), False
     for now, event in enumerate(events):
         before = alarm
         try:
@@ -33,8 +35,13 @@ def test_the_condition_is_the_rules_and_the_disposition_the_operators(events):
         assert alarm.active == active
         if event == "raise" and not before.active:
             assert not alarm.acknowledged
-        if event not in {"raise", "acknowledge"}:
+        if event not in {"raise", "acknowledge", "realarm"}:
             assert alarm.acknowledged == before.acknowledged
+        assert alarm.latched <= (latches and not alarm.active)
+        if event == "clear" and before.active and latches:
+            assert alarm.latched
+        if before.latched and not alarm.latched:
+            assert event == "raise" or (event == "reset" and before.acknowledged)
         hidden = alarm.state(now * HOUR) in {AlarmState.SHELVED, AlarmState.SUPPRESSED, AlarmState.OUT_OF_SERVICE}
         normal = alarm.state(now * HOUR) is AlarmState.NORMAL
         assert alarm.needs_attention(now * HOUR) == (not hidden and not normal)
@@ -55,3 +62,26 @@ def test_shelving_ends_by_itself_and_lasts_a_day_at_most():
     for until in (0, -1, 24 * HOUR + 1):
         with pytest.raises(AlarmError):
             Alarm().raised().shelve(0, until)
+
+
+def test_a_latched_alarm_stays_until_somebody_who_has_seen_it_resets_it():
+    latched = Alarm(latches=True).raised().cleared()
+    assert latched.state(0) is AlarmState.LATCHED_UNACKNOWLEDGED
+    assert latched.needs_attention(0)
+    with pytest.raises(AlarmError, match="acknowledge it first"):
+        latched.reset()
+    seen = latched.acknowledge()
+    assert seen.state(0) is AlarmState.LATCHED_ACKNOWLEDGED
+    assert seen.reset().state(0) is AlarmState.NORMAL
+    with pytest.raises(AlarmError, match="still stands"):
+        Alarm(latches=True).raised().acknowledge().reset()
+    with pytest.raises(AlarmError, match="not latched"):
+        Alarm().raised().cleared().acknowledge().reset()
+
+
+def test_what_was_acknowledged_and_stands_may_ask_again():
+    again = Alarm().raised().acknowledge().realarm()
+    assert again.state(0) is AlarmState.UNACKNOWLEDGED
+    for other in (Alarm().raised(), Alarm().raised().acknowledge().cleared()):
+        with pytest.raises(AlarmError, match="asks again"):
+            other.realarm()
