@@ -129,6 +129,13 @@ def rules_file() -> Path:
     return CHECKOUT / settings().watch.rules
 
 
+def duties() -> int:
+    """Return how many items the responsibility list has. Raises ResponsibilityError with every problem."""
+    from application.work.bringing import areas_of, checked
+
+    return len(checked(CHECKOUT / settings().watch.responsibilities, rules_file(), areas_of(cities()), clock()).items)
+
+
 @cache
 def mappings() -> "Mappings":
     """Return how the messages of foreign controllers are read. Raises MappingError with every problem."""
@@ -187,11 +194,14 @@ def tally(device: str) -> "Tally":
 
 
 def prepare() -> str:
-    """Wait for the turn, then bring the tables up to date; return a remark on the portal's role."""
+    """Wait for the turn, then bring tables and responsibility list up to date; return what there is to say of it."""
+    from application.work.bringing import bring_in
     from support.commands.processes import prepare as spine
 
     await_turn()
-    return spine(database_url(), kinds() and load_kinds(), portal_password())
+    remark = spine(database_url(), kinds() and load_kinds(), portal_password())
+    file = CHECKOUT / settings().watch.responsibilities
+    return f"{remark}\n{bring_in(engine('verb'), file, rules_file(), cities, actor(), clock())}"
 
 
 def cities(stations: int | None = None, number: int = 1) -> "Catalogue":
@@ -237,7 +247,7 @@ def checks() -> "list[Check]":
         settings=lambda: settings() and SETTINGS_FILE,
         home=home,
         kinds=lambda: ", ".join(kinds()),
-        rules=lambda: f"{len(read_rules(rules_file()))} rules",
+        rules=lambda: f"{len(read_rules(rules_file()))} rules, {duties()} responsibilities",
         cities=lambda: f"{len(cities().stations)} stations",
         places=lambda: listeners(web(), broker=own_broker(), port_v5=settings().broker.port_v5),
         engine=partial(engine, "verb"),
@@ -298,7 +308,7 @@ tending.register(
         clock,
         stop_event,
         partial(heartbeat, "tend"),
-        lambda on: application.commands.passes_of(rules_file(), on, reader(), kinds()),
+        lambda on: application.commands.passes_of(rules_file(), on, reader(), kinds(), settings().watch),
     ),
 )
 network.commands.register(
@@ -310,7 +320,9 @@ network.conformance.commands.register(
 )
 application.commands.register(
     app,
-    application.commands.Ports(rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show),
+    application.commands.Ports(
+        rules_file, _VERB, reader, kinds, roster, live, clock, SPAN, actor, show, lambda: settings().watch
+    ),
 )
 application.metering.commands.register(app, application.metering.commands.Ports(_VERB, kinds, SPAN, show))
 simulators.commands.register(
@@ -416,15 +428,13 @@ def serve_portal() -> None:
 
 @config.command("check")
 def config_check() -> None:
-    """Check settings, kinds, rules, city files, mappings and scenario; every problem is named."""
-    from application.rules_file import read_rules
+    """Check settings, kinds, rules, responsibilities, city files, mappings and scenario; every problem is named."""
     from network.foreign import foreign_of
-    from perception.seed_files import load_catalogue
 
-    settings(), kinds(), read_rules(rules_file()), load_catalogue(CONFIGS / "cities")
+    settings(), kinds(), duties()  # which reads rules and cities
     foreign_of(settings().broker, mappings())
     scenario_commands.read(CHECKOUT / settings().simulate.scenario)
-    typer.echo("settings, kinds, rules, cities, mappings and scenario are fine")
+    typer.echo("settings, kinds, rules, responsibilities, cities, mappings and scenario are fine")
 
 
 @config.command("show")

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from application import alarm_commands, rule_commands
+from application.work import commands as work_commands
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from application.rule import Rule
+    from application.settings import WatchSettings
     from application.views import Views
     from application.watch import Watch
     from perception.readings import Readings
@@ -32,7 +35,7 @@ class Ports:
     """What the verbs work on. `live(city, device_id, seconds)` listens for a live frame and returns its time.
 
     `span(since, until)` reads a stretch of time as people write it; `clock` gives epoch microseconds UTC; `actor`
-    is who stands behind what is written.
+    is who stands behind what is written; `watch` are the settings of the watch.
     """
 
     rules_file: Callable[[], Path]
@@ -45,6 +48,7 @@ class Ports:
     span: Callable[[str, str | None], tuple[int, int]]
     actor: Callable[[], str]
     show: Callable[[Rows, bool], None]
+    watch: Callable[[], WatchSettings]
 
 
 def register(app: typer.Typer, ports: Ports) -> None:
@@ -57,11 +61,19 @@ def register(app: typer.Typer, ports: Ports) -> None:
         with ports.engine().connect() as on:
             return ports.reader().span(on, kind, device_id, span)
 
+    def rules() -> Mapping[str, Rule]:
+        from application.rules_file import RulesFile
+
+        return RulesFile(ports.rules_file())
+
     alarm_commands.register(
         app, alarm_commands.Ports(ports.engine, views, ports.clock, ports.actor, ports.span, ports.show)
     )
     rule_commands.register(
         app, rule_commands.Ports(ports.rules_file, ports.roster, raw, ports.clock, ports.span, ports.show)
+    )
+    work_commands.register(
+        app, work_commands.Ports(ports.engine, rules, ports.watch, ports.clock, ports.actor, ports.span, ports.show)
     )
 
     @app.command("trace")
@@ -83,12 +95,27 @@ def views_of(engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKi
     return Views(engine, reader, kinds, RulesFile(rules))
 
 
-def passes_of(rules: Path, engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKind]) -> Sequence[Pass]:
+def passes_of(
+    rules: Path,
+    engine: Engine,
+    reader: ReadingReader,
+    kinds: Mapping[str, SensorKind],
+    told: WatchSettings | None = None,
+) -> Sequence[Pass]:
     """Return what application has to do again and again, as passes of tend."""
     from application.rules_file import RulesFile
     from application.tending import passes
+    from support.metrics import work_metrics
 
-    return passes(engine, RulesFile(rules), reader, kinds)
+    metrics = work_metrics()
+    return passes(
+        engine,
+        RulesFile(rules),
+        reader,
+        kinds,
+        watch=told,
+        tell=lambda number: metrics.tell(number.by_state, number.overdue),
+    )
 
 
 def watch_of(

@@ -9,6 +9,10 @@ from application.consequence_store import Site, batches, foresee, learn, sites
 from application.disposition import ask_again, end_expired
 from application.incident_store import group
 from application.rule import Rule
+from application.settings import WatchSettings
+from application.work.desk import desk_of
+from application.work.upkeep import tended
+from application.work.view import OrderCounts, counts
 from perception.sensor_kind import SensorKind
 from support.maintain import Pass
 from support.store import ReadingReader, StoreDownError
@@ -23,12 +27,23 @@ def passes(
     rules: Mapping[str, Rule],
     reader: ReadingReader | None = None,
     kinds: Mapping[str, SensorKind] | None = None,
+    *,
+    watch: WatchSettings | None = None,
+    tell: Callable[[OrderCounts], None] = lambda _: None,
 ) -> list[Pass]:
     """Return the passes of application. Each transaction is short; they raise StoreDownError.
 
-    `reader` and `kinds` are for those that look at readings; without them these are left out.
+    `reader` and `kinds` are for those that look at readings; without them these are left out. `tell` is given how many
+    work orders there are, whenever they have been looked after.
     """
     looking = [] if reader is None or kinds is None else _looking(engine, rules, reader, kinds)
+    desk = desk_of(rules, watch or WatchSettings())
+
+    def look_after(now: int) -> Iterator[int]:
+        yield from tended(engine, desk, now)
+        with engine.connect() as on:
+            tell(counts(on, now))
+
     return [
         Pass("shelving", _EVERY_S, _committed(engine, end_expired), "shelvings and maintenances that ended"),
         Pass("realarms", _EVERY_S, _committed(engine, ask_again), "acknowledged alarms that ask again"),
@@ -38,6 +53,7 @@ def passes(
             _committed(engine, lambda on, now: group(on, rules, now)),
             "incidents and suppressions that changed",
         ),
+        Pass("orders", _EVERY_S, _reached(look_after), "changes to work orders"),
         *looking,
     ]
 
@@ -71,11 +87,20 @@ def _committed(engine: Engine, work: Callable[..., int]) -> Callable[[int], Iter
     """Return a run of a pass that does its work in one transaction."""
 
     def run(now: int) -> Iterator[int]:
-        try:
-            with engine.begin() as on:
-                amount = work(on, now)
-        except (OperationalError, InterfaceError) as err:
-            raise StoreDownError(f"the database cannot be reached: {err.orig}") from err
+        with engine.begin() as on:
+            amount = work(on, now)
         yield amount
 
-    return run
+    return _reached(run)
+
+
+def _reached(run: Callable[[int], Iterator[int]]) -> Callable[[int], Iterator[int]]:
+    """Return a run of a pass that says when the database is away."""
+
+    def told(now: int) -> Iterator[int]:
+        try:
+            yield from run(now)
+        except (OperationalError, InterfaceError) as err:
+            raise StoreDownError(f"the database cannot be reached: {err.orig}") from err
+
+    return told

@@ -1,8 +1,9 @@
 """Metrics: what ingest and tend count about themselves, for /metrics."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from network.link import Tally
 from perception.readings import Reject
@@ -100,6 +101,33 @@ class TendMetrics:
         """Count one run of a pass."""
         self._amount.labels(report.name).inc(report.amount)
         self._busy.labels(report.name).inc(report.busy_s)
+
+
+class WorkMetrics:
+    """How many work orders there are, in the registry given."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._orders = Gauge(
+            "hearthline_work_orders",
+            "Work orders by state; ended ones of the last 30 days",
+            ["state"],
+            registry=registry,
+        )
+        self._overdue = Gauge(
+            "hearthline_work_orders_overdue", "Work orders to be done that are beyond a time limit", registry=registry
+        )
+
+    def tell(self, by_state: Mapping[str, int], overdue: int) -> None:
+        """Say how many there are."""
+        for state, orders in by_state.items():
+            self._orders.labels(state).set(orders)
+        self._overdue.set(overdue)
+
+
+@cache
+def work_metrics() -> WorkMetrics:
+    """Return those of this process, the same ones each time."""
+    return WorkMetrics(REGISTRY)
 
 
 def serve_metrics(port: int) -> None:

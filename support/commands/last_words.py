@@ -7,7 +7,14 @@ from support.home import Home
 from support.set_up import CONFIGURATION_EXIT
 
 _OURS = {"perception", "network", "support", "application", "simulators"}
-_NO_USE_RESTARTING = {"ConfigurationError", "HomeError", "KindError", "MappingError", "ScenarioError"}
+_NO_USE_RESTARTING = {
+    "ConfigurationError",
+    "HomeError",
+    "KindError",
+    "MappingError",
+    "ResponsibilityError",
+    "ScenarioError",
+}
 _LOST = {"sqlalchemy.OperationalError", "psycopg.OperationalError"}
 
 

@@ -39,12 +39,14 @@ from support.tables.places import (
     station,
 )
 from support.tables.upkeep import consumption, counter_mark, raw_horizon, rollup_mark, rollup_touch
+from support.tables.work import body, responsibility, work_order, work_order_alarm, work_order_event
 
 __all__ = [
     "alarm",
     "alarm_event",
     "audit",
     "baseline",
+    "body",
     "branch",
     "building",
     "city",
@@ -75,6 +77,7 @@ __all__ = [
     "raw_horizon",
     "recomputation",
     "reject",
+    "responsibility",
     "rollup_mark",
     "rollup_touch",
     "room",
@@ -83,4 +86,7 @@ __all__ = [
     "shelving",
     "station",
     "watch_state",
+    "work_order",
+    "work_order_alarm",
+    "work_order_event",
 ]
