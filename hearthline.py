@@ -399,14 +399,13 @@ def ingest() -> None:
 @serve.command("console")
 def serve_console() -> None:
     """Serve the operators' console."""
-    from application.acts import Acts
     from network.live_frames import live_frames
     from presentation.app import create_console
     from presentation.serving import serve as spine
     from support.invitations import Invitations
 
     told, _ = settings(), heartbeat("console")
-    writing = Acts(engine("console")), Invitations(home().run)
+    writing = application.commands.acts_of(engine("console"), rules_file(), told.watch), Invitations(home().run)
     views = application.commands.views_of(engine("console"), reader(), kinds(), rules_file())
     console = create_console(views, told.console, live_frames(told.broker.address), kinds(), writing)
     await_turn()

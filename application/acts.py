@@ -15,6 +15,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from application import disposition
 from application.alarm import AlarmError
 from application.disposition import Act
+from application.work import store
+from application.work.desk import Desk
+from application.work.order import Entry, Step
 from support.store import StoreDownError
 
 
@@ -27,10 +30,12 @@ class Done:
 
 
 class Acts:
-    """What is done to alarms. Safe to share between threads; the engine belongs to the caller."""
+    """What is done to alarms and work orders. Safe to share between threads; the engine belongs to the caller."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, desk: Desk) -> None:
+        """`desk` is what opening and proving work orders needs to know."""
         self._engine = engine
+        self._desk = desk
 
     def acknowledge(self, alarms: Sequence[UUID], act: Act) -> Done:
         """Say that somebody has seen them; what somebody else has seen meanwhile is told, and stays as it is."""
@@ -61,6 +66,20 @@ class Acts:
         """Bring it back. Raises AlarmError."""
         with self._writing() as on:
             disposition.bring_back(on, subject, act)
+
+    def open_order(self, alarm: UUID, act: Act) -> UUID:
+        """Open a work order for an alarm and its incident; return its id. Raises WorkError."""
+        with self._writing() as on:
+            return store.open_for(on, self._desk, alarm, act)
+
+    def order_step(self, order: UUID, step: str, act: Act, detail: Mapping[str, object]) -> str:
+        """Take a step of a work order; return the state that it is in then. Raises WorkError."""
+        with self._writing() as on:
+            if step == Step.VERIFIED:
+                return str(store.verify(on, self._desk, order, act).state)
+            if step == Step.REOPENED:
+                return str(store.reopen(on, order, act).state)
+            return str(store.step(on, order, Entry(Step(step), act.at, act.actor, act.comment, detail)).state)
 
     def _each(self, alarms: Sequence[UUID], do: Callable[[Connection, UUID], None]) -> Done:
         """Do it to each, in one transaction and one order for everybody, so that two people never wait in a ring."""

@@ -13,6 +13,7 @@ from application.incident_story import Reason
 from application.listings import Listings
 from application.read_models import AlarmRow, CityCard, CommunityCard, JournalRow
 from application.rule import Rule
+from application.work.view import OrderRow, of_incidents
 from perception.point import Title
 from support import tables
 
@@ -60,6 +61,7 @@ class IncidentStory:
     timeline: Sequence[JournalRow]
     reasons: Sequence[Reason]
     hours: tuple[float, float | None, float | None] | None
+    order: OrderRow | None
     stations: Sequence[TouchedStation]
 
 
@@ -113,6 +115,7 @@ class Stories:
             self._listings.entries(on, mine, MOST_ENTRIES),
             told.reasons,
             told.hours,
+            of_incidents(on, [incident_id], now).get(str(incident_id)),
             _touched(on, home.card.name, cards[0].stations),
         )
 

@@ -16,6 +16,7 @@ from application.work import commands as work_commands
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from application.acts import Acts
     from application.rule import Rule
     from application.settings import WatchSettings
     from application.views import Views
@@ -93,6 +94,15 @@ def views_of(engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKi
     from application.views import Views
 
     return Views(engine, reader, kinds, RulesFile(rules))
+
+
+def acts_of(engine: Engine, rules: Path, told: WatchSettings) -> Acts:
+    """Return what people do in the console; it follows the file of the rules."""
+    from application.acts import Acts
+    from application.rules_file import RulesFile
+    from application.work.desk import desk_of
+
+    return Acts(engine, desk_of(RulesFile(rules), told))
 
 
 def passes_of(

@@ -7,7 +7,7 @@ from support import tables
 
 
 def taken(on: Connection) -> tuple[int, ...]:
-    """Return the newest numbers of the alarm journal and of the audit, and when the newest incident began."""
+    """Return the newest numbers of the alarm journal and of the audit (work orders among it), and of incidents."""
     journal, audit, incident = tables.alarm_event.c, tables.audit.c, tables.incident.c
     entry, act, opened = on.execute(
         select(

@@ -37,6 +37,8 @@ from application.read_models import (
 )
 from application.rule import Rule
 from application.trend import RAW, drawn, most_instants
+from application.work import board
+from application.work.board import WorkStory, WorkView
 from perception.sensor_kind import SensorKind
 from support import orders
 from support.orders import OrderRow
@@ -190,6 +192,17 @@ class Views:
             rows = [r for c in places.cities(on) for r in self._listings.alarms(on, c.name, now, returned=True)]
             states = ((r.priority, r.cleared_at is None, state_of(r, now)) for r in rows)
             return alarm_numbers.now(on, states, now)
+
+    def work(self, city: str, now: int) -> WorkView | None:
+        """Return the work orders of a city."""
+        with self._reading() as on:
+            card = places.city(on, city)
+            return None if card is None else board.of_city(on, card, now)
+
+    def work_story(self, order: UUID, now: int) -> WorkStory | None:
+        """Return a work order with its journal and its alarms."""
+        with self._reading() as on:
+            return board.of_order(on, order, now)
 
     def pulse(self) -> tuple[int, ...]:
         """Return numbers that change whenever alarms, incidents or work orders do: cheap to ask for."""

@@ -26,6 +26,7 @@ from presentation.api.orders import orders_router
 from presentation.api.places import places_router, stations_router
 from presentation.api.session import session_router
 from presentation.api.trends import trends_router
+from presentation.api.work import work_router
 from presentation.console.alarm_pages import AlarmSite, alarm_pages_router
 from presentation.console.charts import create_charts
 from presentation.console.pages import Site, door_router, pages_router
@@ -70,6 +71,7 @@ def create_console(
         app.include_router(make(desk))
     app.include_router(session_router(door))
     app.include_router(answering_router(desk, door))
+    app.include_router(work_router(desk, door))
     app.include_router(kinds_router(desk, kinds))
     describe_kinds(app, kinds)
     app.include_router(handbook_router(app, shelf.urls))

@@ -23,6 +23,7 @@ from application.read_models import (
     StationView,
     Trend,
 )
+from application.work.board import WorkStory, WorkView
 from support.orders import OrderRow
 
 LiveFrames = AsyncIterator[tuple[str, bytes]]
@@ -81,6 +82,12 @@ class ConsoleViews(Protocol):
     def numbers_now(self, now: int) -> NumbersNow:
         """Return the alarm figures of this moment, of all cities, as metrics tell them."""
 
+    def work(self, city: str, now: int) -> WorkView | None:
+        """Return the work orders of a city."""
+
+    def work_story(self, order: UUID, now: int) -> WorkStory | None:
+        """Return a work order with its journal and its alarms."""
+
     def pulse(self) -> tuple[int, ...]:
         """Return numbers that change whenever alarms, incidents or work orders do: cheap to ask for."""
 
@@ -129,3 +136,9 @@ class ConsoleActs(Protocol):
 
     def bring_back(self, subject: str, act: Act) -> None:
         """Bring a station or a device back. Raises AlarmError."""
+
+    def open_order(self, alarm: UUID, act: Act) -> UUID:
+        """Open a work order for an alarm and its incident; return its id. Raises WorkError."""
+
+    def order_step(self, order: UUID, step: str, act: Act, detail: Mapping[str, object]) -> str:
+        """Take a step of a work order; return the state that it is in then. Raises WorkError."""

@@ -125,28 +125,28 @@ def _several(router: APIRouter, desk: Desk, door: Door) -> None:
     @router.post("/alarms/acknowledge")
     async def acknowledge(body: Acknowledgements, who: Writer) -> Answered:
         """Acknowledge alarms."""
-        return await _done(desk, lambda acts: acts.acknowledge(body.alarms, _act(who, body.comment)))
+        return await _done(desk, lambda acts: acts.acknowledge(body.alarms, act_of(who, body.comment)))
 
     @router.post("/alarms/reset")
     async def reset(body: Resettings, who: Writer) -> Answered:
         """Let latched alarms go, whose conditions went and which were acknowledged."""
-        return await _done(desk, lambda acts: acts.reset(body.alarms, _act(who, body.comment)))
+        return await _done(desk, lambda acts: acts.reset(body.alarms, act_of(who, body.comment)))
 
     @router.post("/alarms/comment")
     async def comment(body: Comments, who: Writer) -> Answered:
         """Write a comment beside alarms."""
-        return await _done(desk, lambda acts: acts.comment(body.alarms, _act(who, body.comment)))
+        return await _done(desk, lambda acts: acts.comment(body.alarms, act_of(who, body.comment)))
 
     @router.post("/alarms/shelve")
     async def shelve(body: Shelvings, who: Writer) -> Answered:
         """Put the conditions of alarms aside for a time."""
-        act = _act(who, body.reason)
+        act = act_of(who, body.reason)
         return await _done(desk, lambda acts: acts.shelve(body.alarms, act.at + body.minutes * MINUTE_US, act))
 
     @router.post("/alarms/unshelve")
     async def unshelve(body: Returns, who: Writer) -> Answered:
         """Bring the conditions of alarms back before their time."""
-        return await _done(desk, lambda acts: acts.unshelve(body.alarms, _act(who, body.reason)))
+        return await _done(desk, lambda acts: acts.unshelve(body.alarms, act_of(who, body.reason)))
 
 
 def _single(router: APIRouter, desk: Desk, door: Door) -> None:
@@ -155,28 +155,28 @@ def _single(router: APIRouter, desk: Desk, door: Door) -> None:
     @router.post("/alarms/{alarm}/acknowledge")
     async def acknowledge_one(alarm: UUID, body: Acknowledgement, who: Writer) -> Answered:
         """Acknowledge an alarm."""
-        return await _one(desk, alarm, lambda acts: acts.acknowledge([alarm], _act(who, body.comment)))
+        return await _one(desk, alarm, lambda acts: acts.acknowledge([alarm], act_of(who, body.comment)))
 
     @router.post("/alarms/{alarm}/reset")
     async def reset_one(alarm: UUID, body: Resetting, who: Writer) -> Answered:
         """Let a latched alarm go."""
-        return await _one(desk, alarm, lambda acts: acts.reset([alarm], _act(who, body.comment)))
+        return await _one(desk, alarm, lambda acts: acts.reset([alarm], act_of(who, body.comment)))
 
     @router.post("/alarms/{alarm}/comment")
     async def comment_one(alarm: UUID, body: Comment, who: Writer) -> Answered:
         """Write a comment beside an alarm."""
-        return await _one(desk, alarm, lambda acts: acts.comment([alarm], _act(who, body.comment)))
+        return await _one(desk, alarm, lambda acts: acts.comment([alarm], act_of(who, body.comment)))
 
     @router.post("/alarms/{alarm}/shelve")
     async def shelve_one(alarm: UUID, body: Shelving, who: Writer) -> Answered:
         """Put the condition of an alarm aside for a time."""
-        act = _act(who, body.reason)
+        act = act_of(who, body.reason)
         return await _one(desk, alarm, lambda acts: acts.shelve([alarm], act.at + body.minutes * MINUTE_US, act))
 
     @router.post("/alarms/{alarm}/unshelve")
     async def unshelve_one(alarm: UUID, body: Return, who: Writer) -> Answered:
         """Bring the condition of an alarm back before its time."""
-        return await _one(desk, alarm, lambda acts: acts.unshelve([alarm], _act(who, body.reason)))
+        return await _one(desk, alarm, lambda acts: acts.unshelve([alarm], act_of(who, body.reason)))
 
 
 def _subjects(router: APIRouter, desk: Desk, door: Door) -> None:
@@ -185,17 +185,17 @@ def _subjects(router: APIRouter, desk: Desk, door: Door) -> None:
     @router.post("/subjects/{subject}/out-of-service", status_code=204)
     async def take_out(subject: Subject, body: Maintenance, who: Writer) -> None:
         """Take a station or a device out of service."""
-        act = _act(who, body.reason)
+        act = act_of(who, body.reason)
         until = None if body.minutes is None else act.at + body.minutes * MINUTE_US
         await _upon_subject(desk, lambda acts: acts.take_out(subject, until, act))
 
     @router.post("/subjects/{subject}/in-service", status_code=204)
     async def bring_back(subject: Subject, body: Return, who: Writer) -> None:
         """Bring a station or a device back into service."""
-        await _upon_subject(desk, lambda acts: acts.bring_back(subject, _act(who, body.reason)))
+        await _upon_subject(desk, lambda acts: acts.bring_back(subject, act_of(who, body.reason)))
 
 
-def _act(who: Signed, words: str | None) -> Act:
+def act_of(who: Signed, words: str | None) -> Act:
     """Return who does it, now. Raises HTTPException 422 for words that nobody could read later."""
     try:
         return Act(who.actor, now_us(), (words or "").strip() or None)

@@ -83,8 +83,19 @@
     if (!upon.length) return;
     if (!mayWrite()) { say(words.readOnly); return; }
     if (kind === "acknowledge-with") ask("acknowledge", upon);
+    else if (kind === "order") order(upon[0].dataset.alarm);
     else if (kind === "shelve" || kind === "comment" || kind === "out-of-service") ask(kind, upon);
     else run(kind, upon, {});
+  }
+
+  async function order(alarm) {
+    try {
+      const told = await send("/api/v1/work", { alarm });
+      location.assign(`/${location.pathname.split("/")[1]}/work/${told.work_order_id}`);
+    } catch (error) {
+      say(fill(words.failed, { why: error.message }));
+      one("told")?.classList.add("trouble");
+    }
   }
 
   // ---- what is asked before
@@ -232,11 +243,12 @@
     const target = event.target;
     const button = target.closest("button");
     if (!button) return;
-    if (button.dataset.act) start(button.dataset.act, [button.closest(".alarm-row")]);
+    if (button.dataset.openOrder) order(button.dataset.openOrder);
+    else if (button.dataset.act) start(button.dataset.act, [button.closest(".alarm-row")]);
     else if (button.dataset.bulk) start(button.dataset.bulk, picked());
     else if (button.dataset.close !== undefined) close(button.closest("dialog"));
     else if (button.id === "show-new-alarms") { adopt(); showWaiting(); rows()[0]?.focus(); }
-    else if (button.id === "show-help") one("dialog-help").showModal();
+    else if (button.id === "show-help") one("dialog-help")?.showModal();
     else if (button.id === "sound") {
       localStorage.setItem("hearthline-sound", soundOn() ? "off" : "on");
       showSound();
@@ -262,7 +274,7 @@
     s: () => start("shelve", targets()), c: () => start("comment", targets()), u: () => start("unshelve", targets()),
     o: () => start("out-of-service", targets()),
     r: () => start("reset", targets()),
-    "/": () => one("find-alarm")?.focus(), "?": () => one("dialog-help").showModal(),
+    "/": () => one("find-alarm")?.focus(), "?": () => one("dialog-help")?.showModal(),
     Escape: () => { for (const row of picked()) pickBox(row).checked = false; showPicked(); },
     Enter: () => { if (document.activeElement?.classList.contains("alarm-row")) document.activeElement.querySelector(".alarm-name")?.click(); },
   };
@@ -274,7 +286,7 @@
     keys[event.key]();
   });
 
-  one("keys-on").checked = localStorage.getItem("hearthline-keys") !== "off";
+  if (one("keys-on")) one("keys-on").checked = localStorage.getItem("hearthline-keys") !== "off";
   const place = document.querySelector(".filter-place");
   if (place && matchMedia("(max-width: 900px)").matches) place.open = false;
   showSound();

@@ -282,6 +282,7 @@
     if (event.target.id === "show-new") { applyWaiting(true); document.querySelector('[data-part="alarms"]').focus(); }
   });
 
+  if (window.hearthline) window.hearthline.age = age;
   indexPage();
   window.addEventListener("popstate", markChoices);
   if (feed.live) {

@@ -33,7 +33,7 @@ def alarm_table(lines: Sequence[AlarmLine], at: int, zone: str, t: Texts, points
                 (t.say("Alarm"), "what"),
                 (t.say("State"), "state"),
                 (t.say("Since"), "when"),
-                (t.say("Homes, and when they are cold"), "homes number"),
+                (t.say("Homes, cold in"), "homes number"),
             )
         ),
         el("th", el("span", t.say("What can be done"), class_="unseen"), scope="col", class_="do needs-session"),

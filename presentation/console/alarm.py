@@ -107,6 +107,8 @@ def _acts(state: AlarmState, *, active: bool, t: Texts) -> list[Markup]:
     elif active and state is not AlarmState.OUT_OF_SERVICE:
         acts.append(("shelve", t.say("Shelve …")))
     acts.append(("comment", t.say("Comment …")))
+    if active:
+        acts.append(("order", t.say("Open a work order")))
     if state is AlarmState.OUT_OF_SERVICE:
         acts.append(("in-service", t.say("Into service")))
     else:

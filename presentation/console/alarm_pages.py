@@ -16,6 +16,7 @@ from presentation.console.incident import incident_page
 from presentation.console.numbers import SPANS, NumbersChoice, numbers_choice, numbers_page
 from presentation.console.pages import in_order, language_texts, page_answer
 from presentation.console.shell import Frame
+from presentation.console.work import board_page, order_page
 from presentation.desk import Desk, now_us
 from presentation.markup import el
 from presentation.ports import ConsoleViews
@@ -60,6 +61,23 @@ class AlarmSite:
             story, self._frame(path, story.city, in_order(views.cities()), "alarms", "/alarms?city={city}"), t
         )
 
+    def board(self, views: ConsoleViews, wanted: str, t: Texts) -> str | None:
+        """Return the work orders of a city, the first one if none is named."""
+        cities = in_order(views.cities())
+        city = _city(wanted, cities)
+        view = None if city is None else views.work(city, now_us())
+        if view is None:
+            return None
+        return board_page(view, self._frame(f"/work?city={city}", view.city, cities, "work", "/work?city={city}"), t)
+
+    def order(self, views: ConsoleViews, order: UUID, t: Texts) -> str | None:
+        """Return the page of a work order."""
+        story = views.work_story(order, now_us())
+        if story is None:
+            return None
+        cities = in_order(views.cities())
+        return order_page(story, self._frame(f"/work/{order}", story.city, cities, "work", "/work?city={city}"), t)
+
     def numbers(self, views: ConsoleViews, choice: NumbersChoice, t: Texts) -> str | None:
         """Return the figures of a city, the first one if none is named."""
         cities, now = in_order(views.cities()), now_us()
@@ -72,7 +90,8 @@ class AlarmSite:
         return numbers_page(view, choice, self._frame(path, view.city, cities, "numbers", "/kpis?city={city}"), t)
 
     def _frame(self, path: str, card: CityCard, cities: list[CityCard], place: str, city_path: str) -> Frame:
-        acts = el("script", src=self.asset["alarms.js"], defer=True) if path.startswith("/alarms") else None
+        needed = {"alarms": "alarms.js", "work": "work.js"}.get(place)
+        acts = None if needed is None else el("script", src=self.asset[needed], defer=True)
         return Frame(path, card, cities, self.kinds, self.asset, acts, place=place, city_path=city_path)
 
 
@@ -110,6 +129,20 @@ def alarm_pages_router(site: AlarmSite, desk: Desk) -> APIRouter:
         unknown = t.say("There is no incident of this number.")
         number = _number(incident, unknown)
         text = await desk.ask_shared(("incident page", language, number), lambda v: site.incident(v, number, t))
+        return page_answer(text, unknown)
+
+    @router.get("/{language}/work")
+    async def board(language: str, city: str = "") -> Response:
+        t = language_texts(language)
+        text = await desk.ask_shared(("work page", language, city), lambda v: site.board(v, city, t))
+        return page_answer(text, t.say("There is no city of this name."))
+
+    @router.get("/{language}/work/{order}")
+    async def order(language: str, order: str) -> Response:
+        t = language_texts(language)
+        unknown = t.say("There is no work order of this number.")
+        number = _number(order, unknown)
+        text = await desk.ask_shared(("order page", language, number), lambda v: site.order(v, number, t))
         return page_answer(text, unknown)
 
     @router.get("/{language}/kpis")

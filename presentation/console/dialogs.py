@@ -15,23 +15,24 @@ def dialogs(t: Texts) -> Markup:
     """Return the dialogs of a page with alarms; alarms.js opens them."""
     reason, comment = t.say("Reason"), t.say("Comment")
     return fragment(
-        _dialog(t, "acknowledge", t.say("Acknowledge with a comment"), t.say("Acknowledge"), _words(comment)),
-        _dialog(t, "comment", t.say("Comment"), t.say("Write it down"), _words(comment, required=True)),
-        _dialog(
+        dialog(t, "acknowledge", t.say("Acknowledge with a comment"), t.say("Acknowledge"), words_asked(comment)),
+        dialog(t, "comment", t.say("Comment"), t.say("Write it down"), words_asked(comment, required=True)),
+        dialog(
             t, "shelve", t.say("Shelve"), t.say("Shelve"),
             el("p", t.say("A shelved condition comes back by itself, after a day at the latest."), class_="hint"),
-            _lengths(t, SHELVING_MIN, DEFAULT_SHELVING_MIN), _words(reason, required=True),
+            _lengths(t, SHELVING_MIN, DEFAULT_SHELVING_MIN), words_asked(reason, required=True),
         ),
-        _dialog(
+        dialog(
             t, "out-of-service", t.say("Out of service"), t.say("Take out of service"),
             el("p", t.say("All alarms of the station are kept from the lists until it is back."), class_="hint"),
-            _lengths(t, MAINTENANCE_MIN, MAINTENANCE_MIN[1]), _words(reason, required=True),
+            _lengths(t, MAINTENANCE_MIN, MAINTENANCE_MIN[1]), words_asked(reason, required=True),
         ),
         help_sheet(t),
     )  # fmt: skip
 
 
-def _dialog(t: Texts, act: str, title: str, go: str, *asked: Child) -> Markup:
+def dialog(t: Texts, act: str, title: str, go: str, *asked: Child) -> Markup:
+    """Return a dialog that asks before an act; `go` is what its button says."""
     head = f"{act}-title"
     form = el(
         "form",
@@ -51,7 +52,8 @@ def _dialog(t: Texts, act: str, title: str, go: str, *asked: Child) -> Markup:
     return el("dialog", form, id=f"dialog-{act}", aria_labelledby=head, class_="dialog")
 
 
-def _words(title: str, *, required: bool = False) -> Markup:
+def words_asked(title: str, *, required: bool = False) -> Markup:
+    """Return a field for words."""
     area = el("textarea", name="words", rows=3, maxlength=2000, required=required)
     return el("label", el("span", title), area, class_="asked")
 

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from application.alarm_story import IncidentStory
 from application.incident_story import Reason
+from application.work.order import WorkState
 from perception.point import Point
 from presentation.components.alarm_table import state_mark
 from presentation.components.alarms import element_text
@@ -14,6 +15,7 @@ from presentation.components.marker import priority_state, symbol
 from presentation.console.alarm import timeline
 from presentation.console.alarms import family_text
 from presentation.console.shell import Frame, page
+from presentation.console.work_words import state_word
 from presentation.markup import Child, el, fragment
 from presentation.texts import ABSENT, Texts
 
@@ -30,6 +32,7 @@ def incident_page(story: IncidentStory, frame: Frame, t: Texts) -> str:
             el("h1", symbol(priority_state(card.priority), t), title),
             class_="heading",
         ),
+        _order(story, t),
         el("div", _numbers(story, t), _cause(story, frame, t), data_part="incident", class_="incident-head"),
         _panel(t.say("Timeline"), "moments",
                el("div", timeline(story.timeline, story.city.timezone, t, of_several=True), data_part="timeline")),
@@ -53,6 +56,22 @@ def _numbers(story: IncidentStory, t: Texts) -> Markup:
         (t.say("Alarms"), t.number(card.alarms), ""),
     ]
     return el("dl", [el("div", el("dt", what), el("dd", el("b", value))) for what, value, _ in told], class_="strip")
+
+
+def _order(story: IncidentStory, t: Texts) -> Markup:
+    """Return where its work order is, or the way to open one."""
+    order = story.order
+    if order is not None:
+        name = f"#{order.number} · {state_word(WorkState(order.state), t)}"
+        told: Child = fragment(
+            t.say("Work order"), " ", el("a", name, href=f"/{t.language}/work/{order.work_order_id}")
+        )
+    elif story.cause is not None and story.card.closed_at is None:
+        button = el("button", t.say("Open a work order"), type="button", data_open_order=story.cause.alarm_id)
+        told = fragment(el("span", t.say("No work order yet."), " "), el("span", button, class_="needs-session"))
+    else:
+        told = t.say("It had no work order.")
+    return el("p", told, class_="read-at order-of", data_part="incident-order")
 
 
 def _hours(story: IncidentStory, t: Texts) -> str:
@@ -154,14 +173,19 @@ def _stations(story: IncidentStory, t: Texts) -> Markup:
         )
         for s in story.stations
     ]
-    return _table(heads, rows, t.say("Stations, communities and homes that it touches"))
+    return _table(heads, rows, t.say("Stations, communities and homes that it touches"), (3,))
 
 
-def _table(heads: list[str], rows: list[Markup], caption: str) -> Markup:
+def _table(heads: list[str], rows: list[Markup], caption: str, numbers: tuple[int, ...] = ()) -> Markup:
     table = el(
         "table",
         el("caption", caption, class_="unseen"),
-        el("thead", el("tr", [el("th", h, scope="col") for h in heads])),
+        el(
+            "thead",
+            el(
+                "tr", [el("th", h, scope="col", class_="number" if i in numbers else None) for i, h in enumerate(heads)]
+            ),
+        ),
         el("tbody", rows),
         class_="plain",
     )

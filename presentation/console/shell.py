@@ -127,6 +127,7 @@ def _pages(frame: Frame, t: Texts) -> Markup | None:
     pages = {
         "overview": (t.say("Overview"), overview_path(city)),
         "alarms": (t.say("Alarms"), f"/alarms?city={city}"),
+        "work": (t.say("Work orders"), f"/work?city={city}"),
         "numbers": (t.say("KPIs"), f"/kpis?city={city}"),
     }
     links = [
@@ -243,6 +244,9 @@ def act_words(t: Texts) -> dict[str, str]:
         "noAnswer": t.say("the console does not answer"),
         "signedIn": t.say("Signed in as {name}."),
         "badSignIn": t.say("This sign-in is taken or too old. A new one: hearthline sign-in"),
+        "stepped": t.say("Done: {what}"),
+        "dueIn": t.say("in {age}"),
+        "overdueBy": t.say("overdue by {age}"),
         "soundOn": t.say("Sound on"),
         "soundOff": t.say("Sound off"),
         "upon": t.say("{n} selected alarms"),

@@ -68,7 +68,8 @@ def flood(town):
 def test_pages_with_a_flood_are_accessible_and_fit_their_screen(open_tab, site, town, language, shape):
     incident, tab = flood(town), open_tab(shape)
     alarm = town.raised("tricky", "pump_failed", "pump_circ_1_fault")
-    for path in ("alarms", f"incidents/{incident}", "kpis", f"alarms/{alarm}"):
+    town.ordered(alarm)
+    for path in ("alarms", f"incidents/{incident}", "kpis", "work", f"alarms/{alarm}"):
         tab.goto(f"{site}/{language}/{path}")
         tab.wait_for_selector("body.may-write")
         tab.evaluate("document.querySelectorAll('details').forEach((d, i) => { d.open = i < 40; })")
@@ -118,6 +119,26 @@ def test_an_operator_needs_no_mouse(open_tab, town):
     with town.engine.connect() as on:
         (shelving,) = on.execute(select(tables.shelving)).all()
     assert (shelving.actor, shelving.reason) == ("console:anna", "a valve is being changed")
+    assert tab.troubles == []
+
+
+def test_an_order_is_moved_along_by_keys(open_tab, site, town):
+    order = town.ordered(town.raised())
+    tab = open_tab()
+    tab.goto(f"{site}/en/work")
+    tab.wait_for_selector("body.may-write")
+    card = tab.locator(f'[data-order="{order}"]')
+    tab.keyboard.press("j")
+    tab.keyboard.press("n")
+    expect(tab.get_by_role("textbox", name="To whom")).to_be_focused()
+    tab.keyboard.type("crew 3")
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("region", name="Assigned 1").locator(card)).to_be_focused()
+    tab.keyboard.press("n")
+    expect(tab.get_by_role("region", name="On the way 1").locator(card)).to_be_focused()
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("heading", level=1)).to_contain_text("#1 Secondary return pressure low")
+    expect(tab.locator("[data-part=order-journal] tbody tr")).to_have_count(3)
     assert tab.troubles == []
 
 

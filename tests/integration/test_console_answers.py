@@ -41,12 +41,17 @@ def signed(client, town):
 def writing_routes(client):
     for path, methods in client.get("/api/openapi.json").json()["paths"].items():
         for method in set(methods) & {"post", "put", "patch", "delete"}:
-            yield method, path.replace("{alarm}", str(uuid4())).replace("{subject}", SUBJECT)
+            yield (
+                method,
+                path.replace("{alarm}", str(uuid4())).replace("{subject}", SUBJECT).replace("{order}", str(uuid4())),
+            )
 
 
 def bodies():
     alarms = [str(uuid4())]
     return [
+        {"step": "started"},
+        {"alarm": alarms[0]},
         {"comment": "x"},
         {"reason": "x", "minutes": 5},
         {"reason": "x"},
@@ -160,6 +165,51 @@ def test_a_station_goes_out_of_service_and_comes_back(client, town, signed):
     assert client.post(back, json={"reason": "done"}, headers=signed).status_code == 204
     nowhere = client.post("/api/v1/subjects/station:nowhere/out-of-service", json={"reason": "x"}, headers=signed)
     assert nowhere.status_code == 404
+
+
+def test_an_order_is_opened_moved_along_and_verified_by_the_data_alone(client, town, signed):
+    alarm = town.raised()
+    none = client.post("/api/v1/work", json={"alarm": str(alarm)}, headers=signed)
+    assert (none.status_code, "nobody answers" in none.json()["detail"]) == (409, True)
+    order = town.ordered(alarm)
+    assert client.post("/api/v1/work", json={"alarm": str(alarm)}, headers=signed).status_code == 409
+    assert client.post("/api/v1/work", json={"alarm": str(uuid4())}, headers=signed).status_code == 404
+
+    def step(word, **more):
+        answer = client.post(f"/api/v1/work/{order}/steps", json={"step": word, **more}, headers=signed)
+        return answer.status_code, answer.json().get("state")
+
+    assert step("started") == (409, None)
+    assert step("assigned") == (409, None)
+    assert step("assigned", to="crew 3 <b>") == (200, "assigned")
+    assert step("arrived") == (200, "on_site")
+    assert step("noted", comment="valve leaks", minutes=20, parts=["gasket"]) == (200, "on_site")
+    assert step("done", minutes=10) == (200, "done")
+    assert step("verified") == (409, None)
+    assert step("exploded") == (422, None)
+    [row] = client.get("/api/v1/cities/testopolis/work").json()
+    assert (row["state"], row["minutes"], row["parts"]) == ("done", 30, ["gasket"])
+    told = client.get(f"/api/v1/work/{order}").json()
+    assert [e["what"] for e in told["journal"]] == ["opened", "assigned", "arrived", "noted", "done"]
+    assert {e["actor"] for e in told["journal"]} == {"console:anna"}
+    for language in ("zh", "en"):
+        assert f'data-order="{order}"' in client.get(f"/{language}/work", headers=HTML).text
+        page = client.get(f"/{language}/work/{order}", headers=HTML).text
+        assert "crew 3 &lt;b&gt;" in page
+        assert "valve leaks" in page
+    assert client.get(f"/api/v1/work/{uuid4()}").status_code == 404
+    assert client.get("/en/work?city=nowhere", headers=HTML).status_code == 404
+
+
+def test_a_latched_alarm_is_acknowledged_and_then_reset(client, town, signed):
+    alarm = town.raised(latched=True)
+    path = f"/api/v1/alarms/{alarm}/reset"
+    assert client.post(path, json={}, headers=signed).status_code == 409
+    town.changed(alarm, cleared_at=town.now)
+    assert 'data-state="latched_unacknowledged"' in client.get("/en/alarms?state=latched", headers=HTML).text
+    assert client.post(f"/api/v1/alarms/{alarm}/acknowledge", json={}, headers=signed).status_code == 200
+    assert client.post("/api/v1/alarms/reset", json={"alarms": [str(alarm)]}, headers=signed).json()["done"]
+    assert "data-alarm" not in client.get("/en/alarms?state=all", headers=HTML).text
 
 
 def rows_of(page):

@@ -3,14 +3,20 @@
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
 import uvicorn
 from sqlalchemy import insert, update
 
 from application.acts import Acts
+from application.disposition import Act
 from application.rules import load_rules
+from application.settings import WatchSettings
 from application.views import Views
+from application.work.desk import desk_of
+from application.work.responsibility_file import read_responsibilities
+from application.work.responsibility_store import save
 from perception.kinds import load_kinds
 from presentation.app import create_console
 from presentation.settings import ConsoleSettings
@@ -21,6 +27,7 @@ from support.postgres.connect import make_engine
 from support.postgres.reader import PostgresReader
 
 KINDS = load_kinds()
+DUTIES = Path(__file__).resolve().parents[2] / "configs" / "responsibilities.toml"
 
 
 async def quiet():
@@ -41,8 +48,9 @@ class Alarmed:
             save_catalogue(on, catalogue, actor="test")
         self.now = datetime.now(UTC).replace(microsecond=0)
         self.views = Views(self.engine, PostgresReader(), KINDS, load_rules())
+        self.acts = Acts(self.engine, desk_of(load_rules(), WatchSettings()))
         self.app = create_console(
-            self.views, ConsoleSettings(), quiet(), KINDS, (Acts(self.engine), self.invitations)
+            self.views, ConsoleSettings(), quiet(), KINDS, (self.acts, self.invitations)
         )  # fmt: skip
 
     def raised(self, station="warm", rule="return_pressure_low", element="", priority=1, minutes=30.0, **facts):
@@ -65,6 +73,14 @@ class Alarmed:
         with self.engine.begin() as on:
             on.execute(insert(tables.alarm), rows)
             on.execute(insert(tables.alarm_event), raised)
+
+    def ordered(self, alarm_id):
+        """Let somebody answer for what goes wrong, and open a work order for an alarm; return its id."""
+        families = {name: rule.family for name, rule in load_rules().items()}
+        with self.engine.begin() as on:
+            save(on, read_responsibilities(DUTIES, families, [], self.now.date()), "test", self.now.date())
+        at = int(self.now.timestamp() * 1e6)
+        return self.acts.open_order(alarm_id, Act("console:anna", at))
 
     def changed(self, alarm_id, **facts):
         """Write what happened to an alarm meanwhile."""
