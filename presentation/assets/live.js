@@ -288,7 +288,7 @@
   if (feed.live) {
     document.getElementById("pause").addEventListener("click", pause);
     connect();
-    snapshot();
+    snapshot().then(tick);
     tick();
     document.addEventListener("refresh", () => refreshSoon(0));
     setInterval(tick, 1000);

@@ -37,10 +37,11 @@ def _alarm(
     alarm: AlarmRow, at: int, zone: str, t: Texts, points: Points, *, of_city: bool, plants: Collection[str | None]
 ) -> Markup:
     station = el("a", t.title(alarm.station_title), href=f"/{t.language}/stations/{alarm.station}")
+    name = el("a", _what(alarm, t, plants), href=f"/{t.language}/alarms/{alarm.alarm_id}")
     evidence = evidence_text(alarm, t, points)
     told = el(
         "div",
-        el("p", [station, " · "] if of_city else None, _what(alarm, t, plants), class_="alarm-head"),
+        el("p", [station, " · "] if of_city else None, name, class_="alarm-head"),
         el("p", _since(alarm, at, zone, t), class_="alarm-when"),
         el("p", evidence, class_="alarm-evidence") if evidence else None,
         el("details", el("summary", t.say("What to do")), el("p", t.title(alarm.advice))),

@@ -16,7 +16,7 @@ from presentation.console.shell import Frame, page
 from presentation.markup import el, fragment
 from presentation.texts import Texts
 
-MOST_ROWS = 300
+MOST_ROWS = 200
 MOST_INCIDENTS = 8
 _TABS = (
     "",

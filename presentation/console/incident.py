@@ -50,7 +50,7 @@ def _numbers(story: IncidentStory, t: Texts) -> Markup:
         (t.say("Since"), t.moment(card.opened_at, zone, "MM-dd HH:mm"), ""),
         (t.say("open for") if card.closed_at is None else t.say("lasted"), lasted, ""),
         (t.say("Stations"), t.number(len(card.stations)), ""),
-        (t.say("Communities"), t.number(sum(len(s.communities) for s in story.stations)), ""),
+        (t.say("Communities touched"), t.number(sum(len(s.communities) for s in story.stations)), ""),
         (t.say("Homes"), ABSENT if card.homes is None else t.number(card.homes), ""),
         (t.say("Rooms at 18 °C in"), _hours(story, t), ""),
         (t.say("Alarms"), t.number(card.alarms), ""),
@@ -162,7 +162,7 @@ def _alarms(story: IncidentStory, t: Texts) -> Markup:
 
 
 def _stations(story: IncidentStory, t: Texts) -> Markup:
-    heads = [t.say("Station"), t.say("District"), t.say("Communities"), t.say("Homes")]
+    heads = [t.say("Station"), t.say("District"), t.say("Communities touched"), t.say("Homes")]
     rows = [
         el(
             "tr",

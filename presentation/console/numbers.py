@@ -91,7 +91,7 @@ def _choices(view: NumbersView, choice: NumbersChoice, t: Texts) -> Markup:
 
 
 def _kpis(kpis: Sequence[Kpi], t: Texts) -> Markup:
-    heads = [t.say("Figure"), t.say("Value"), "", t.say("Target"), t.say("Limit"), t.say("Verdict")]
+    heads = [t.say("Figure"), t.say("Value"), "", t.say("Target of a figure"), t.say("Limit"), t.say("Verdict")]
     rows = [_kpi(kpi, t) for kpi in kpis]
     return _table(heads, rows, t.say("Figures, targets and limits"), numbers={1, 3, 4}, class_="kpi-table")
 

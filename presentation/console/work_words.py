@@ -62,7 +62,7 @@ def order_dialogs(t: Texts) -> Markup:
         dialog(t, "assigned", t.say("Assign"), t.say("Assign"), _line("to", t.say("To whom")),
                words_asked(t.say("Comment"))),
         dialog(t, "done", t.say("Done"), t.say("Done"), _spent(t), words_asked(t.say("Comment"))),
-        dialog(t, "noted", t.say("Note"), t.say("Write it down"), words_asked(t.say("Note"), required=True), _spent(t)),
+        dialog(t, "noted", t.say("A note"), t.say("Write it down"), words_asked(t.say("A note"), required=True), _spent(t)),
         dialog(t, "rejected", t.say("Reject"), t.say("Reject"), reason),
         dialog(t, "cancelled", t.say("Call off"), t.say("Call off"), reason),
         dialog(t, "reopened", t.say("Open again"), t.say("Open again"), reason),
