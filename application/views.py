@@ -202,7 +202,7 @@ class Views:
     def work_story(self, order: UUID, now: int) -> WorkStory | None:
         """Return a work order with its journal and its alarms."""
         with self._reading() as on:
-            return board.of_order(on, order, now)
+            return board.of_order(on, order, now, self._rules)
 
     def pulse(self) -> tuple[int, ...]:
         """Return numbers that change whenever alarms, incidents or work orders do: cheap to ask for."""

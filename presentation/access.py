@@ -7,6 +7,7 @@ three the console is read only.
 """
 
 import hashlib
+import time
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -92,8 +93,9 @@ class Door:
         holder = None if key is None or self._sessions is None else self._sessions.holder(key)
         if key is None or holder is None:
             raise HTTPException(403, "this sign-in is taken, too old or unknown: `hearthline sign-in` prints a new one")
+        lasts = max(1, round(holder.until - time.time()))
         response.set_cookie(
-            COOKIE, key, expires=None, path="/", secure=self._secure, httponly=True, samesite="strict"
+            COOKIE, key, max_age=lasts, path="/", secure=self._secure, httponly=True, samesite="strict"
         )  # fmt: skip
         return Signed(holder.name, key, holder.until)
 

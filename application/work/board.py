@@ -1,6 +1,6 @@
 """Board: the work orders of a city as operators move them along. Works on a Connection."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,8 +8,10 @@ from sqlalchemy import Connection
 
 from application import places
 from application.read_models import CityCard
+from application.rule import Rule
 from application.work.order import OVER, WorkState
 from application.work.view import OrderCounts, OrderRow, OrderStory, counts, orders, story
+from perception.point import Title
 
 MOST_ORDERS = 500
 COLUMNS = (WorkState.NEW, WorkState.ASSIGNED, WorkState.ON_THE_WAY, WorkState.ON_SITE, WorkState.DONE)
@@ -29,11 +31,13 @@ class WorkView:
 
 @dataclass(frozen=True, slots=True)
 class WorkStory:
-    """One order, with the city in which it is done."""
+    """One order, with the city in which it is done, and the titles of its alarms' rules and stations by name."""
 
     city: CityCard
     at: int
     told: OrderStory
+    rules: Mapping[str, Title]
+    stations: Mapping[str, Title]
 
 
 def of_city(on: Connection, card: CityCard, now: int) -> WorkView:
@@ -44,8 +48,11 @@ def of_city(on: Connection, card: CityCard, now: int) -> WorkView:
     return WorkView(card, now // 1000, live, over, counts(on, now, card.name))
 
 
-def of_order(on: Connection, order_id: UUID, now: int) -> WorkStory | None:
+def of_order(on: Connection, order_id: UUID, now: int, rules: Mapping[str, Rule]) -> WorkStory | None:
     """Return one order; None: there is none of this id."""
     told = story(on, order_id, now)
     card = None if told is None else places.city(on, told.order.city)
-    return None if told is None or card is None else WorkStory(card, now // 1000, told)
+    if told is None or card is None:
+        return None
+    named = {alarm.rule: rules[alarm.rule].title for alarm in told.alarms if alarm.rule in rules}
+    return WorkStory(card, now // 1000, told, named, {s.name: s.title for s in places.stations(on, card.name)})

@@ -140,6 +140,8 @@
   const idsIn = (root) => $(".alarm-row", root).map((row) => row.dataset.alarm);
   function take(fresh) {
     ring(fresh);
+    const shown = new Set(idsIn(list));
+    if (idsIn(fresh).some((id) => !shown.has(id))) one("announce").textContent = words.changed;
     waiting = fresh;
     if (isBusy()) renew();
     else adopt();

@@ -146,11 +146,11 @@
   const alarmIds = (root) => $("[data-alarm]", root).map((element) => element.dataset.alarm);
   let refreshing = null;
   function refreshSoon(delay = 500 + Math.random() * 700) {
-    if (!refreshing) refreshing = setTimeout(refresh, delay);
+    if (!refreshing) refreshing = setTimeout(() => refresh(), delay);
   }
-  async function refresh() {
+  async function refresh(asked = false) {
     refreshing = null;
-    if (paused) return;
+    if (paused && !asked) return;
     try {
       const answer = await fetch(location.href, { headers: { accept: "text/html" } });
       if (!answer.ok) return;
@@ -290,7 +290,7 @@
     connect();
     snapshot().then(tick);
     tick();
-    document.addEventListener("refresh", () => refreshSoon(0));
+    document.addEventListener("refresh", () => refresh(true));
     setInterval(tick, 1000);
     setInterval(poll, 5000);
     setInterval(() => refreshSoon(0), 60000);

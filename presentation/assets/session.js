@@ -7,6 +7,7 @@
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
   const address = "/api/v1/session";
   let proof = null;
+  let fading = null;
 
   function show(session) {
     proof = session.proof;
@@ -40,6 +41,8 @@
     const told = document.getElementById("told") || document.getElementById("announce");
     told.textContent = text;
     told.classList.remove("trouble");
+    clearTimeout(fading);
+    fading = setTimeout(() => { if (!told.classList.contains("trouble")) told.textContent = ""; }, 10000);
   }
   async function send(path, body, method = "POST") {
     const headers = { "content-type": "application/json", "x-hearthline-proof": proof || "" };

@@ -137,4 +137,4 @@ def event_text(what: str, t: Texts) -> str:
 
 def actor_text(actor: str, t: Texts) -> str:
     """Return who did it; the machine has a name in both languages."""
-    return t.say("system") if actor in {"watch", "ingest", "tend", "system"} else actor
+    return t.say("system") if actor in {"watch", "ingest", "tend", "system"} else actor.removeprefix("console:")

@@ -52,6 +52,15 @@ def dialog(t: Texts, act: str, title: str, go: str, *asked: Child) -> Markup:
     return el("dialog", form, id=f"dialog-{act}", aria_labelledby=head, class_="dialog")
 
 
+def length_text(minutes: int, t: Texts) -> str:
+    """Return a length of time that somebody may choose, in whole units; zero: until told."""
+    if minutes == 0:
+        return t.say("until told")
+    if minutes < 60:
+        return t.say("{n} min", n=minutes)
+    return t.say("{n} d", n=minutes // 1440) if minutes % 1440 == 0 else t.say("{n} h", n=minutes // 60)
+
+
 def words_asked(title: str, *, required: bool = False) -> Markup:
     """Return a field for words."""
     area = el("textarea", name="words", rows=3, maxlength=2000, required=required)
@@ -63,7 +72,7 @@ def _lengths(t: Texts, minutes: tuple[int, ...], chosen: int) -> Markup:
         el(
             "label",
             el("input", type="radio", name="minutes", value=m, checked=m == chosen),
-            el("span", t.say("until told") if m == 0 else t.age(m * 60)),
+            el("span", length_text(m, t)),
         )
         for m in minutes
     ]

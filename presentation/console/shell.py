@@ -244,7 +244,7 @@ def act_words(t: Texts) -> dict[str, str]:
         "noAnswer": t.say("the console does not answer"),
         "signedIn": t.say("Signed in as {name}."),
         "badSignIn": t.say("This sign-in is taken or too old. A new one: hearthline sign-in"),
-        "stepped": t.say("Done: {what}"),
+        "stepped": t.say("Updated: {what}"),
         "dueIn": t.say("in {age}"),
         "overdueBy": t.say("overdue by {age}"),
         "soundOn": t.say("Sound on"),

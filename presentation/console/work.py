@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from application.work.board import COLUMNS, WorkStory, WorkView
 from application.work.order import OVER, WorkState
-from application.work.view import OrderEntry, OrderRow
+from application.work.view import OrderAlarm, OrderEntry, OrderRow
 from presentation.components.alarms import actor_text
 from presentation.components.marker import priority_state, symbol
 from presentation.console.alarms import how_to_sign_in
@@ -182,16 +182,21 @@ def _facts(story: WorkStory, t: Texts) -> Markup:
 
 
 def _alarms(story: WorkStory, t: Texts) -> Markup:
-    zone = story.city.timezone
-    rows = [
-        el("tr", el("th", el("a", alarm.rule, href=f"/{t.language}/alarms/{alarm.alarm_id}"),
-                    f" {alarm.element}", scope="row"),
-           el("td", alarm.station), el("td", t.moment(alarm.opened_at, zone, "MM-dd HH:mm")),
-           el("td", t.say("stands") if alarm.cleared_at is None
-              else t.say("cleared {time}", time=t.moment(alarm.cleared_at, zone, "MM-dd HH:mm"))))
-        for alarm in story.told.alarms
-    ]  # fmt: skip
-    return table([t.say("Alarm"), t.say("Station"), t.say("Since"), t.say("State")], rows, t.say("Alarms"))
+    heads = [t.say("Alarm"), t.say("Station"), t.say("Since"), t.say("State")]
+    return table(heads, [_alarm(alarm, story, t) for alarm in story.told.alarms], t.say("Alarms"))
+
+
+def _alarm(alarm: OrderAlarm, story: WorkStory, t: Texts) -> Markup:
+    zone, rule, station = story.city.timezone, story.rules.get(alarm.rule), story.stations.get(alarm.station)
+    name = el("a", alarm.rule if rule is None else t.title(rule), href=f"/{t.language}/alarms/{alarm.alarm_id}")
+    cleared = t.moment(alarm.cleared_at, zone, "MM-dd HH:mm")
+    return el(
+        "tr",
+        el("th", name, f" {alarm.element}" if alarm.element else None, scope="row"),
+        el("td", alarm.station if station is None else t.title(station)),
+        el("td", t.moment(alarm.opened_at, zone, "MM-dd HH:mm")),
+        el("td", t.say("stands") if alarm.cleared_at is None else t.say("cleared {time}", time=cleared)),
+    )
 
 
 def _journal(story: WorkStory, t: Texts) -> Markup:
