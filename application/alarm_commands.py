@@ -116,11 +116,12 @@ def _about_numbers(alarms: typer.Typer, ports: Ports) -> None:
         as_json: AsJson = False,
     ) -> None:
         """Show what the alarms ask of their operators, beside the targets of IEC 62682 and ISA-18.2."""
-        from application.alarm_kpis import kpis, occurrences
+        from application.alarm_kpis import kpis, occurrences, without_end
 
         span = ports.span(since, until)
         with ports.engine().connect() as on:
-            rows = [asdict(kpi) for kpi in kpis(occurrences(on, span), span, operators)]
+            told = kpis(occurrences(on, span), span, operators, without_end(on, ports.clock()))
+        rows = [asdict(kpi) for kpi in told]
         ports.show(rows if as_json else [_rounded(row) for row in rows], as_json)
 
     @alarms.command("nuisance")

@@ -78,8 +78,22 @@ def occurrences(on: Connection, span: tuple[int, int], city: str | None = None) 
     ]
 
 
-def kpis(seen: Sequence[Occurrence], span: tuple[int, int], operators: int = 1) -> list[Kpi]:
+def without_end(on: Connection, now: int) -> int:
+    """Return what counts as unauthorised suppression: out of service for more than a day, and nobody said until when.
+
+    Shelving cannot be without an end, and neither can be without a name and a reason: the tables refuse it.
+    """
+    r = tables.out_of_service.c
+    query = select(func.count()).select_from(tables.out_of_service)
+    return on.scalar(query.where(r.ended_at.is_(None), r.until.is_(None), r.since <= moment(now - DAY))) or 0
+
+
+def kpis(
+    seen: Sequence[Occurrence], span: tuple[int, int], operators: int = 1, unauthorised: int | None = None
+) -> list[Kpi]:
     """Return the indicators of a span [from, to), epoch microseconds, for so many operators.
+
+    `unauthorised` is how much is suppressed that should not be (see `without_end`); None: not looked at.
 
     Raises SpanError: minutes are counted one by one.
     """
@@ -100,6 +114,7 @@ def kpis(seen: Sequence[Occurrence], span: tuple[int, int], operators: int = 1) 
             "fleeting", float(sum(o.cleared is not None and o.cleared - o.opened < FLEETING_US for o in new)), "", 0, 0
         ),
         _least("stale now", float(sum(is_stale(o, span[1]) for o in seen)), "", 0, 5),
+        *([] if unauthorised is None else [_least("unauthorised suppression", float(unauthorised), "", 0, 0)]),
         *_split(new),
         *_answers(new),
     ]

@@ -110,7 +110,7 @@ def of_city(
         since=span[0] // 1000,
         until=span[1] // 1000,
         operators=operators,
-        kpis=alarm_kpis.kpis(seen, span, operators),
+        kpis=alarm_kpis.kpis(seen, span, operators, alarm_kpis.without_end(on, span[1])),
         days=_buckets(new, _days(span, card.timezone)),
         short=_buckets(new, _tens(span)),
         top=[words.frequent(c, n, len(new)) for c, n in Counter(o.condition for o in new).most_common(TOP)],

@@ -143,7 +143,7 @@ def watch_of(
     from application.watch_store import remembering
 
     rules = RulesFile(file)
-    remember = remembering(engine, reader, kinds, clock, lambda: rules.pairs)
+    remember = remembering(engine, reader, kinds, clock, lambda: rules.pairs, event_time=event_time)
     return Watch(rules.pairs, remember, event_time=event_time, fresh=lambda: rules.pairs if rules.changed() else None)
 
 

@@ -4,7 +4,7 @@ Who calls it commits.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, NamedTuple
@@ -177,33 +177,26 @@ def _here(
     on: Connection, reader: ReadingReader, kinds: Kinds, stations: Sequence[str], now: int
 ) -> dict[str, tuple[Site, Here]]:
     """Return what holds at these stations now."""
-    around = sites(on, kinds)
-    districts = {around[s].district for s in stations if s in around}
-    near = {name: site for name, site in around.items() if site.district in districts}
-    outdoor = {
-        kind: _good(on, reader, kinds, kind, [s.of(kind) for s in near.values()], "t_outdoor", now)
-        for kind in (STATION_KIND, WEATHER_KIND)
-    }
-    rooms = _good(on, reader, kinds, ROOM_KIND, [around[s].of(ROOM_KIND) for s in stations if s in around],
-                  "t_indoor", now)  # fmt: skip
+    around = sites(on, kinds, stations)
+    rooms = _good(on, reader, kinds, ROOM_KIND, around.values(), "t_indoor", now)
+    outdoor = _good(on, reader, kinds, STATION_KIND, around.values(), "t_outdoor", now)
+    own = {name: [outdoor[i] for i in site.of(STATION_KIND) if i in outdoor] for name, site in around.items()}
+    lacking = {site.district for name, site in around.items() if not own[name]}
+    weather = _weather(on, reader, kinds, lacking, now)
     known = learned(on, [TIME_CONSTANT])
-    weather = {d: _weather([s for s in near.values() if s.district == d], outdoor) for d in districts}
     found: dict[str, tuple[Site, Here]] = {}
-    for name in stations:
-        if (site := around.get(name)) is not None:
-            warm = [rooms[i] for i in site.of(ROOM_KIND) if i in rooms]
-            own = [outdoor[STATION_KIND][i] for i in site.of(STATION_KIND) if i in outdoor[STATION_KIND]]
-            told = known.get(Key(f"station:{name}", TIME_CONSTANT))
-            outside = _around(own, OWN_OUTDOOR_K) or _around(weather[site.district], OTHER_OUTDOOR_K)
-            here = Here(
-                len(warm),
-                _around(warm, ROOM_K) or DESIGN_ROOM,
-                bool(own),
-                outside,
-                told is not None,
-                default_tau(site.envelopes) if told is None else _span(told),
-            )
-            found[name] = site, here
+    for name, site in around.items():
+        warm = [rooms[i] for i in site.of(ROOM_KIND) if i in rooms]
+        told = known.get(Key(f"station:{name}", TIME_CONSTANT))
+        here = Here(
+            len(warm),
+            _around(warm, ROOM_K) or DESIGN_ROOM,
+            bool(own[name]),
+            _around(own[name], OWN_OUTDOOR_K) or _around(weather.get(site.district, []), OTHER_OUTDOOR_K),
+            told is not None,
+            default_tau(site.envelopes) if told is None else _span(told),
+        )
+        found[name] = site, here
     return found
 
 
@@ -217,22 +210,27 @@ def _around(values: Sequence[float], within: float) -> Span | None:
     return None if middle is None else Span(middle - within, middle, middle + within)
 
 
-def _weather(near: Sequence[Site], outdoor: Mapping[str, Mapping[int, float]]) -> list[float]:
-    """Return what is measured outdoors in a district."""
-    return [told[i] for site in near for kind, told in outdoor.items() for i in site.of(kind) if i in told]
+def _weather(
+    on: Connection, reader: ReadingReader, kinds: Kinds, districts: Collection[str], now: int
+) -> dict[str, list[float]]:
+    """Return what stations and weather stations measure outdoors, by district."""
+    if not districts:
+        return {}
+    here = select(tables.station.c.name).where(tables.station.c.district.in_(districts))
+    near = sites(on, kinds, on.scalars(here).all())
+    told: dict[str, list[float]] = {}
+    for kind in (STATION_KIND, WEATHER_KIND):
+        good = _good(on, reader, kinds, kind, near.values(), "t_outdoor", now)
+        for site in near.values():
+            told.setdefault(site.district, []).extend(good[i] for i in site.of(kind) if i in good)
+    return told
 
 
 def _good(
-    on: Connection,
-    reader: ReadingReader,
-    kinds: Kinds,
-    kind: str,
-    groups: Sequence[Devices],
-    point: str,
-    now: int,
+    on: Connection, reader: ReadingReader, kinds: Kinds, kind: str, some: Iterable[Site], point: str, now: int
 ) -> dict[int, float]:
-    """Return the newest good value of a point of each device that is not silent."""
-    intervals = {i: interval for group in groups for i, interval in group.items()}
+    """Return the newest good value of a point of each device of a kind there, unless it is silent."""
+    intervals = {i: interval for site in some for i, interval in site.of(kind).items()}
     if kind not in kinds or not intervals:
         return {}
     latest = reader.latest(on, kinds[kind], sorted(intervals), now - _LOOK_BACK)

@@ -144,9 +144,9 @@ def end_expired(on: Connection, now: int) -> int:
     over = update(_shelving).where(_shelving.c.ended_at.is_(None), _shelving.c.until <= moment(now))
     ended = on.execute(over.values(ended_at=_shelving.c.until, ended_by="tend").returning(_shelving)).all()
     for row in ended:
-        alarm_id = on.scalar(_newest(row))
-        if alarm_id is not None:
-            _journal(on, alarm_id, "unshelved", Act("tend", microseconds(row.until)))
+        newest = on.execute(_newest(row)).first()
+        if newest is not None:
+            _journal(on, newest.alarm_id, "unshelved", _after(newest, Act("tend", microseconds(row.until))))
     rested = update(_resting).where(_resting.c.ended_at.is_(None), _resting.c.until <= moment(now))
     back = on.execute(rested.values(ended_at=_resting.c.until, ended_by="tend").returning(_resting)).all()
     for row in back:
@@ -214,7 +214,7 @@ def _same(table: Table, row: Found) -> ColumnElement[bool]:
 
 def _newest(row: Found) -> Select[Any]:
     """Return the query for the newest alarm of a condition."""
-    return select(_alarm.c.alarm_id).where(_same(_alarm, row)).order_by(_alarm.c.opened_at.desc()).limit(1)
+    return select(_alarm).where(_same(_alarm, row)).order_by(_alarm.c.opened_at.desc()).limit(1)
 
 
 def _tell_alarms(on: Connection, subject: str, what: str, act: Act) -> None:
@@ -222,8 +222,8 @@ def _tell_alarms(on: Connection, subject: str, what: str, act: Act) -> None:
     sort, _, name = subject.partition(":")
     mine = _alarm.c.station == name if sort == "station" else _alarm.c.device == name
     listed = or_(_alarm.c.cleared_at.is_(None), and_(_alarm.c.latched, _alarm.c.reset_at.is_(None)))
-    for alarm_id in on.scalars(select(_alarm.c.alarm_id).where(mine, listed).order_by(_alarm.c.alarm_id)).all():
-        _journal(on, alarm_id, what, act)
+    for row in on.execute(select(_alarm).where(mine, listed).order_by(_alarm.c.alarm_id)).all():
+        _journal(on, row.alarm_id, what, _after(row, act))
 
 
 def _require(on: Connection, subject: str) -> None:

@@ -44,13 +44,15 @@ class StateRow:
 class Recollection:
     """What is stored: open alarms, states of conditions, and recent readings by kind in the order of their receipt.
 
-    `minutes` is by kind what the rules look back at, its points in the order of their bits.
+    `minutes` is by kind what the rules look back at, its points in the order of their bits. `newest`, where event
+    time is the clock: the newest event, at which the last run stood.
     """
 
     alarms: Sequence[OpenAlarm] = ()
     states: Sequence[StateRow] = ()
     recent: Mapping[str, Readings] = field(default_factory=dict)
     minutes: Mapping[str, Minutes] = field(default_factory=dict)
+    newest: int | None = None
 
 
 class Recollector:

@@ -80,8 +80,10 @@ class Watch:
         kinds = {kind: self._laid_out(kind, roster, before.now) for kind in self._kinds(roster)}
         if not before.kinds:
             recollector = Recollector(kinds, event_time=self._event_time)
-            kinds, orphans = recollector.recall(self._remember())
-            return replace(before, kinds=kinds, orphans=orphans if kinds else ())
+            told = self._remember()
+            kinds, orphans = recollector.recall(told)
+            now = before.now if told.newest is None else told.newest
+            return replace(before, kinds=kinds, orphans=orphans if kinds else (), now=now)
         for name, kind in kinds.items():
             _carry(kind, before.kinds.get(name))
         return replace(before, kinds=kinds, orphans=(*before.orphans, *_left_open(before.kinds, kinds)))

@@ -8,7 +8,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from application.history import LONGEST_MIN
 from application.hold import hold_us
-from application.instants import MINUTE, microseconds
+from application.instants import DAY, MINUTE, microseconds
 from application.journal import Condition
 from application.judging import looked_back_at
 from application.newest import last_of_each_point
@@ -23,6 +23,8 @@ from support.store import ReadingReader, StoreDownError, late_after_us
 Rules = Sequence[tuple[Rule, Tuning]]
 RECENT = 3 * MINUTE
 """So far back every reading is read again; of older ones only those that still hold for a point."""
+EVER = 20 * 366 * DAY
+"""Longer than anything that is taken in is old."""
 
 
 def remembering(
@@ -31,16 +33,19 @@ def remembering(
     kinds: Mapping[str, SensorKind],
     clock: Callable[[], int],
     rules: Callable[[], Rules] = tuple,
+    *,
+    event_time: bool = False,
 ) -> Callable[[], Recollection]:
     """Return what Watch calls to begin from the tables. It raises StoreDownError when they cannot be reached.
 
-    `rules` are those that will watch: what they look back at is read as well.
+    `rules` are those that will watch: what they look back at is read as well. With `event_time` the present is the
+    newest event that is stored, and nothing was late.
     """
 
     def remember() -> Recollection:
         try:
             with engine.connect().execution_options(postgresql_readonly=True) as on:
-                return recollection(on, reader, kinds, clock(), rules())
+                return recollection(on, reader, kinds, clock(), rules(), event_time=event_time)
         except (OperationalError, InterfaceError) as err:
             raise StoreDownError(f"the database cannot be reached: {err.orig}") from err
 
@@ -48,18 +53,44 @@ def remembering(
 
 
 def recollection(
-    on: Connection, reader: ReadingReader, kinds: Mapping[str, SensorKind], now: int, rules: Rules = ()
+    on: Connection,
+    reader: ReadingReader,
+    kinds: Mapping[str, SensorKind],
+    now: int,
+    rules: Rules = (),
+    *,
+    event_time: bool = False,
 ) -> Recollection:
     """Read open alarms, states of conditions, and what still holds or is looked back at, at `now` (microseconds)."""
     intervals = _intervals(on, kinds)
+    newest = _newest_event(on, reader, kinds, intervals, now) if event_time else None
+    now = now if newest is None else newest
     recent = {name: _holding(on, reader, kind, intervals.get(name, {}), now) for name, kind in kinds.items()}
     points = {name: looked_back_at(rules, kind) for name, kind in kinds.items() if name in intervals}
     minutes = {
-        name: reader.minutes(on, kinds[name], chosen, _late(intervals[name]), now - (LONGEST_MIN + 1) * MINUTE)
+        name: reader.minutes(
+            on,
+            kinds[name],
+            chosen,
+            dict.fromkeys(intervals[name], EVER) if event_time else _late(intervals[name]),
+            now - (LONGEST_MIN + 1) * MINUTE,
+        )
         for name, chosen in points.items()
         if chosen
     }
-    return Recollection(_alarms(on), _states(on), recent, minutes)
+    return Recollection(_alarms(on), _states(on), recent, minutes, newest)
+
+
+def _newest_event(
+    on: Connection,
+    reader: ReadingReader,
+    kinds: Mapping[str, SensorKind],
+    intervals: Mapping[str, Mapping[int, float]],
+    now: int,
+) -> int | None:
+    """Return the time of the newest reading that is stored of devices that may report, None: there is none."""
+    latest = (reader.latest(on, kinds[name], sorted(ids), now - EVER) for name, ids in intervals.items())
+    return max((int(readings.ts.max()) for readings in latest if len(readings)), default=None)
 
 
 def _late(intervals: Mapping[int, float]) -> dict[int, int]:

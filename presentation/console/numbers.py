@@ -139,6 +139,7 @@ def kpi_text(name: str, t: Texts) -> str:
         "chattering": t.say("Chattering conditions"),
         "fleeting": t.say("Fleeting alarms"),
         "stale now": t.say("Stale now: active for more than a day"),
+        "unauthorised suppression": t.say("Out of service for a day, without an end"),
         "high priority": t.say("Priority 1"),
         "medium priority": t.say("Priority 2"),
         "low priority": t.say("Priority 3"),

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 
 from application import disposition, incident_story
 from application.alarm import AlarmError
-from application.alarm_kpis import occurrences
+from application.alarm_kpis import kpis, occurrences, without_end
 from application.baseline import Baseline, Key, keep, learned
 from application.consequence_store import TIME_CONSTANT, batches, foresee, learn, sites
 from application.disposition import Act
@@ -153,6 +153,16 @@ def test_what_is_over_is_no_reason_to_refuse(engine):
         disposition.take_out(on, "station:st-warm", NOW + 20 * MINUTE, act(5))
         disposition.take_out(on, "station:st-warm", None, act(25))
         assert [row["since"] for row in disposition.kept(on, NOW + 26 * MINUTE)] == [moment(NOW + 25 * MINUTE)]
+
+
+def test_what_is_out_of_service_without_an_end_is_counted_after_a_day(engine):
+    with engine.begin() as on:
+        disposition.take_out(on, "station:st-warm", None, act())
+        disposition.take_out(on, "station:st-cool", NOW + 3 * DAY, act())
+        assert [without_end(on, NOW + hours * HOUR) for hours in (1, 25)] == [0, 1]
+    told = {kpi.name: kpi for kpi in kpis([], (NOW, NOW + DAY), 1, 1)}
+    assert told["unauthorised suppression"].met is False
+    assert "unauthorised suppression" not in {kpi.name for kpi in kpis([], (NOW, NOW + DAY))}
 
 
 def test_nothing_is_seen_before_it_came_although_the_device_s_clock_runs_ahead(engine):

@@ -127,3 +127,45 @@ def test_a_rule_is_tried_on_what_is_stored(engine, store):
     weather = member.__class__(99, "w", KINDS["weather_station"], "st-warm", "testopolis", 60.0)
     with pytest.raises(RuleError, match="does not fit"):
         list(tried(ports(engine, roster), wrong, weather, (NOW - MINUTE, NOW)))
+
+
+def test_where_event_time_is_the_clock_a_new_watch_begins_at_the_newest_event(engine, store):
+    """What is played runs hours behind the wall clock: a delay that has begun goes on, and the last hour is known."""
+    roster = store.roster(-1)
+    rules = tuned(load_rules(), OWN | {"door_open": {"on_delay_s": 300, "off_delay_s": 0}})
+    ids, begin = sorted(roster.by_id), NOW - 6 * 3600 * SECOND
+
+    def open_door(second, watch, state):
+        at = np.full(len(ids), begin + second * SECOND)
+        readings = batch(ids, at, np.full(len(ids), NOW), 0.4, np.zeros(len(ids), bool))
+        readings.values[:, KIND.bits["door_open"]] = 1.0
+        with store.transaction() as tx:
+            accepted = tx.write(readings, roster).accepted
+            state, found, rows = watch.step(state, {KIND.name: accepted}, int(at[0]))
+            tx.put(rows)
+        return state, found
+
+    def begun():
+        watch = Watch(
+            rules, remembering(engine, PostgresReader(), KINDS, lambda: NOW, lambda: rules, event_time=True),
+            event_time=True,
+        )  # fmt: skip
+        return watch, watch.attend(watch.enrol(None, roster), begin)
+
+    watch, state = begun()
+    for second in range(0, 240, 60):
+        state, found = open_door(second, watch, state)
+        assert not found
+    again, anew = begun()
+    old, new = (s.kinds[KIND.name].memory for s in (state, anew))
+    assert (new.watermark == old.watermark).all()
+    assert np.array_equal(new.held, old.held, equal_nan=True)
+    rows, minute = np.arange(len(ids)), np.full(len(ids), (begin + 300 * SECOND) // MINUTE)
+    for column in old.history.columns:
+        traces = [m.history.trace(rows, minute, column, LONGEST_MIN) for m in (old, new)]
+        assert np.array_equal(*traces, equal_nan=True)
+    for second in (240, 300):
+        anew, found = open_door(second, again, anew)
+    opened = {t["device"]: t["opened_at"] for t in found if t["rule"] == "door_open"}
+    assert set(opened.values()) == {begin + 300 * SECOND}
+    assert len(opened) == len(ids)
