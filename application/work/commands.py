@@ -99,7 +99,7 @@ def _about_seeing(work: typer.Typer, ports: Ports) -> None:
     @work.command("show")
     def work_show(order: Order, as_json: AsJson = False) -> None:
         """Show one order: what to do, who answers for it, its alarms, and its journal."""
-        from application.work.sheet import dated, facts, sheet
+        from application.work.sheet import dated, facts, sheet, told_of
         from application.work.store import find
         from application.work.view import story
 
@@ -115,7 +115,7 @@ def _about_seeing(work: typer.Typer, ports: Ports) -> None:
             return
         ports.show([{"order": key, str(told.order.number): value} for key, value in sheet(told.order).items()], False)
         ports.show([{**alarm, "alarm_id": str(alarm["alarm_id"])[:8]} for alarm in alarms], False)
-        ports.show(journal, False)
+        ports.show([told_of(entry) for entry in told.journal], False)
 
 
 def _about_opening(work: typer.Typer, ports: Ports) -> None:

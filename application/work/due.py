@@ -24,18 +24,21 @@ SAME = and_(
 
 
 def adrift(on: Connection, desk: Desk, now: int) -> list[UUID]:
-    """Return live orders that have no incident, or one that is over."""
+    """Return live orders that have no incident, or one that is over, while their alarm is in another one."""
     del desk, now
     over = select(_incident.c.incident_id).where(
         _incident.c.incident_id == _order.c.incident_id, _incident.c.closed_at.is_not(None)
     )
-    return _orders(on, LIVE, or_(_order.c.incident_id.is_(None), over.exists()))
+    elsewhere = _open_incident_of(_order.c.alarm_id).correlate(_order)
+    return _orders(on, LIVE, or_(_order.c.incident_id.is_(None), over.exists()), elsewhere.exists())
 
 
 def called_done(on: Connection, desk: Desk, now: int) -> list[UUID]:
-    """Return orders that wait for the data to say whether they are done."""
-    del desk, now
-    return _orders(on, _order.c.state == WorkState.DONE.value)
+    """Return orders called done of which the data may have more to say: nothing stands, or it has for too long."""
+    standing = select(_linked.c.alarm_id).join(_alarm, _alarm.c.alarm_id == _linked.c.alarm_id)
+    standing = standing.where(_linked.c.work_order_id == _order.c.work_order_id, _alarm.c.cleared_at.is_(None))
+    impatient = _order.c.done_at <= moment(now - desk.patience.proof_us)
+    return _orders(on, _order.c.state == WorkState.DONE.value, or_(~standing.exists(), impatient))
 
 
 def untouched(on: Connection, desk: Desk, now: int) -> list[UUID]:
@@ -67,9 +70,15 @@ def order_of(on: Connection, desk: Desk, alarm_id: UUID, now: int) -> Row[*tuple
 
 
 def _about(chosen: Select[Any], desk: Desk, now: int) -> Select[Any]:
-    """Join open alarms to the orders of their condition, live or verified lately, unless an order knows of them."""
+    """Join open alarms to the orders of their condition, live or verified lately, unless an order knows of them.
+
+    One that was verified is meant by an incident of its own scope alone: that a single station falls again, hours after
+    its area was cured, is another matter, and so is the other way round.
+    """
     lately = moment(now - desk.patience.returns_us)
-    within = or_(LIVE, and_(_order.c.state == WorkState.VERIFIED.value, _order.c.closed_at >= lately))
+    again = _open_incident_of(_alarm.c.alarm_id).where(_incident.c.scope == _order.c.scope).correlate(_alarm, _order)
+    cured = and_(_order.c.state == WorkState.VERIFIED.value, _order.c.closed_at >= lately, again.exists())
+    within = or_(LIVE, cured)
     other = _order.alias("other")
     known = (
         select(_linked.c.alarm_id)
@@ -85,7 +94,7 @@ def _about(chosen: Select[Any], desk: Desk, now: int) -> Select[Any]:
         .join(cure, cure.c.alarm_id == _cured.c.alarm_id)
         .join(_order, _order.c.work_order_id == cure.c.work_order_id)
     )
-    open_ = (_alarm.c.cleared_at.is_(None), _alarm.c.suppressed_by.is_(None))
+    open_ = (_alarm.c.cleared_at.is_(None), or_(_alarm.c.suppressed_by.is_(None), _OPEN))
     return joined.where(*open_, within, or_(~known.correlate(_order, _alarm).exists(), after_all))
 
 
@@ -104,6 +113,7 @@ def unordered(on: Connection, desk: Desk, now: int) -> list[UUID]:
         select(_alarm.c.alarm_id, _incident.c.incident_id)
         .join(_member, _member.c.alarm_id == _alarm.c.alarm_id)
         .join(_incident, _incident.c.incident_id == _member.c.incident_id)
+        .join(tables.station, tables.station.c.name == _alarm.c.station)  # elsewhere nobody answers for it
         .where(_incident.c.closed_at.is_(None), _incident.c.priority.in_(urgent), ~under_way.exists())
         .where(_alarm.c.cleared_at.is_(None), _alarm.c.suppressed_by.is_(None), settled, attended(now))
         .where(~ordered.exists(), or_(_alarm.c.priority.in_(urgent), cause))
@@ -120,6 +130,11 @@ def unordered(on: Connection, desk: Desk, now: int) -> list[UUID]:
         if item is not None and item.visit:
             chosen[row.incident_id] = row.alarm_id
     return list(chosen.values())
+
+
+def _open_incident_of(alarm: ColumnElement[UUID]) -> Select[Any]:
+    mine = select(_incident.c.incident_id).join(_member, _member.c.incident_id == _incident.c.incident_id)
+    return mine.where(_member.c.alarm_id == alarm, _incident.c.closed_at.is_(None))
 
 
 def attended(now: int) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from application.instants import moment
-from application.work.view import OrderRow
+from application.work.view import OrderEntry, OrderRow
 
 _TIMES = ("opened_at", "respond_by", "due_at", "state_at", "arrived_at", "done_at", "closed_at", "at", "recorded_at",
           "cleared_at")  # fmt: skip
@@ -24,9 +24,18 @@ def dated(row: Mapping[str, object]) -> Mapping[str, object]:
     """Return a row with its times as ISO 8601."""
 
     def told(key: str, value: object) -> object:
+        if key == "detail" and isinstance(value, dict) and "cleared_at" in value:
+            return value | {"cleared_at": moment(value["cleared_at"]).isoformat(timespec="seconds")}
         return moment(value * 1000).isoformat(timespec="seconds") if key in _TIMES and isinstance(value, int) else value
 
     return {key: told(key, value) for key, value in row.items()}
+
+
+def told_of(entry: OrderEntry) -> Mapping[str, object]:
+    """Return an entry of a journal as a line for people."""
+    row = dated(asdict(entry))
+    detail = {key: ", ".join(map(str, v)) if isinstance(v, list) else v for key, v in dict(entry.detail).items()}
+    return {**row, "detail": dated({"detail": detail})["detail"]}
 
 
 def line(row: OrderRow) -> Mapping[str, object]:

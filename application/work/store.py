@@ -87,6 +87,7 @@ def open_for(on: Connection, desk: Desk, alarm_id: UUID, act: Act) -> UUID:
     """
     found = place_of(on, alarm_id)
     order_id, row = _drafted(on, desk, found, act)
+    _hold(on, found)
     number = on.scalar(upsert(_order).values(row).on_conflict_do_nothing().returning(_order.c.number))
     if number is None:
         raise WorkStateError(_why_taken(on, found, order_id))
@@ -94,6 +95,13 @@ def open_for(on: Connection, desk: Desk, alarm_id: UUID, act: Act) -> UUID:
     entry = Entry(Step.OPENED, act.at, act.actor, act.comment, {"alarm": str(alarm_id), "rule": found.rule})
     _note(on, order_id, entry)
     return order_id
+
+
+def _hold(on: Connection, found: Found) -> None:
+    """Hold the alarms that an order will refer to, in the order in which whoever answers several of them locks them."""
+    mine = select(_member.c.alarm_id).where(_member.c.incident_id == found.incident_id)
+    chosen = select(_alarm.c.alarm_id).where(or_(_alarm.c.alarm_id == found.alarm_id, _alarm.c.alarm_id.in_(mine)))
+    on.execute(chosen.order_by(_alarm.c.alarm_id).with_for_update(read=True, key_share=True))
 
 
 def _drafted(on: Connection, desk: Desk, found: Found, act: Act) -> tuple[UUID, Mapping[str, Any]]:
@@ -159,7 +167,8 @@ def link(on: Connection, desk: Desk, order_id: UUID | None = None) -> int:
         .where(mine, _alarm.c.priority <= func.greatest(_order.c.priority, desk.least_priority))
         .where(or_(_alarm.c.cleared_at.is_(None), _alarm.c.cleared_at >= _order.c.opened_at))
     )
-    chosen = upsert(_linked).from_select(["work_order_id", "alarm_id"], own.union(theirs)).on_conflict_do_nothing()
+    in_order = own.union(theirs).order_by("alarm_id")  # as whoever answers several alarms locks them
+    chosen = upsert(_linked).from_select(["work_order_id", "alarm_id"], in_order).on_conflict_do_nothing()
     return len(on.execute(chosen.returning(_linked.c.alarm_id)).all())
 
 
@@ -193,19 +202,18 @@ def verify(on: Connection, desk: Desk, order_id: UUID, act: Act) -> WorkOrder:
     return step(on, order_id, Entry(Step.VERIFIED, act.at, act.actor, act.comment))
 
 
-def reopen(
-    on: Connection, order_id: UUID, act: Act, returned: UUID | None = None, incident_id: UUID | None = None
-) -> WorkOrder:
+def reopen(on: Connection, order_id: UUID, act: Act, returned: Found | None = None) -> WorkOrder:
     """Bring an order back to who had it: what was called done is not, or came back as the alarm `returned`.
 
     One that was verified has its time limits anew. Raises WorkError, also when another order is under way for it.
     """
     row = locked(on, order_id)
-    more: dict[str, Any] = {} if incident_id is None else {"incident_id": incident_id}
+    more: dict[str, Any] = {}
+    if returned is not None and returned.incident_id is not None:
+        more = {"incident_id": returned.incident_id, "scope": returned.scope}
     if row.state in OVER:
-        again = {n: moment(act.at) + (getattr(row, n) - row.opened_at) for n in ("respond_by", "due_at")}
-        more |= again
-    detail = {} if returned is None else {"alarm": str(returned)}
+        more |= {n: moment(act.at) + (getattr(row, n) - row.opened_at) for n in ("respond_by", "due_at")}
+    detail = {} if returned is None else {"alarm": str(returned.alarm_id)}
     return step(on, order_id, Entry(Step.REOPENED, act.at, act.actor, act.comment, detail), more)
 
 

@@ -21,17 +21,20 @@ from support import tables
 
 _order, _alarm, _linked = tables.work_order, tables.alarm, tables.work_order_alarm
 _incident, _member = tables.incident, tables.incident_alarm
+_SLICE = 20
+"""So many acts follow each other; then others may have their turn."""
 _LATE = ("nobody was on site by then", "it was not repaired by then")
 
 
 def tended(engine: Engine, desk: Desk, now: int) -> Iterator[int]:
-    """Do what is due at `now` (epoch microseconds), an order at a time; yield how much each sort of act changed."""
+    """Do what is due at `now` (epoch microseconds), an order at a time; yield how much changed, after some of them."""
     with engine.begin() as on:
         yield link(on, desk)
     for find, act in _ACTS:
         with engine.connect() as on:
             found = find(on, desk, now)
-        yield sum(_done(engine, act, desk, each, now) for each in found)
+        for begin in range(0, len(found), _SLICE):
+            yield sum(_done(engine, act, desk, each, now) for each in found[begin : begin + _SLICE])
 
 
 def _done(engine: Engine, act: Callable[..., int], desk: Desk, each: UUID, now: int) -> int:
@@ -124,7 +127,7 @@ def _brought_back(on: Connection, desk: Desk, alarm_id: UUID, now: int) -> int:
     again = state is WorkState.VERIFIED or (state is WorkState.DONE and opened is not None and opened > row.done_at)
     if again:
         why = f"{found.rule} at {found.station} came back"
-        reopen(on, order_id, Act(TEND, max(now, microseconds(row.state_at)), why), alarm_id, found.incident_id)
+        reopen(on, order_id, Act(TEND, max(now, microseconds(row.state_at)), why), found)
         changed += 1
     return changed + link(on, desk, order_id)
 

@@ -225,6 +225,35 @@ def test_an_area_has_one_order_at_its_cause_and_takes_untouched_ones_in(world):
     assert world.tend(1.8) == 0
 
 
+def test_a_station_that_falls_again_after_its_area_was_cured_is_another_matter(world):
+    first = [world.raise_("power_cut", f"st-{name}") for name in COMMUNITIES]
+    world.tend(1.2)
+    done(world, 5)
+    world.clear(*first, minute=9)
+    world.tend(20)
+    alone = world.raise_("power_cut", "st-cool", minute=200)
+    world.tend(202)
+    world.clear(alone, minute=210)
+    world.tend(210)
+    assert [(o.scope, o.state) for o in world.orders()] == [
+        ("branch:test-line", "verified"), ("station:st-cool", "new")
+    ]  # fmt: skip
+    for name in COMMUNITIES:
+        world.raise_("power_cut", f"st-{name}", minute=300)
+    world.tend(302)
+    world.tend(302.1)
+    assert [(o.scope, o.state, o.returns) for o in world.orders()] == [
+        ("branch:test-line", "assigned", 1), ("station:st-cool", "cancelled", 0)
+    ]  # fmt: skip
+
+
+def test_an_alarm_at_a_place_that_nobody_knows_is_passed_over(world):
+    world.raise_(station="st-lost")
+    world.raise_()
+    world.tend(2)
+    assert [o.station for o in world.orders()] == ["st-warm"]
+
+
 def test_a_new_order_of_a_station_is_withdrawn_for_that_of_its_area(world):
     world.raise_("power_cut", "st-warm", minute=0)
     world.raise_("circulation_stopped", "st-warm", minute=-9)
@@ -360,6 +389,25 @@ def test_of_two_who_take_the_same_step_the_second_is_told_the_state(world):
     assert max(told) == f"work order {order.number}: it is on the way"
     assert told.count("done") == 1
     assert [e.what for e in world.journal()] == [Step.OPENED, Step.ASSIGNED, Step.STARTED]
+
+
+def test_orders_open_while_others_answer_the_same_alarms(world):
+    """Whoever answers several alarms locks them one after another: nobody waits in a circle."""
+    for place in range(6):
+        alarms = sorted(world.raise_("pump_failed", element=f"{place}-{n}") for n in range(12))
+        with world.engine.begin() as on:
+            group(on, RULES, NOW + MINUTE)
+
+        def acknowledge(on, alarms=alarms):
+            for alarm_id in alarms:
+                disposition.acknowledge(on, alarm_id, Act("cli:ann", NOW + MINUTE))
+
+        opening = [lambda on, a=alarms[-1]: store.open_for(on, DESK, a, Act("cli:bob", NOW + MINUTE))]
+        told = at_once(world.engine, acknowledge, *opening, *opening)
+        assert told[0] == "done"
+        if place == 0:
+            assert sorted(t == "done" for t in told[1:]) == [False, True]
+    assert len(world.orders()) == 1
 
 
 def test_tend_twice_at_once_and_beside_people_does_each_thing_once(world):

@@ -171,7 +171,7 @@ def test_the_verbs_carry_an_order_on(engine, five):
     assert "is done" in desk.say("done", number, "--minutes", "30", "--part", "coupling", "--part", "oil")
     desk.say("verify", number, fails="pump_failed at st-warm still stands")
     sheet = desk.say("show", number)
-    for words in ("Team 热", "40 min, coupling, oil", "coupling broken", "1 of them stand"):
+    for words in ("Team 热", "40 min, coupling, oil", "coupling broken", "1 of them stand", "parts coupling, oil"):
         assert words in sheet
     desk.say("reopen", number, "--reason", "the other pump")
     desk.say("cancel", number, "--reason", "the same as order 2")
