@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import typer
 from pydantic_settings import SettingsConfigDict
 
+import application.assembly
 import application.commands
 import application.metering.commands
 import network.commands
@@ -145,7 +146,7 @@ def duties() -> int:
 @cache
 def desk() -> "Desk":
     """Return what notifications are made and sent with."""
-    return application.commands.desk_of(CHECKOUT, settings().notify, home().root / "secrets", kinds)
+    return application.assembly.desk_of(CHECKOUT, settings().notify, home().root / "secrets", kinds)
 
 
 @cache
@@ -337,8 +338,8 @@ tending.register(
         stop_event,
         partial(heartbeat, "tend"),
         lambda on: [
-            *application.commands.passes_of(rules_file(), on, reader(), kinds(), roster, settings().watch, room),
-            *application.commands.notices_of(rules_file(), on, desk(), clock),
+            *application.assembly.passes_of(rules_file(), on, reader(), kinds(), roster, settings().watch, room),
+            *application.assembly.notices_of(rules_file(), on, desk(), clock),
         ],
     ),
 )
@@ -404,7 +405,7 @@ def ingest() -> None:
     """Receive, store and watch: deliveries in, one transaction, then the acknowledgement."""
     from prometheus_client import REGISTRY
 
-    from application.commands import watch_of
+    from application.assembly import watch_of
     from network.foreign import foreign_of
     from network.linking import linked
     from network.losses import BrokerLosses
@@ -439,10 +440,12 @@ def serve_console() -> None:
     from network.live_frames import live_frames
     from presentation.app import create_console
     from presentation.serving import serve as spine
+    from support.invitations import Invitations
 
     told, _ = settings(), heartbeat("console")
-    views = application.commands.views_of(engine("console"), reader(), kinds(), rules_file())
-    console = create_console(views, told.console, live_frames(told.broker.address), kinds())
+    writing = application.assembly.acts_of(engine("console"), rules_file(), told.watch), Invitations(home().run)
+    views = application.assembly.views_of(engine("console"), reader(), kinds(), rules_file())
+    console = create_console(views, told.console, live_frames(told.broker.address), kinds(), writing)
     await_turn()
     spine(console, told.console.host, told.console.port)
 

@@ -52,8 +52,11 @@ class Kpi:
     met: bool | None
 
 
-def occurrences(on: Connection, span: tuple[int, int]) -> list[Occurrence]:
-    """Return the alarms that operators saw over [from, to), no suppressed ones and no drills. Active ones come too."""
+def occurrences(on: Connection, span: tuple[int, int], city: str | None = None) -> list[Occurrence]:
+    """Return the alarms that operators saw over [from, to): no suppressed ones and no drills. Active ones come too.
+
+    `city`: only its own.
+    """
     a = tables.alarm.c
     inside = (a.opened_at >= moment(span[0])) | a.cleared_at.is_(None)
     event = tables.alarm_event.c  # one that asked again was seen before
@@ -61,6 +64,10 @@ def occurrences(on: Connection, span: tuple[int, int]) -> list[Occurrence]:
     first = func.coalesce(seen.scalar_subquery(), a.acknowledged_at).label("first_seen")
     query = select(tables.alarm, first).where(inside, a.opened_at < moment(span[1]), a.suppressed_by.is_(None))
     query = query.where(~a.evidence.has_key(DRILL))  # a drill asks nothing of anybody
+    if city is not None:
+        s, d = tables.station.c, tables.district.c
+        here = select(s.name).join(tables.district, d.name == s.district).where(d.city == city)
+        query = query.where(a.station.in_(here))
     return [
         Occurrence(
             (row.subject, row.rule, row.element),
@@ -108,7 +115,7 @@ def kpis(
         _least(
             "fleeting", float(sum(o.cleared is not None and o.cleared - o.opened < FLEETING_US for o in new)), "", 0, 0
         ),
-        _least("stale now", float(sum(o.cleared is None and span[1] - o.opened > DAY for o in seen)), "", 0, 5),
+        _least("stale now", float(sum(is_stale(o, span[1]) for o in seen)), "", 0, 5),
         *([] if unauthorised is None else [_least("unauthorised suppression", float(unauthorised), "", 0, 0)]),
         *_split(new),
         *_answers(new),
@@ -133,10 +140,20 @@ def flood_share(opened: NDArray[np.int64], span: tuple[int, int]) -> float:
 
 def chattering(new: Sequence[Occurrence]) -> int:
     """Return how many conditions had three or more transitions within a minute."""
+    return len(chatterers(new))
+
+
+def chatterers(new: Sequence[Occurrence]) -> list[tuple[str, str, str]]:
+    """Return the conditions that had three or more transitions within a minute."""
     moves: dict[tuple[str, str, str], list[int]] = {}
     for o in new:
         moves.setdefault(o.condition, []).extend(t for t in (o.opened, o.cleared) if t is not None)
-    return sum(_chatters(sorted(times)) for times in moves.values())
+    return [condition for condition, times in moves.items() if _chatters(sorted(times))]
+
+
+def is_stale(o: Occurrence, at: int) -> bool:
+    """Whether it has been active for more than a day at an instant."""
+    return o.cleared is None and at - o.opened > DAY
 
 
 def _chatters(times: Sequence[int]) -> bool:

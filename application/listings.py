@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Connection, Row, Select, Uuid, and_, case, cast, exists, func, or_, select
 
 from application.incident_store import Belonging, belongings
 from application.instants import DAY, HOUR, MINUTE, microseconds, milliseconds, milliseconds_or_none, moment
@@ -16,6 +17,7 @@ from perception.sensor_kind import SensorKind
 from support import tables
 
 JOURNAL_BACK = 30 * DAY
+RETURNED_BACK = 7 * DAY
 REJECTS_BACK = 7 * DAY
 LATE = 3 * MINUTE
 """What was recorded so much later than it happened is marked."""
@@ -43,18 +45,19 @@ class Listings:
         *,
         closed: bool = False,
         attention: bool = False,
+        returned: bool = False,
         station: str | None = None,
         most: int | None = None,
     ) -> Sequence[AlarmRow]:
         """Return alarms, those open or latched first, then by priority, by when homes are cold, and newest.
 
-        `closed`: also those cleared in the last 30 days; `attention`: without shelved and
-        suppressed ones.
+        `closed`: also those cleared in the last 30 days; `returned`: also those of the last week that cleared and
+        that nobody has acknowledged; `attention`: without shelved and suppressed ones.
         """
         query = _placed(_with_disposition(now), city, station)
         opened = standing()
         recent = _alarm.c.opened_at >= moment(now - JOURNAL_BACK)
-        query = query.where(or_(opened, recent) if closed else opened)
+        query = query.where(or_(opened, recent) if closed else or_(opened, _unseen(now)) if returned else opened)
         if attention:
             query = query.where(_alarm.c.suppressed_by.is_(None), _shelving.c.until.is_(None), ~_out_of_service(now))
         soonest = case((_alarm.c.cleared_at.is_(None), _outlook.c.hours)).asc().nulls_last()
@@ -72,6 +75,23 @@ class Listings:
         query = query.where(_event.c.recorded_at >= moment(now - JOURNAL_BACK))
         order = (_event.c.recorded_at.desc(), _event.c.alarm_event_id.desc())
         return [self._journal_row(row) for row in on.execute(query.order_by(*order).limit(most))]
+
+    def some(self, on: Connection, alarms: Sequence[UUID], now: int) -> Sequence[AlarmRow]:
+        """Return these alarms, open or not."""
+        query = _with_disposition(now).join(_station, _alarm.c.station == _station.c.name)
+        query = query.join(_device, _alarm.c.device == _device.c.name, isouter=True)
+        rows = on.execute(query.where(_alarm.c.alarm_id.in_(_each(alarms)))).all()
+        belonging = belongings(on, [row.alarm_id for row in rows])
+        return [self._alarm_row(row, belonging.get(row.alarm_id)) for row in rows]
+
+    def entries(self, on: Connection, alarms: Sequence[UUID], most: int) -> Sequence[JournalRow]:
+        """Return what happened to these alarms, in event time, the newest `most`."""
+        columns = (_alarm.c.rule, _alarm.c.station, _alarm.c.element, _alarm.c.device, *_PLACE)
+        query = select(_event, *columns).join_from(_event, _alarm).join(_station, _alarm.c.station == _station.c.name)
+        query = query.join(_device, _alarm.c.device == _device.c.name, isouter=True)
+        order = (_event.c.at.desc(), _event.c.alarm_event_id.desc())
+        found = on.execute(query.where(_event.c.alarm_id.in_(_each(alarms))).order_by(*order).limit(most)).all()
+        return [self._journal_row(row) for row in reversed(found)]
 
     def _alarm_row(self, row: Row[*tuple[Any, ...]], belonging: Belonging | None) -> AlarmRow:
         rule = self._rules.get(row.rule)
@@ -166,6 +186,15 @@ def _consequence(row: Row[*tuple[Any, ...]]) -> Consequence | None:
         return None
     hours = row.hours, row.hours_low, row.hours_high
     return Consequence(row.homes, *hours, row.why, milliseconds(row.foreseen_at), row.basis)
+
+
+def _each(alarms: Sequence[UUID]) -> Select[Any]:
+    """Return numbers of alarms as one parameter, however many there are."""
+    return select(func.unnest(cast(list(alarms), ARRAY(Uuid))))
+
+
+def _unseen(now: int) -> ColumnElement[bool]:
+    return and_(_alarm.c.acknowledged_at.is_(None), _alarm.c.opened_at >= moment(now - RETURNED_BACK))
 
 
 def _out_of_service(now: int) -> ColumnElement[bool]:

@@ -14,7 +14,10 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from application import districts, incident_store, incident_story, listings, places
+from application import alarm_numbers, districts, incident_store, incident_story, listings, places, pulse
+from application.alarm_list import AlarmList, AlarmsView, state_of
+from application.alarm_numbers import NumbersNow, NumbersView
+from application.alarm_story import AlarmStory, IncidentStory, Stories
 from application.districts import DistrictNow, DistrictTrend
 from application.fleet_view import STATION_KIND, FleetView
 from application.incident_story import Story
@@ -34,6 +37,8 @@ from application.read_models import (
 )
 from application.rule import Rule
 from application.trend import RAW, drawn, most_instants
+from application.work import board
+from application.work.board import WorkStory, WorkView
 from perception.sensor_kind import SensorKind
 from support import orders
 from support.orders import OrderRow
@@ -59,9 +64,11 @@ class Views:
         self._engine = engine
         self._reader = reader
         self._kinds = kinds
-        self._rules = rules
         self._listings = listings.Listings(rules, kinds)
         self._fleet = FleetView(reader, kinds)
+        self._rules = rules
+        self._list = AlarmList(self._listings, rules)
+        self._stories = Stories(self._listings, self._list, rules)
 
     def cities(self) -> Sequence[CityCard]:
         """Return every city, by name."""
@@ -156,6 +163,51 @@ class Views:
         """Return what happened to alarms in the last 30 days, newest first."""
         with self._reading() as on:
             return self._listings.journal(on, now, city=city, station=station, most=most)
+
+    def alarms_of(self, city: str, now: int) -> AlarmsView | None:
+        """Return what the page of alarms of a city chooses from."""
+        with self._reading() as on:
+            card = places.city(on, city)
+            return None if card is None else self._list.of_city(on, card, now)
+
+    def alarm_story(self, alarm: UUID, now: int) -> AlarmStory | None:
+        """Return an alarm with its journal."""
+        with self._reading() as on:
+            return self._stories.alarm(on, alarm, now)
+
+    def incident_story(self, incident: UUID, now: int) -> IncidentStory | None:
+        """Return an incident with its cause, its timeline and whom it touches."""
+        with self._reading() as on:
+            return self._stories.incident(on, incident, now)
+
+    def numbers(self, city: str, span: tuple[int, int], operators: int) -> NumbersView | None:
+        """Return what the alarms of a city asked of their operators over [from, to). Raises SpanError."""
+        with self._reading() as on:
+            card = places.city(on, city)
+            return None if card is None else alarm_numbers.of_city(on, card, span, operators, self._rules)
+
+    def numbers_now(self, now: int) -> NumbersNow:
+        """Return the alarm figures of this moment, of all cities, as metrics tell them."""
+        with self._reading() as on:
+            rows = [r for c in places.cities(on) for r in self._listings.alarms(on, c.name, now, returned=True)]
+            states = ((r.priority, r.cleared_at is None, state_of(r, now)) for r in rows)
+            return alarm_numbers.now(on, states, now)
+
+    def work(self, city: str, now: int) -> WorkView | None:
+        """Return the work orders of a city."""
+        with self._reading() as on:
+            card = places.city(on, city)
+            return None if card is None else board.of_city(on, card, now)
+
+    def work_story(self, order: UUID, now: int) -> WorkStory | None:
+        """Return a work order with its journal and its alarms."""
+        with self._reading() as on:
+            return board.of_order(on, order, now, self._rules)
+
+    def pulse(self) -> tuple[int, ...]:
+        """Return numbers that change whenever alarms, incidents or work orders do: cheap to ask for."""
+        with self._reading() as on:
+            return pulse.taken(on)
 
     def entries(self, now: int, *, station: str | None = None, most: int = MOST_ENTRIES) -> Sequence[JournalRow]:
         """Return what happened to alarms in the last 30 days, of a station or everywhere, newest first."""

@@ -14,20 +14,27 @@ from starlette.exceptions import HTTPException as AnyHTTPError
 from starlette.middleware.gzip import GZipMiddleware
 
 from perception.sensor_kind import SensorKind
+from presentation.access import Door, Sessions
+from presentation.alarm_metrics import AlarmMetrics
 from presentation.api.alarms import alarms_router
+from presentation.api.answering import answering_router
 from presentation.api.districts import districts_router
 from presentation.api.handbook import handbook_router
 from presentation.api.health import health_router
 from presentation.api.kinds import describe_kinds, kinds_router
 from presentation.api.orders import orders_router
 from presentation.api.places import places_router, stations_router
+from presentation.api.session import session_router
 from presentation.api.trends import trends_router
+from presentation.api.work import work_router
+from presentation.console.alarm_pages import AlarmSite, alarm_pages_router
 from presentation.console.charts import create_charts
 from presentation.console.pages import Site, door_router, pages_router
 from presentation.console.trouble import trouble_page
 from presentation.desk import Desk
 from presentation.live import Hub, live_router
-from presentation.ports import ConsoleViews, LiveFrames
+from presentation.ports import ConsoleActs, ConsoleViews, LiveFrames
+from presentation.pulse import beat
 from presentation.security import SecurityHeaders, content_policy
 from presentation.settings import ConsoleSettings
 from presentation.static import PressedBundles, Shelf
@@ -40,25 +47,31 @@ def create_console(
     settings: ConsoleSettings,
     live: LiveFrames,
     kinds: Mapping[str, SensorKind],
+    writing: tuple[ConsoleActs, Sessions] | None = None,
 ) -> FastAPI:
     """Return the console. `live` is read from start to stop of the application, and belongs to it.
 
-    Blocking work goes to threads; the views' engine stays the caller's to close.
+    `writing`: what may be done, and who may do it; None: the console is read only for everybody. Blocking work goes
+    to threads; the views' engine stays the caller's to close.
     """
     registry = CollectorRegistry()
     hub = Hub(registry, time.monotonic, settings.viewers_max)
-    desk, shelf = Desk(views), Shelf()
+    acts, sessions = writing or (None, None)
+    desk, shelf, door = Desk(views, acts), Shelf(), Door(sessions, secure=settings.behind_proxy)
     app = FastAPI(
         title="Hearthline console",
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        lifespan=_fed(hub, live),
+        lifespan=_fed(hub, live, desk, AlarmMetrics(registry)),
     )
     app.include_router(live_router(hub))
     app.include_router(health_router(desk, hub, registry, settings.live_quiet_s))
     for make in (places_router, stations_router, trends_router, districts_router, alarms_router, orders_router):
         app.include_router(make(desk))
+    app.include_router(session_router(door))
+    app.include_router(answering_router(desk, door))
+    app.include_router(work_router(desk, door))
     app.include_router(kinds_router(desk, kinds))
     describe_kinds(app, kinds)
     app.include_router(handbook_router(app, shelf.urls))
@@ -67,6 +80,7 @@ def create_console(
     app.include_router(door_router())  # before Dash, which would claim the bare address
     charts = create_charts(app, desk, kinds)
     app.include_router(pages_router(Site(charts, kinds, shelf.urls, settings), desk))
+    app.include_router(alarm_pages_router(AlarmSite(kinds, shelf.urls), desk))
     _answer_unknown_pages(app)
     _answer_trouble(app, shelf.urls)
     app.add_middleware(PressedBundles)  # inside of the next, which passes on what is compressed already
@@ -75,16 +89,19 @@ def create_console(
     return app
 
 
-def _fed(hub: Hub, live: LiveFrames) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _fed(
+    hub: Hub, live: LiveFrames, desk: Desk, metrics: AlarmMetrics
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        feeding = asyncio.create_task(hub.run(live))
+        running = [asyncio.create_task(hub.run(live)), asyncio.create_task(beat(desk, hub, metrics))]
         try:
             yield
         finally:
-            feeding.cancel()
-            with suppress(asyncio.CancelledError):
-                await feeding
+            for task in running:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
     return lifespan
 

@@ -11,7 +11,7 @@ from typing import TypeVar, cast
 
 from anyio import to_thread
 
-from presentation.ports import ConsoleViews
+from presentation.ports import ConsoleActs, ConsoleViews
 
 Answer = TypeVar("Answer")
 
@@ -22,10 +22,15 @@ def now_us() -> int:
 
 
 class Desk:
-    """One per application. `fresh_s`: how long an answer stands for all who ask the same."""
+    """One per application. `fresh_s`: how long an answer stands for all who ask the same.
 
-    def __init__(self, views: ConsoleViews, fresh_s: float = 1.0) -> None:
+    `changed` is set when something was written here, so that whoever waits for news need not wait longer.
+    """
+
+    def __init__(self, views: ConsoleViews, acts: ConsoleActs | None = None, fresh_s: float = 1.0) -> None:
         self._views = views
+        self._acts = acts
+        self.changed = asyncio.Event()
         self._fresh_s = fresh_s
         self._answers: dict[Hashable, tuple[float, asyncio.Task[object]]] = {}
 
@@ -40,6 +45,16 @@ class Desk:
         if key not in self._answers:
             self._answers[key] = (now, asyncio.create_task(self._answer(question)))
         return cast("Answer", await asyncio.shield(self._answers[key][1]))
+
+    async def do(self, act: Callable[[ConsoleActs], Answer]) -> Answer:
+        """Do something on a thread; what was answered before it stands for nobody after it."""
+        if self._acts is None:
+            raise RuntimeError("a console without acts lets nobody in")
+        try:
+            return await to_thread.run_sync(act, self._acts)
+        finally:
+            self._answers.clear()
+            self.changed.set()
 
     async def _answer(self, question: Callable[[ConsoleViews], object]) -> object:
         return await to_thread.run_sync(question, self._views)

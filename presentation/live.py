@@ -94,6 +94,11 @@ class Hub:
             if not self._viewers[city]:
                 del self._viewers[city]
 
+    def tell_all(self, frame: bytes) -> None:
+        """Queue a frame of our own for every viewer. It has no epoch and no number: the stream goes on around it."""
+        for city in self._viewers:
+            self._fan_out(city, frame)
+
     def _fan_out(self, city: str, frame: bytes) -> None:
         for viewer in self._viewers.get(city, ()):
             if not viewer.put(frame):

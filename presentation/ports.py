@@ -4,6 +4,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from application.acts import Done
+from application.alarm_list import AlarmsView
+from application.alarm_numbers import NumbersNow, NumbersView
+from application.alarm_story import AlarmStory, IncidentStory
+from application.disposition import Act
 from application.districts import DistrictNow, DistrictTrend
 from application.metering.consumption import Consumption, Per
 from application.read_models import (
@@ -18,6 +23,7 @@ from application.read_models import (
     StationView,
     Trend,
 )
+from application.work.board import WorkStory, WorkView
 from support.orders import OrderRow
 
 LiveFrames = AsyncIterator[tuple[str, bytes]]
@@ -61,6 +67,30 @@ class ConsoleViews(Protocol):
     def journal(self, city: str, now: int, *, station: str | None = None, most: int = ...) -> Sequence[JournalRow]:
         """Return the newest entries of the alarm journal."""
 
+    def alarms_of(self, city: str, now: int) -> AlarmsView | None:
+        """Return what the page of alarms of a city chooses from."""
+
+    def alarm_story(self, alarm: UUID, now: int) -> AlarmStory | None:
+        """Return an alarm with its journal."""
+
+    def incident_story(self, incident: UUID, now: int) -> IncidentStory | None:
+        """Return an incident with its cause, its timeline and whom it touches."""
+
+    def numbers(self, city: str, span: tuple[int, int], operators: int) -> NumbersView | None:
+        """Return what the alarms of a city asked of their operators over [from, to). Raises SpanError."""
+
+    def numbers_now(self, now: int) -> NumbersNow:
+        """Return the alarm figures of this moment, of all cities, as metrics tell them."""
+
+    def work(self, city: str, now: int) -> WorkView | None:
+        """Return the work orders of a city."""
+
+    def work_story(self, order: UUID, now: int) -> WorkStory | None:
+        """Return a work order with its journal and its alarms."""
+
+    def pulse(self) -> tuple[int, ...]:
+        """Return numbers that change whenever alarms, incidents or work orders do: cheap to ask for."""
+
     def devices(self, city: str, now: int) -> Sequence[DeviceRow]:
         """Return the devices of a city."""
 
@@ -81,3 +111,34 @@ class ConsoleViews(Protocol):
 
     def health(self, now: int) -> Health:
         """Return what the database says of the whole."""
+
+
+class ConsoleActs(Protocol):
+    """The write side. Every method blocks, is one transaction, and raises StoreDownError when the database is away."""
+
+    def acknowledge(self, alarms: Sequence[UUID], act: Act) -> Done:
+        """Say that somebody has seen alarms."""
+
+    def comment(self, alarms: Sequence[UUID], act: Act) -> Done:
+        """Write something beside alarms."""
+
+    def shelve(self, alarms: Sequence[UUID], until: int, act: Act) -> Done:
+        """Put the conditions of alarms aside until a time."""
+
+    def unshelve(self, alarms: Sequence[UUID], act: Act) -> Done:
+        """Bring the conditions of alarms back before their time."""
+
+    def reset(self, alarms: Sequence[UUID], act: Act) -> Done:
+        """Let latched alarms go."""
+
+    def take_out(self, subject: str, until: int | None, act: Act) -> None:
+        """Take a station or a device out of service. Raises AlarmError."""
+
+    def bring_back(self, subject: str, act: Act) -> None:
+        """Bring a station or a device back. Raises AlarmError."""
+
+    def open_order(self, alarm: UUID, act: Act) -> UUID:
+        """Open a work order for an alarm and its incident; return its id. Raises WorkError."""
+
+    def order_step(self, order: UUID, step: str, act: Act, detail: Mapping[str, object]) -> str:
+        """Take a step of a work order; return the state that it is in then. Raises WorkError."""

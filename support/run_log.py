@@ -32,6 +32,10 @@ class RunLog:
         self._file.emit(LogRecord("run", INFO, "", 0, whole, (), None))
         self._show(f"{time.strftime('%H:%M:%S', now)} {self._named(name)} | {text}\n")
 
+    def show_once(self, name: str, text: str) -> None:
+        """Write one line on the terminal alone: what is secret has no place in a file."""
+        self._show(f"{time.strftime('%H:%M:%S')} {self._named(name)} | {text}\n")
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

@@ -108,9 +108,10 @@ def judge(window: Past, p: SensorStill) -> Judgement:
     """Look at the last day of each temperature, and of all of them together."""
     raised = np.broadcast_to(window.raised, (len(window.expected), 1 + len(_PARTNERS)))
     hangs, told = _whole(window, p)
-    still, known, _ = _alone(window, p, raised[:, 1:])
+    still, known, moved = _alone(window, p, raised[:, 1:])
+    there = ~np.isnan(moved)  # of a device that repeats itself, what it does not tell is not known to move either
     beyond = np.concatenate([hangs, still & ~hangs], axis=1)
-    sure = np.concatenate([told, known | (hangs & told)], axis=1)
+    sure = np.concatenate([told, known | (hangs & told & there)], axis=1)
     verdict = np.where(beyond, Verdict.RAISE, np.where(sure, Verdict.CLEAR, Verdict.CANNOT_TELL))
     return Judgement(verdict.astype(np.int8))
 

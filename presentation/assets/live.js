@@ -2,7 +2,8 @@
 
    data-device + data-point    the text of one value          data-device + data-pointer  the place of a pointer
    data-device + data-minus    the difference of two points   data-device + data-age      the age of the newest reading
-   data-sum, data-mean, data-mean-minus                       over all devices            data-part  replaced after alarms */
+   data-sum, data-mean, data-mean-minus                       over all devices            data-part  replaced after alarms
+   data-since                  how long since then */
 "use strict";
 (() => {
   const config = JSON.parse(document.getElementById("page-config").textContent);
@@ -127,6 +128,7 @@
       const hold = Math.max(Number(element.dataset.extra), 180000, holdOf(element.dataset.device));
       element.classList.toggle("stale", Boolean(device) && now - Number(element.dataset.ts) > hold);
     }
+    for (const element of $("[data-since]")) put(element, age(now - Number(element.dataset.since)));
     for (const device of devices.values()) newest = Math.max(newest, device.ts);
     for (const element of $("[data-newest]")) if (newest) put(element, age(now - newest));
     const clock = document.getElementById("clock");
@@ -144,11 +146,11 @@
   const alarmIds = (root) => $("[data-alarm]", root).map((element) => element.dataset.alarm);
   let refreshing = null;
   function refreshSoon(delay = 500 + Math.random() * 700) {
-    if (!refreshing) refreshing = setTimeout(refresh, delay);
+    if (!refreshing) refreshing = setTimeout(() => refresh(), delay);
   }
-  async function refresh() {
+  async function refresh(asked = false) {
     refreshing = null;
-    if (paused) return;
+    if (paused && !asked) return;
     try {
       const answer = await fetch(location.href, { headers: { accept: "text/html" } });
       if (!answer.ok) return;
@@ -161,6 +163,8 @@
     if (!waiting.size) return;
     for (const [name, fresh] of [...waiting]) {
       const part = document.querySelector(`[data-part="${name}"]`);
+      const event = new CustomEvent("part", { cancelable: true, detail: { name, fresh } });
+      if (!document.dispatchEvent(event)) { waiting.delete(name); continue; }
       if (part && busy(part) && !force) continue;
       waiting.delete(name);
       if (part) replace(part, fresh);
@@ -197,6 +201,7 @@
   let retry = 1000;
   let snapshotAt = 0;
   function receive(frame) {
+    if (frame.changed) { refreshSoon(); return; }
     if (last && (frame.epoch !== last.epoch || frame.seq !== last.seq + 1)) snapshot();
     last = frame;
     if (paused) return;
@@ -277,13 +282,15 @@
     if (event.target.id === "show-new") { applyWaiting(true); document.querySelector('[data-part="alarms"]').focus(); }
   });
 
+  if (window.hearthline) window.hearthline.age = age;
   indexPage();
   window.addEventListener("popstate", markChoices);
   if (feed.live) {
     document.getElementById("pause").addEventListener("click", pause);
     connect();
-    snapshot();
+    snapshot().then(tick);
     tick();
+    document.addEventListener("refresh", () => refresh(true));
     setInterval(tick, 1000);
     setInterval(poll, 5000);
     setInterval(() => refreshSoon(0), 60000);

@@ -37,10 +37,11 @@ def _alarm(
     alarm: AlarmRow, at: int, zone: str, t: Texts, points: Points, *, of_city: bool, plants: Collection[str | None]
 ) -> Markup:
     station = el("a", t.title(alarm.station_title), href=f"/{t.language}/stations/{alarm.station}")
+    name = el("a", _what(alarm, t, plants), href=f"/{t.language}/alarms/{alarm.alarm_id}")
     evidence = evidence_text(alarm, t, points)
     told = el(
         "div",
-        el("p", [station, " · "] if of_city else None, _what(alarm, t, plants), class_="alarm-head"),
+        el("p", [station, " · "] if of_city else None, name, class_="alarm-head"),
         el("p", _since(alarm, at, zone, t), class_="alarm-when"),
         el("p", evidence, class_="alarm-evidence") if evidence else None,
         el("details", el("summary", t.say("What to do")), el("p", t.title(alarm.advice))),
@@ -56,10 +57,11 @@ def _alarm(
 
 def _what(alarm: AlarmRow | JournalRow, t: Texts, plants: Collection[str | None]) -> str:
     device = f" · {alarm.device}" if alarm.device and alarm.device not in plants else ""
-    return f"{t.title(alarm.title)}{_element(alarm.element, alarm.element_title, t)}{device}"
+    return f"{t.title(alarm.title)}{element_text(alarm.element, alarm.element_title, t)}{device}"
 
 
-def _element(element: str, title: Title | None, t: Texts) -> str:
+def element_text(element: str, title: Title | None, t: Texts) -> str:
+    """Return what of a device an alarm is about, in brackets, to stand behind its title."""
     if title is not None:
         return f" ({t.title(title)})"
     return f" ({element})" if element else ""
@@ -141,4 +143,4 @@ def event_text(what: str, t: Texts) -> str:
 
 def actor_text(actor: str, t: Texts) -> str:
     """Return who did it; the machine has a name in both languages."""
-    return t.say("system") if actor in {"watch", "ingest", "tend", "system"} else actor
+    return t.say("system") if actor in {"watch", "ingest", "tend", "system"} else actor.removeprefix("console:")

@@ -75,7 +75,8 @@ def _alarms(view: Overview, frame: Frame, t: Texts) -> Markup:
         role="group",
         aria_label=t.say("Active alarms"),
     )
-    return _panel(t.say("Active alarms"), "alarms", body, beside=_new_button())
+    every = el("a", t.say("All alarms"), href=f"/{t.language}/alarms?city={view.city.name}")
+    return _panel(t.say("Active alarms"), "alarms", body, beside=el("span", _new_button(), " ", every))
 
 
 def _plants(view: Overview) -> set[str | None]:

@@ -78,7 +78,7 @@ def pages_router(site: Site, desk: Desk) -> APIRouter:
 
     @router.get("/{language}")
     async def home(language: str) -> Response:
-        t = _texts(language)
+        t = language_texts(language)
         cities = in_order(await desk.ask_shared("cities", lambda v: v.cities()))
         if not cities:
             return trouble_page(t, 200, t.say("No city is known yet."), site.asset, refresh=True)
@@ -86,20 +86,20 @@ def pages_router(site: Site, desk: Desk) -> APIRouter:
 
     @router.get("/{language}/cities/{city}")
     async def overview(language: str, city: str) -> Response:
-        t = _texts(language)
+        t = language_texts(language)
         unknown = t.say("There is no city of this name.")
         _refuse_what_names_nothing(city, unknown)
         text = await desk.ask_shared(("overview page", language, city), lambda v: site.overview(v, city, t))
-        return _page(text, unknown)
+        return page_answer(text, unknown)
 
     @router.get("/{language}/stations/{station}")
     async def station(language: str, station: str, request: Request) -> Response:
-        t, choice = _texts(language), choice_of(request.url.query)
+        t, choice = language_texts(language), choice_of(request.url.query)
         unknown = t.say("There is no station of this name.")
         _refuse_what_names_nothing(station, unknown)
         key = ("station page", language, station, choice)
         text = await desk.ask_shared(key, lambda v: site.station(v, station, t, choice))
-        return _page(text, unknown)
+        return page_answer(text, unknown)
 
     return router
 
@@ -110,13 +110,15 @@ def _refuse_what_names_nothing(name: str, unknown: str) -> None:
         raise HTTPException(404, unknown)
 
 
-def _page(text: str | None, unknown: str) -> Response:
+def page_answer(text: str | None, unknown: str) -> Response:
+    """Return a page as an answer that nobody keeps. Raises HTTPException 404 where there is none."""
     if text is None:
         raise HTTPException(404, unknown)
     return HTMLResponse(text, headers={"cache-control": "no-store"})
 
 
-def _texts(language: str) -> Texts:
+def language_texts(language: str) -> Texts:
+    """Return the texts of the language in an address. Raises HTTPException 404 for one that is not ours."""
     known = as_language(language)
     if known is None:
         raise HTTPException(404)

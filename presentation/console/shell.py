@@ -20,7 +20,8 @@ _DOCTYPE = Markup("<!doctype html>")
 class Frame:
     """What the shell needs to know of the page it surrounds. `path` is the page's, without the language.
 
-    `asset` maps a file of assets to its URL; `scripts` end the body. `city` None: no live feed.
+    `asset` maps a file of assets to its URL; `scripts` end the body. `city` None: no live feed. `place` says which of
+    the pages in the head is open; `city_path` is where the links of cities lead.
     """
 
     path: str
@@ -29,6 +30,8 @@ class Frame:
     kinds: Mapping[str, SensorKind]
     asset: Mapping[str, str]
     scripts: Markup | None = None
+    place: str = "overview"
+    city_path: str = "/cities/{city}"
 
 
 def page(frame: Frame, t: Texts, title: str, *main: Child, class_: str) -> str:
@@ -41,6 +44,7 @@ def page(frame: Frame, t: Texts, title: str, *main: Child, class_: str) -> str:
         el("main", *main, id=ids.MAIN, tabindex="-1", class_=class_),
         el("div", id="announce", class_="unseen", role="status", aria_live="polite"),
         _config(frame, t),
+        el("script", src=frame.asset["session.js"], defer=True),
         el("script", src=frame.asset["live.js"], defer=True),
         frame.scripts,
         **feed,
@@ -53,6 +57,7 @@ def page(frame: Frame, t: Texts, title: str, *main: Child, class_: str) -> str:
         el("title", f"{title} · Hearthline"),
         el("link", rel="icon", type="image/svg+xml", href=frame.asset["icon.svg"]),
         el("link", rel="stylesheet", href=frame.asset["console.css"]),
+        el("link", rel="stylesheet", href=frame.asset["alarms.css"]),
         [_alternate(frame.path, language) for language in LANGUAGES],
     )
     return str(_DOCTYPE + el("html", head, body, lang=t.tag))
@@ -87,7 +92,9 @@ def _head_bar(frame: Frame, t: Texts) -> Markup:
             class_="brand",
         ),
         _cities(frame, t),
+        _pages(frame, t),
         _live_state(frame.city, t),
+        _who(t),
         el(
             "nav",
             [_language(frame.path, t, other) for other in LANGUAGES],
@@ -104,12 +111,40 @@ def _cities(frame: Frame, t: Texts) -> Markup:
         el(
             "a",
             t.title(city.title),
-            href=f"/{t.language}{overview_path(city.name)}",
+            href=f"/{t.language}{frame.city_path.format(city=city.name)}",
             aria_current="true" if city.name == here else None,
         )
         for city in frame.cities
     ]
     return el("nav", links, aria_label=t.say("City"), class_="cities")
+
+
+def _pages(frame: Frame, t: Texts) -> Markup | None:
+    """Return the links to the pages of the city."""
+    if frame.city is None:
+        return None
+    city = frame.city.name
+    pages = {
+        "overview": (t.say("Overview"), overview_path(city)),
+        "alarms": (t.say("Alarms"), f"/alarms?city={city}"),
+        "work": (t.say("Work orders"), f"/work?city={city}"),
+        "numbers": (t.say("KPIs"), f"/kpis?city={city}"),
+    }
+    links = [
+        el("a", text, href=f"/{t.language}{path}", aria_current="page" if name == frame.place else None)
+        for name, (text, path) in pages.items()
+    ]
+    return el("nav", links, aria_label=t.say("Pages"), class_="pages")
+
+
+def _who(t: Texts) -> Markup:
+    """Return who is signed in, as session.js fills it in: pages are the same for all readers."""
+    return el(
+        "div",
+        el("span", t.say("read only"), id="who"),
+        el("button", t.say("Sign out"), id="sign-out", type="button", hidden=True),
+        class_="who",
+    )
 
 
 def _language(path: str, t: Texts, other: str) -> Markup | None:
@@ -187,4 +222,33 @@ def _words(t: Texts) -> dict[str, str]:
         "d": t.say("{n} d"),
         "changed": t.say("The alarms have changed."),
         "new": t.say("{n} new: show"),
+        **act_words(t),
+    }
+
+
+def act_words(t: Texts) -> dict[str, str]:
+    """Return what scripts say of sessions and of acts upon alarms."""
+    return {
+        "gone": t.say("{n} left the list: tidy up"),
+        "picked": t.say("{n} selected"),
+        "acknowledged": t.say("Acknowledged: {n}"),
+        "commented": t.say("Written down: {n}"),
+        "shelved": t.say("Shelved: {n}"),
+        "unshelved": t.say("Back on the lists: {n}"),
+        "reset": t.say("Reset: {n}"),
+        "outOfService": t.say("{what} is out of service"),
+        "inService": t.say("{what} is back in service"),
+        "refused": t.say("Not done for {n}: {why}"),
+        "readOnly": t.say("This browser may only read: sign in first."),
+        "failed": t.say("It could not be done: {why}"),
+        "noAnswer": t.say("the console does not answer"),
+        "signedIn": t.say("Signed in as {name}."),
+        "badSignIn": t.say("This sign-in is taken or too old. A new one: hearthline sign-in"),
+        "stepped": t.say("Updated: {what}"),
+        "dueIn": t.say("in {age}"),
+        "overdueBy": t.say("overdue by {age}"),
+        "soundOn": t.say("Sound on"),
+        "soundOff": t.say("Sound off"),
+        "upon": t.say("{n} selected alarms"),
+        "leaving": t.say("left the list"),
     }

@@ -29,7 +29,7 @@ def station_page(view: StationView, frame: Frame, t: Texts, at: int, chart: Mark
     new = el("button", id="show-new", type="button", hidden=True)
     main = [
         _heading(view, t, at),
-        el("div", _values(view, frame.kinds, t, at), class_="column values-column"),
+        el("div", _own_values(view, frame.kinds, t), class_="column values-column"),
         el(
             "div",
             _section(t.say("Trend"), "trend", chart, class_="trend-panel"),
@@ -39,6 +39,7 @@ def station_page(view: StationView, frame: Frame, t: Texts, at: int, chart: Mark
             _section(t.say("Devices"), "devices", _devices(view.devices, frame.kinds, at, t)),
             class_="column",
         ),
+        _other_values(view, frame.kinds, t, at),
     ]
     return page(frame, t, title, main, class_="station")
 
@@ -60,20 +61,34 @@ def _heading(view: StationView, t: Texts, at: int) -> Markup:
     )
 
 
-def _values(view: StationView, kinds: Mapping[str, SensorKind], t: Texts, at: int) -> Markup:
-    """Return the values of every device of the station that is in use: the substation first, sampled rooms last."""
-    active = [d for d in view.devices if d.status == "active" and d.kind in kinds]
-    ordered = sorted((d for d in active if d.room is None), key=lambda d: (d.name != view.station.device, d.name))
-    rooms = sorted((d for d in active if d.room is not None), key=lambda d: d.name)
-    return fragment(
-        [
-            _station_values(device, view.station, kinds[device.kind], t)
-            if device.name == view.station.device
-            else _device_values(device, view.newest.get(device.name), kinds[device.kind], t, at)
-            for device in ordered
-        ],
+def _active(view: StationView, kinds: Mapping[str, SensorKind]) -> list[DeviceRow]:
+    """Return the devices of the station that are in use, by name."""
+    return sorted((d for d in view.devices if d.status == "active" and d.kind in kinds), key=lambda d: d.name)
+
+
+def _own_values(view: StationView, kinds: Mapping[str, SensorKind], t: Texts) -> Markup:
+    """Return the values of the substation itself."""
+    own = [d for d in _active(view, kinds) if d.name == view.station.device]
+    return fragment([_station_values(device, view.station, kinds[device.kind], t) for device in own])
+
+
+def _other_values(view: StationView, kinds: Mapping[str, SensorKind], t: Texts, at: int) -> Markup | None:
+    """Return the values of every other device, side by side under the rest of the page; sampled rooms last."""
+    others = [d for d in _active(view, kinds) if d.name != view.station.device]
+    rooms = [d for d in others if d.room is not None]
+    if not others:
+        return None
+
+    def values(devices: Sequence[DeviceRow]) -> Markup:
+        found = [_device_values(d, view.newest.get(d.name), kinds[d.kind], t, at) for d in devices]
+        return el("div", found, class_="others-grid")
+
+    return el(
+        "div",
+        values([d for d in others if d.room is None]),
         el("h2", t.say("Sampled rooms"), class_="device-head") if rooms else None,
-        [_device_values(device, view.newest.get(device.name), kinds[device.kind], t, at) for device in rooms],
+        values(rooms) if rooms else None,
+        class_="others",
     )
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from support.commands.signing import invited
 from support.health import Asked, Probe
 from support.home import Home, owned
 from support.kind_files import KINDS_FOLDER, fingerprints, take_in
@@ -98,6 +99,9 @@ async def _supervise(
         log.line("hearthline", f"everything is ready after {time.monotonic() - began:.1f} s:")
         for what, address in addresses.items():
             log.line("hearthline", f"  {what:<9} {address}")
+        if "console" in addresses:
+            log.show_once("hearthline", f"  sign in   {invited(home, addresses['console'])}")
+            log.line("hearthline", "the sign-in serves one person within the hour; `hearthline sign-in` makes another")
         log.line("hearthline", "Ctrl-C stops it; `hearthline status` shows how it does")
         over = KindWatch(supervisor, copy, before, partial(log.line, "hearthline"), told.of_trouble)
         watching.append(asyncio.create_task(over.watch()))

@@ -9,7 +9,7 @@ import typer
 
 from perception.catalogue import DeviceStatus
 from perception.sensor_kind import SensorKind
-from support.commands import accounts, adopting, correcting, fixing, foreign, ordering, recomputing, rights
+from support.commands import accounts, adopting, correcting, fixing, foreign, ordering, recomputing, rights, signing
 from support.commands import rejects as rejecting
 from support.commands.listing import show, show_json
 from support.home import Home
@@ -45,6 +45,7 @@ class Ports:
 def register(app: typer.Typer, devices: typer.Typer, rejects: typer.Typer, ports: Ports) -> None:
     """Put the verbs on the command line."""
     _about_the_run(app, ports)
+    signing.register(app, ports.home, ports.addresses)
     accounts.register(app, ports.engine)
     rejecting.register(rejects, ports.engine, ports.actor)
     fixing.register(rejects, ports.engine, ports.kinds, ports.actor)
