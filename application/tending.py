@@ -96,7 +96,7 @@ def _looking(tools: Tools) -> list[Pass]:
             yield from _committed(engine, lambda on, now, some=some: learn(on, reader, kinds, some, now))(now)
 
     return [
-        Pass("consequences", _FORESEEN_S, _committed(engine, foreseen), "open alarms whose consequence was foreseen"),
+        Pass("consequences", _FORESEEN_S, _committed(engine, foreseen), "alarms whose consequence was foreseen"),
         Pass("derived", _MINUTE_S, Deriving(engine, lambda: kinds, tools.room).run, "derived readings that changed"),
         Pass(
             "quality", _TENTH_S, search(engine, lambda: kinds, tools.numbers), "spans of doubtful values that changed"
