@@ -18,7 +18,7 @@ from support.maintain import Pass
 from support.store import StoreDownError
 
 _EVERY_S = 5.0
-_TENTH_S = 600.0
+_MINUTE_S, _TENTH_S = 60.0, 600.0
 
 
 def passes(
@@ -41,7 +41,7 @@ def passes(
             _committed(engine, lambda on, now: group(on, rules, now)),
             "incidents and suppressions that changed",
         ),
-        Pass("derived", _TENTH_S, Deriving(engine, lambda: kinds, room).run, "derived readings that changed"),
+        Pass("derived", _MINUTE_S, Deriving(engine, lambda: kinds, room).run, "derived readings that changed"),
         Pass("quality", _TENTH_S, search(engine, lambda: kinds, numbers), "spans of doubtful values that changed"),
     ]
 

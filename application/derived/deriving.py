@@ -35,16 +35,19 @@ class Deriving:
     def __init__(self, engine: Engine, kinds: Callable[[], Mapping[str, SensorKind]], room: keeping.Room) -> None:
         self._engine, self._kinds, self._room = engine, kinds, room
         self._hour: int | None = None
+        self._until: int | None = None
 
     def run(self, now: int) -> Iterator[int]:
         """Compute what buckets completed by `now` give; yield how many readings changed, after each portion."""
         until = (now - SETTLED) // TENTH * TENTH
+        if until == self._until:
+            return
         back = OFTEN if self._hour == until // HOUR else RARELY
         try:
             yield from derive_span(self._engine, self._kinds(), (until - back, until), self._room)
         except (OperationalError, InterfaceError) as err:
             raise StoreDownError(f"the database cannot be reached: {err.orig}") from err
-        self._hour = until // HOUR
+        self._hour, self._until = until // HOUR, until
 
 
 def derive_span(
