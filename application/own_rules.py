@@ -7,6 +7,8 @@ They have the same life as the built-in ones, and stand in configs/rules.toml un
     point = "t_station_room"
     above = 40
     on_delay_s = 300
+
+One of a derived kind (`kind = "heat_substation_derived"`) is of tempo slow: its points come every ten minutes.
 """
 
 import re
@@ -18,10 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from application.rule import Judgement, Parameters, Rule, RuleError, Verdict, Window
+from application.rule import Judgement, Parameters, Rule, RuleError, Verdict
+from perception.kinds.heat_substation_derived import KIND as DERIVED_KIND
 from perception.point import POINT_NAME, Title
 from perception.sensor_kind import SensorKind
 
+DERIVED = "_derived"
 _NAME = r"^[a-z][a-z0-9_]{2,39}$"
 _NUMBERS = frozenset({"on_delay_s", "off_delay_s", "latched", "realarm_s", "above", "below", "deadband", "except"})
 _ADVICE = Title(
@@ -64,6 +68,11 @@ class OwnWords(BaseModel):
     respond_s: int = Field(default=24 * 3600, gt=0, le=366 * 86_400)
     subject: str = Field(default="device", pattern="^(station|device)$")
 
+    @property
+    def is_derived(self) -> bool:
+        """Whether it looks at what is computed here from readings: such kinds bear the word at their end."""
+        return self.kind is not None and self.kind.endswith(DERIVED)
+
 
 def own_rules(tables: object, taken: Mapping[str, Rule]) -> tuple[dict[str, Rule], list[str]]:
     """Return the rules of these tables by name, and what is wrong with the others."""
@@ -97,6 +106,8 @@ def _rule(name: str, table: object, taken: Mapping[str, Rule]) -> Rule:
     except ValidationError as err:
         told = [f"[own.{name}] {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors()]
         raise RuleError("; ".join(told)) from err
+    if words.kind is None and words.point in DERIVED_KIND.bits:
+        raise RuleError(f'[own.{name}]: {words.point} is a derived point: say kind = "{DERIVED_KIND.name}" as well')
     points = (words.point,) if words.minus is None else (words.point, words.minus)
     return Rule(
         name=name,
@@ -112,6 +123,7 @@ def _rule(name: str, table: object, taken: Mapping[str, Rule]) -> Rule:
         elements=partial(_elements, words.point),
         subject=words.subject,
         kinds=frozenset() if words.kind is None else frozenset({words.kind}),
+        tempo="slow" if words.is_derived else "fast",
     )
 
 
@@ -120,7 +132,7 @@ def _elements(point: str, kind: SensorKind) -> tuple[str, ...]:
     return (point,)
 
 
-def judge(words: OwnWords, window: Window, p: OwnLimit) -> Judgement:
+def judge(words: OwnWords, window: Any, p: OwnLimit) -> Judgement:
     """Compare with the limits; cannot tell without the points."""
     value = measured(words, window)
     inside = np.where(window.raised, p.deadband, 0.0)
@@ -133,19 +145,45 @@ def judge(words: OwnWords, window: Window, p: OwnLimit) -> Judgement:
     return Judgement(np.where(np.isnan(value), Verdict.CANNOT_TELL, verdict).astype(np.int8))
 
 
-def evidence(words: OwnWords, window: Window, p: OwnLimit) -> Mapping[str, NDArray[np.float64]]:
+def evidence(words: OwnWords, window: Any, p: OwnLimit) -> Mapping[str, NDArray[np.float64]]:
     """Show what was measured and the limits."""
     value = measured(words, window)
     limits = {"low": p.below, "high": p.above}
     return {"value": value, **{n: np.full_like(value, 1) * v for n, v in limits.items() if v is not None}}
 
 
-def measured(words: OwnWords, window: Window) -> NDArray[np.float64]:
-    """float64[n, 1]: the point, less the other, or how much that changed per minute over `rate_over_s`."""
-    now = window.value(words.point) - (0.0 if words.minus is None else window.value(words.minus))
+def measured(words: OwnWords, window: Any) -> NDArray[np.float64]:
+    """float64[n, 1]: the point, less the other, or how much that changed per minute over `rate_over_s`.
+
+    `window` is a SlowWindow for points of a derived kind.
+    """
+    if words.is_derived:
+        return _of_tenths(words, window)
+    now: NDArray[np.float64] = window.value(words.point) - (0.0 if words.minus is None else window.value(words.minus))
     if words.rate_over_s is None:
         return now
     back = round(words.rate_over_s / 60)
     before = window.past(words.point, back) - (0.0 if words.minus is None else window.past(words.minus, back))
     rate: NDArray[np.float64] = (now - before) / back
     return rate
+
+
+def _of_tenths(words: OwnWords, window: Any) -> NDArray[np.float64]:
+    """Return the same from ten-minute means: the newest of the last hour, and of an hour that ended so long before."""
+    trace: NDArray[np.float64] = window.trace(words.point, 2) - (
+        0.0 if words.minus is None else window.trace(words.minus, 2)
+    )
+    if words.rate_over_s is None:
+        return _newest(trace)
+    back = max(1, round(words.rate_over_s / 600))
+    rate: NDArray[np.float64] = (_newest(trace) - _newest(trace[:, :-back])) / (back * 10)
+    return rate
+
+
+def _newest(trace: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64[n, 1]: the last value of the last six buckets, NaN where there is none."""
+    last = trace[:, -6:]
+    known = ~np.isnan(last)
+    place = last.shape[1] - 1 - np.argmax(known[:, ::-1], axis=1)
+    found: NDArray[np.float64] = last[np.arange(len(last)), place][:, None]
+    return found

@@ -15,7 +15,7 @@ from application.baseline import Baseline, Key, learned
 from application.derived import keeping, learning
 from application.derived.devices import OF_KIND, Pair, pairs, stand_beside
 from application.derived.rows import PUMPS, Known, Means, derived, laid_out
-from application.instants import HOUR, MINUTE
+from application.instants import DAY, HOUR, MINUTE
 from application.quality.sensing import Weather, median, told_at
 from perception.sensor_kind import SensorKind
 from support.store import StoreDownError
@@ -35,16 +35,21 @@ class Deriving:
     def __init__(self, engine: Engine, kinds: Callable[[], Mapping[str, SensorKind]], room: keeping.Room) -> None:
         self._engine, self._kinds, self._room = engine, kinds, room
         self._hour: int | None = None
+        self._until: int | None = None
+        self._taught: int | None = None
 
     def run(self, now: int) -> Iterator[int]:
         """Compute what buckets completed by `now` give; yield how many readings changed, after each portion."""
         until = (now - SETTLED) // TENTH * TENTH
+        if until == self._until:
+            return
         back = OFTEN if self._hour == until // HOUR else RARELY
         try:
-            yield from derive_span(self._engine, self._kinds(), (until - back, until), self._room)
+            teach = self._taught != until // DAY
+            yield from derive_span(self._engine, self._kinds(), (until - back, until), self._room, teach=teach)
         except (OperationalError, InterfaceError) as err:
             raise StoreDownError(f"the database cannot be reached: {err.orig}") from err
-        self._hour = until // HOUR
+        self._hour, self._until, self._taught = until // HOUR, until, until // DAY
 
 
 def derive_span(
@@ -53,8 +58,13 @@ def derive_span(
     span: tuple[int, int],
     room: keeping.Room,
     only: str | None = None,
+    *,
+    teach: bool = True,
 ) -> Iterator[int]:
-    """Compute what is derived over [from, to), of all devices or one; yield how much changed, portion by portion."""
+    """Compute what is derived over [from, to), of all devices or one; yield how much changed, portion by portion.
+
+    `teach`: learn as well what was not learned for a day.
+    """
     for name, source in OF_KIND.items():
         if name not in kinds or source not in kinds:
             continue
@@ -64,7 +74,7 @@ def derive_span(
         for portion in _portions(every):
             if only is None or any(p.device == only for p in portion):
                 with engine.begin() as on:
-                    changed = _portion(on, (kinds[source], kinds[name]), portion, span, room, only)
+                    changed = _portion(on, (kinds[source], kinds[name]), portion, span, room, only, teach=teach)
                 yield changed
 
 
@@ -82,23 +92,27 @@ def _portion(
     span: tuple[int, int],
     room: keeping.Room,
     only: str | None,
+    *,
+    teach: bool,
 ) -> int:
     source, target = kinds
     pumps = learning.known_of(on)
-    if learning.learn(on, source, portion, span[1], pumps):
+    if teach and learning.learn(on, source, portion, span[1], pumps):
         pumps = learning.known_of(on)
     known = {**pumps, **learned(on, SIGNATURE)}
     heated = keeping.areas(on)
     means = keeping.means_of(on, source, [p.source_id for p in portion], (span[0] - HOUR, span[1]))
+    before = keeping.stored(on, target, [p.derived_id for p in portion], span)
     changed = 0
     for pair in portion:
         told = means.get(pair.source_id)
         if told is None or only not in (None, pair.device):
             continue
         found = derived(told, _neighbours(pair, portion, means), _known(pair, known, heated))
-        inside = told.ts >= span[0]
-        values = laid_out(target, found, len(told.ts))[inside]
-        changed += keeping.write(on, target, pair.derived_id, told.ts[inside], values, room)
+        values = laid_out(target, found, len(told.ts))
+        other = (told.ts >= span[0]) & before[pair.derived_id].differs(told.ts, values)
+        if other.any():
+            changed += keeping.write(on, target, pair.derived_id, told.ts[other], values[other], room)
     return changed
 
 

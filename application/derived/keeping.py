@@ -1,7 +1,8 @@
 """Keeping: reads what derived points follow from, and writes them as readings of their own. Works on a Connection."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,42 @@ def areas(on: Connection) -> Mapping[str, float]:
         .having(func.bool_and(t.building.c.heated_area_m2.is_not(None)))
     )
     return {station: float(area) for station, area in on.execute(query) if area}
+
+
+class Stored(NamedTuple):
+    """What was derived before of one device: ts int64[k] in order, values float64[k, points]."""
+
+    ts: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    def differs(self, ts: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return bool[m]: what is there at these times is other than these values; nothing and unknown are the same."""
+        there = np.full(values.shape, np.nan)
+        if len(self.ts):
+            place = np.searchsorted(self.ts, ts).clip(0, len(self.ts) - 1)
+            found = self.ts[place] == ts
+            there[found] = self.values[place[found]]
+        same: NDArray[np.bool_] = (there == values) | (np.isnan(there) & np.isnan(values))
+        other: NDArray[np.bool_] = np.asarray(~same.all(axis=1))
+        return other
+
+
+def stored(
+    on: Connection, kind: SensorKind, device_ids: Sequence[int], span: tuple[int, int]
+) -> defaultdict[int, Stored]:
+    """Return by device what was derived before over [from, to)."""
+    table = readings_table(kind)
+    query = (
+        select(table.c.device_id, table.c.ts, *(table.c[p] for p in kind.names))
+        .where(table.c.device_id.in_(device_ids), table.c.ts >= moment(span[0]), table.c.ts < moment(span[1]))
+        .order_by(table.c.device_id, table.c.ts)
+    )
+    rows: Sequence[Any] = on.execute(query).all()
+    ids = np.array([row[0] for row in rows])
+    ts = np.array([microseconds(row[1]) for row in rows], np.int64)
+    values = np.array([row[2:] for row in rows], np.float64).reshape(len(rows), len(kind.points))
+    nothing = Stored(np.empty(0, np.int64), np.empty((0, len(kind.points))))
+    return defaultdict(lambda: nothing, {int(i): Stored(ts[ids == i], values[ids == i]) for i in np.unique(ids)})
 
 
 def write(

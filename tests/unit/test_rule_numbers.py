@@ -1,6 +1,7 @@
 """The numbers of rules: exceptions by place and date, rules of one's own, and the file that is read again."""
 
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -178,12 +179,46 @@ def test_a_difference_and_a_rate_are_measured():
         ("mine", {"title": {"zh": "a", "en": "a"}, "point": "t_outdoor"}, "give a limit"),
         ("mine", {"title": {"zh": "a", "en": "a"}, "point": "t_outdoor", "above": 1, "below": 2}, "greater"),
         ("mine", {"title": {"zh": "a", "en": "a"}, "point": "t_outdoor", "above": 1, "colour": 2}, "colour"),
+        ("mine", {"title": {"zh": "a", "en": "a"}, "point": "approach", "above": 8}, "heat_substation_derived"),
         ("mine", "text", "expected a table"),
     ],
 )
 def test_a_rule_of_ones_own_that_makes_no_sense_is_named(name, table, why):
     with pytest.raises(RuleError, match=why):
         tuned(RULES, {"own": {name: table}})
+
+
+@dataclass
+class Tenths:
+    """What a slow rule sees: the means of one device's last two hours."""
+
+    values: list
+
+    raised = np.array([[False]])
+
+    def trace(self, point, hours):
+        assert (point, hours) == ("approach", 2)
+        return np.array([self.values], float)
+
+
+def test_a_rule_of_ones_own_looks_at_what_follows_from_readings():
+    words = {"title": {"zh": "端差", "en": "Approach"}, "point": "approach", "kind": "heat_substation_derived"}
+    tables = {"own": {"far": {**words, "above": 8}, "growing": {**words, "rate_over_s": 1200, "above": 0.1}}}
+    found = {rule.name: (rule, tuning.usual) for rule, tuning in tuned(RULES, tables)}
+    for rule, _ in (found["far"], found["growing"]):
+        assert rule.tempo == "slow"
+        assert rule.fits(KINDS["heat_substation_derived"])
+        assert not rule.fits(KIND)
+
+    def said(name, values):
+        rule, numbers = found[name]
+        return int(rule.judge(Tenths(values), numbers).verdict[0, 0])
+
+    assert said("far", [2.0] * 11 + [9.0]) == 1
+    assert said("far", [9.0] * 10 + [2.0, np.nan]) == 0
+    assert said("far", [9.0] * 6 + [np.nan] * 6) == -1
+    assert said("growing", [2.0] * 9 + [2.0, 4.0, 6.0]) == 1
+    assert said("growing", [2.0] * 12) == 0
 
 
 @pytest.fixture
