@@ -150,4 +150,6 @@ def test_an_ordinary_station_raises_nothing(station):
 
 
 def test_every_slow_rule_has_its_story():
-    assert {story.split(maxsplit=1)[0] for story in STORIES} == {r.name for r, _ in RULES if r.tempo == "slow"}
+    told_elsewhere = {"sensor_still"}  # of devices that report rarely: test_sensor_still.py
+    slow = {r.name for r, _ in RULES if r.tempo == "slow"}
+    assert {story.split(maxsplit=1)[0] for story in STORIES} | told_elsewhere == slow
