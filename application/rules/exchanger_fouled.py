@@ -25,8 +25,9 @@ _MOST = 0.7
 class ExchangerFouled(Parameters):
     """Raised when UA falls below `ratio` of the learned one, or the approach exceeds `approach_k` under `load`.
 
-    UA counts above `least_load`. Both sides have to tell of the same heat as ever, within `agree` over the day, and the
-    outdoor sensor of the same weather as its neighbours, within `odd_k`: else a sensor is wrong, not the plates.
+    UA counts above `least_load` and `least_approach_k`: below it is mostly noise. Both sides have to tell of the same
+    heat as ever, within `agree` over the day, and the outdoor sensor of the same weather as its neighbours, within
+    `odd_k`: else a sensor is wrong, not the plates.
     """
 
     on_delay_s: float = Field(default=6 * 3600.0, ge=0)
@@ -37,6 +38,7 @@ class ExchangerFouled(Parameters):
     deadband_k: float = Field(default=1.0, ge=0)
     load: float = Field(default=0.5, ge=0, le=1)
     least_load: float = Field(default=0.3, ge=0, le=1)
+    least_approach_k: float = Field(default=1.0, ge=0)
     agree: float = Field(default=0.02, gt=0)
     odd_k: float = Field(default=2.5, gt=0)
     room_c: float = Field(default=18.0)
@@ -68,7 +70,8 @@ def judge(window: SlowWindow, p: ExchangerFouled) -> Judgement:
     ratio, approach = _ratio(window, p), _approach(window)
     outdoor = window.mean("t_outdoor", _DAY_H)
     load = load_share(outdoor, p.room_c, p.design_outdoor_c)
-    fouled = (load > p.least_load) & (ratio < p.ratio + np.where(window.raised, p.deadband, 0.0))
+    counts = (load > p.least_load) & (approach > p.least_approach_k)
+    fouled = counts & (ratio < p.ratio + np.where(window.raised, p.deadband, 0.0))
     warm = (load > p.load) & _agrees(window, p) & (approach > p.approach_k - np.where(window.raised, p.deadband_k, 0.0))
     odd = np.abs(outdoor - window.neighbours(outdoor)) > p.odd_k  # false where there are no neighbours
     unknown = odd | np.isnan(outdoor + approach) | (np.isnan(ratio) & ~warm)

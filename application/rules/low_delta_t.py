@@ -22,12 +22,15 @@ class LowDeltaT(Parameters):
     """Raised when the day's spread is below `share` of the expected one, with a load above `least_load`.
 
     Expected: the larger of what the station's own days taught for this weather, and `design_spread_k` times the load.
+    And the water gives less than `given` of what it could, down to the secondary return: water that comes cold from
+    the plant cannot give much, and is no fault of the station.
     """
 
     on_delay_s: float = Field(default=6 * 3600.0, ge=0)
     off_delay_s: float = Field(default=24 * 3600.0, ge=0)
     share: float = Field(default=0.6, gt=0, lt=1)
     deadband: float = Field(default=0.05, ge=0)
+    given: float = Field(default=0.7, gt=0, le=1)
     least_load: float = Field(default=0.3, ge=0, le=1)
     design_spread_k: float = Field(default=50.0, gt=0)
     room_c: float = Field(default=18.0)
@@ -39,6 +42,13 @@ def _spread(window: SlowWindow) -> NDArray[np.float64]:
     flows = window.trace("flow_pri", _DAY_H) > _LEAST_FLOW_M3_H
     spread = window.trace("t_pri_supply", _DAY_H) - window.trace("t_pri_return", _DAY_H)
     return window.middle(np.where(flows, spread, np.nan), _DAY_H)
+
+
+def _given(window: SlowWindow) -> NDArray[np.float64]:
+    """float64[n, 1]: the spread as a share of what there is above the secondary return, median of a day."""
+    supply, back = window.trace("t_pri_supply", _DAY_H), window.trace("t_pri_return", _DAY_H)
+    there = supply - window.trace("t_sec_return", _DAY_H)
+    return window.middle((supply - back) / np.where(there > 1.0, there, np.nan), _DAY_H)
 
 
 def _expected(window: SlowWindow, p: LowDeltaT) -> NDArray[np.float64]:
@@ -54,7 +64,9 @@ def judge(window: SlowWindow, p: LowDeltaT) -> Judgement:
     spread, expected = _spread(window), _expected(window, p)
     loaded = load_share(window.mean("t_outdoor", _DAY_H), p.room_c, p.design_outdoor_c) > p.least_load
     share = p.share + np.where(window.raised, p.deadband, 0.0)
-    return judged((spread < share * expected) & loaded, spread, expected)
+    given = _given(window)
+    most = p.given + np.where(window.raised, p.deadband, 0.0)
+    return judged((spread < share * expected) & (given < most) & loaded, spread, expected, given)
 
 
 def evidence(window: SlowWindow, p: LowDeltaT) -> Mapping[str, NDArray[np.float64]]:
@@ -79,5 +91,5 @@ RULE = Rule(
     evidence=evidence,
     family=Family.HEAT,
     tempo="slow",
-    needs=("t_pri_supply", "t_pri_return", "flow_pri", "t_outdoor"),
+    needs=("t_pri_supply", "t_pri_return", "t_sec_return", "flow_pri", "t_outdoor"),
 )

@@ -20,8 +20,8 @@ _OVER_H = 2
 class RoomsCold(Parameters):
     """Raised when more than `share` of a station's rooms are below `limit_c`, or any below `floor_c`, for two hours.
 
-    `least_rooms`: so many rooms at least, or all that there are; means of two hours. `sure_k`: what a room sensor may
-    be wrong by. It clears after a day without cold: 18 Cel are owed all day, and most homes cool before dawn.
+    `least_rooms`: so many rooms at least, or all that there are; means of two hours. `sure_k`: what a room sensor and
+    its place may be wrong by. It clears after a day without cold: 18 Cel are owed all day.
     """
 
     on_delay_s: float = Field(default=2 * 3600.0, ge=0)
@@ -29,7 +29,7 @@ class RoomsCold(Parameters):
     limit_c: float = Field(default=18.0)
     floor_c: float = Field(default=16.0)
     share: float = Field(default=0.1, ge=0, lt=1)
-    sure_k: float = Field(default=0.5, ge=0)
+    sure_k: float = Field(default=1.0, ge=0)
     least_rooms: float = Field(default=2.0, ge=1)
     deadband_k: float = Field(default=0.3, ge=0)
 

@@ -19,6 +19,7 @@ from perception.sensor_kind import SensorKind
 
 _OVER_H = 6
 _OUTDOOR_H = 3
+_STILL = 6
 _ELEMENTS = ("t_outdoor", "primary", "secondary")
 
 
@@ -56,6 +57,16 @@ def _off_heat(window: SlowWindow) -> tuple[NDArray[np.float64], NDArray[np.float
     return apart, one, other
 
 
+def _still(window: SlowWindow) -> NDArray[np.bool_]:
+    """bool[n, 1]: a temperature of either side was one and the same value for an hour: frozen, which is no drift."""
+    still = np.zeros((len(window.now), 1), np.bool_)
+    for point in (*physics.PRIMARY[:2], *physics.SECONDARY[:2]):
+        same = np.diff(window.trace(point, _OVER_H), axis=1) == 0
+        runs = np.cumsum(np.pad(same, ((0, 0), (1, 0))), axis=1)
+        still |= (runs[:, _STILL:] - runs[:, :-_STILL] == _STILL).any(axis=1, keepdims=True)
+    return still
+
+
 def judge(window: SlowWindow, p: SensorDrift) -> Judgement:
     """Compare the outdoor sensor with its neighbours, and both sides with each other and with the heat meter."""
     open_ = np.broadcast_to(window.raised, (len(window.now), len(_ELEMENTS)))
@@ -66,7 +77,7 @@ def judge(window: SlowWindow, p: SensorDrift) -> Judgement:
     wild = np.abs(apart) > p.wild_pct
     one = (np.abs(apart) > limits[0]) & (np.abs(primary) > np.abs(secondary))
     other = (np.abs(apart) > limits[1]) & (np.abs(secondary) > np.abs(primary))
-    unknown = np.isnan(apart + primary + secondary) | wild
+    unknown = np.isnan(apart + primary + secondary) | wild | _still(window)
     beyond = np.abs(off) > p.limit_k - np.where(low[0], p.deadband_k, 0.0)
     columns = [np.where(np.isnan(off), Verdict.CANNOT_TELL, np.where(beyond, Verdict.RAISE, Verdict.CLEAR))]
     columns += [

@@ -26,7 +26,8 @@ _ELEMENTS = tuple(f"dp_strainer_{side}" for side in _SIDES)
 class StrainerByFlow(Parameters):
     """Raised when a strainer takes `times` what it used to at equal flow, or pumps move `fall_pct` less at equal speed.
 
-    `least_kpa`: so much it takes at least. `network_pct`: the network's conductance may have fallen by as much, else
+    `least_kpa`: so much it takes at least. Less flow is not its doing where it takes less than `least_times`: there is
+    gas in the pumps, or little water. `network_pct`: the network's conductance may have fallen by as much, else
     less flow at equal speed is not the strainer's.
     """
 
@@ -35,6 +36,7 @@ class StrainerByFlow(Parameters):
     times: float = Field(default=3.0, gt=1)
     deadband: float = Field(default=0.5, ge=0)
     least_kpa: float = Field(default=20.0, ge=0)
+    least_times: float = Field(default=1.5, ge=0)
     fall_pct: float = Field(default=15.0, gt=0)
     deadband_pct: float = Field(default=3.0, ge=0)
     network_pct: float = Field(default=6.0, gt=0)
@@ -74,7 +76,7 @@ def judge(window: SlowWindow, p: StrainerByFlow) -> Judgement:
         times, taken = _times(window, side), window.mean(f"dp_strainer_{side}", _OVER_H)
         limit = p.times - np.where(open_[:, [place]], p.deadband, 0.0)
         clogged = (times > limit) & (taken > p.least_kpa)
-        raised = clogged | moved if side == "sec" else clogged
+        raised = clogged | (moved & ~(times < p.least_times)) if side == "sec" else clogged
         clear = np.where(np.isnan(times), Verdict.CANNOT_TELL, Verdict.CLEAR)
         columns.append(np.where(raised, Verdict.RAISE, clear))
     return Judgement(np.concatenate(columns, axis=1).astype(np.int8))

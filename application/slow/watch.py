@@ -173,6 +173,8 @@ class SlowWatch:
             kinds[name] = round_.judged()
             transitions += round_.transitions
             changes += round_.changes
+        for window in windows.values():
+            window.elsewhere = None  # it knows all windows, and they are large: no circle that waits to be collected
 
     def _own(self, kinds: Mapping[str, Ward]) -> Troubles:
         """Return our own open alarms as troubles."""

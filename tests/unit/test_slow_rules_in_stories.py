@@ -114,7 +114,7 @@ def told():
             hour = (at / DAY * 24 + 8) % 24
             for i, (change, _) in enumerate(STORIES.values()):
                 if change is None:
-                    warm[[i, i + n]] = 17.2
+                    warm[[i, i + n]] = 16.7
                 else:
                     change(values, i, hour)
         ids = np.arange(1, n + 1, dtype=np.int32), np.arange(100, 100 + len(rooms), dtype=np.int32)
