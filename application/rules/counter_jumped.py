@@ -1,4 +1,8 @@
-"""counter_jumped: a meter that only counts up went down, or up by more than can have flowed."""
+"""counter_jumped: a meter that only counts up went down, or up by more than can have flowed.
+
+Meters that could not be read show 0 and come back: in real stations, for an hour or for weeks. Going is a jump, coming
+back from 0 is none.
+"""
 
 from collections.abc import Mapping
 
@@ -17,7 +21,7 @@ class CounterJumped(Parameters):
     """Raised when a meter fell by more than `fall`, or rose within 20 minutes by `ratio` times the most of an hour."""
 
     on_delay_s: float = Field(default=0.0, ge=0)
-    off_delay_s: float = Field(default=900.0, ge=0)
+    off_delay_s: float = Field(default=0.0, ge=0)
     fall: float = Field(default=0.5, ge=0)
     ratio: float = Field(default=1.5, ge=1)
 
@@ -34,7 +38,8 @@ def _most(window: Window) -> NDArray[np.float64]:
 def judge(window: Window, p: CounterJumped) -> Judgement:
     """Compare each meter with what it showed 20 minutes ago."""
     step = _steps(window)
-    return judged((step < -p.fall) | (step > p.ratio * _most(window)), step)
+    from_nought = np.concatenate([window.past(point, _BACK_MIN) for point in _POINTS], axis=1) == 0
+    return judged((step < -p.fall) | ((step > p.ratio * _most(window)) & ~from_nought), step)
 
 
 def evidence(window: Window, p: CounterJumped) -> Mapping[str, NDArray[np.float64]]:

@@ -23,7 +23,7 @@ class SensorSentinel(Parameters):
     """Raised when water is told to be at 0.0 Cel, or the outdoor sensor shows `open_circuit_c`, for the on-delay."""
 
     on_delay_s: float = Field(default=60.0, ge=0)
-    off_delay_s: float = Field(default=60.0, ge=0)
+    off_delay_s: float = Field(default=0.0, ge=0)
     open_circuit_c: float = Field(default=-39.9)
 
 

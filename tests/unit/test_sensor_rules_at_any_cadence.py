@@ -149,3 +149,13 @@ def test_silence_and_range_follow_the_cadence(cadence):
 def test_a_meter_that_falls_has_jumped(cadence):
     found = lived(cadence, lambda m, v: {"heat_energy_total": v["heat_energy_total"] - (900 if m >= 120 else 0)})
     assert ("raised", "counter_jumped", "heat_energy_total") in {f[:3] for f in found}
+
+
+@pytest.mark.parametrize("cadence", CADENCES)
+def test_a_meter_that_shows_nothing_for_a_while_has_gone_once_and_its_return_is_no_jump(cadence):
+    def unread(m, v):
+        return {"heat_energy_total": 0.0 if 120 <= m < 300 else v["heat_energy_total"]}
+
+    found = [f for f in lived(cadence, unread) if f[1] == "counter_jumped"]
+    assert [f[0] for f in found] == ["raised", "cleared"]
+    assert found[0][3] == 120
