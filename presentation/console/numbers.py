@@ -91,7 +91,7 @@ def _choices(view: NumbersView, choice: NumbersChoice, t: Texts) -> Markup:
 
 
 def _kpis(kpis: Sequence[Kpi], t: Texts) -> Markup:
-    heads = [t.say("Figure"), t.say("Value"), "", t.say("Target of a figure"), t.say("Limit"), t.say("Verdict")]
+    heads = [t.say("Figure"), t.say("Value"), "", t.say("Target value"), t.say("Limit"), t.say("Verdict")]
     rows = [_kpi(kpi, t) for kpi in kpis]
     return _table(heads, rows, t.say("Figures, targets and limits"), numbers={1, 3, 4}, class_="kpi-table")
 
@@ -106,7 +106,11 @@ def _kpi(kpi: Kpi, t: Texts) -> Markup:
         "tr",
         el("th", kpi_text(kpi.name, t), scope="row"),
         el("td", el("b", t.number(kpi.value, decimals)), unit if kpi.value is not None else None, class_="number"),
-        el("td", bullet(kpi.value, target, limit, reach) if target is not None else None, class_="bullet-place"),
+        el(
+            "td",
+            bullet(kpi.value, target, limit, reach, over=kpi.met is False) if target is not None else None,
+            class_="bullet-place",
+        ),
         el("td", kpi.target.replace("<=", "≤"), unit if kpi.target else None, class_="number"),
         el("td", kpi.limit.replace("<=", "≤"), unit if kpi.limit else None, class_="number"),
         el("td", _verdict(kpi, limit, t)),
