@@ -1,7 +1,7 @@
 """Numbers: the page of the KPIs. What the alarms ask of their operators, beside what the standards think bearable."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -239,8 +239,9 @@ def _nuisances(rows: Sequence[tuple[Title, Nuisance]], t: Texts) -> Markup:
     return fragment(_table(heads, body, t.say("Nuisances"), numbers={1, 2, 3, 4, 5, 6}), el("p", hint, class_="calm"))
 
 
-def _table(heads: Sequence[str], rows: Sequence[Markup], name: str, *, numbers: set[int] = frozenset(),  # type: ignore[assignment]
-           class_: str = "") -> Markup:  # fmt: skip
+def _table(
+    heads: Sequence[str], rows: Sequence[Markup], name: str, *, numbers: Collection[int] = (), class_: str = ""
+) -> Markup:
     cells = [
         el("th", h, scope="col", class_="number" if i in numbers else None) if h else el("td", class_="bullet-place")
         for i, h in enumerate(heads)
