@@ -124,18 +124,21 @@ def _hourly(
 
 
 def foresee(on: Connection, reader: ReadingReader, kinds: Kinds, rules: Mapping[str, Rule], now: int) -> int:
-    """Foresee what every open alarm means as things stand now; return for how many."""
+    """Foresee what every open alarm means as things stand now; return for how many it is the first time."""
     a = tables.alarm.c
     alarms = on.execute(select(a.alarm_id, a.rule, a.station, a.evidence).where(a.cleared_at.is_(None))).all()
     if not alarms:
         return 0
+    open_ = select(a.alarm_id).where(a.cleared_at.is_(None))
     here = _here(on, reader, kinds, sorted({row.station for row in alarms}), now)
     rows = [_row(alarm, rules.get(alarm.rule), *here[alarm.station], now) for alarm in alarms if alarm.station in here]
-    if rows:
-        new = upsert(tables.consequence)
-        told = {c.name: new.excluded[c.name] for c in tables.consequence.columns if c.name != "alarm_id"}
-        on.execute(new.on_conflict_do_update(index_elements=["alarm_id"], set_=told), rows)
-    return len(rows)
+    if not rows:
+        return 0
+    before = on.scalars(select(tables.consequence.c.alarm_id).where(tables.consequence.c.alarm_id.in_(open_))).all()
+    new = upsert(tables.consequence)
+    told = {c.name: new.excluded[c.name] for c in tables.consequence.columns if c.name != "alarm_id"}
+    on.execute(new.on_conflict_do_update(index_elements=["alarm_id"], set_=told), rows)
+    return len(rows) - len(before)
 
 
 def _row(alarm: Row[*tuple[Any, ...]], rule: Rule | None, site: Site, here: Here, now: int) -> dict[str, object]:

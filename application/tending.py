@@ -78,7 +78,7 @@ def _looking(
             yield from _committed(engine, lambda on, now, some=some: learn(on, reader, kinds, some, now))(now)
 
     return [
-        Pass("consequences", _FORESEEN_S, _committed(engine, foreseen), "open alarms whose consequence was foreseen"),
+        Pass("consequences", _FORESEEN_S, _committed(engine, foreseen), "alarms whose consequence was foreseen"),
         Pass("time constants", _LEARNED_S, learning, "stations whose time constant was learned"),
     ]
 

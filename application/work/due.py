@@ -94,7 +94,7 @@ def _about(chosen: Select[Any], desk: Desk, now: int) -> Select[Any]:
         .join(cure, cure.c.alarm_id == _cured.c.alarm_id)
         .join(_order, _order.c.work_order_id == cure.c.work_order_id)
     )
-    open_ = (_alarm.c.cleared_at.is_(None), or_(_alarm.c.suppressed_by.is_(None), _OPEN))
+    open_ = (_alarm.c.cleared_at.is_(None), _alarm.c.suppressed_by.is_(None))
     return joined.where(*open_, within, or_(~known.correlate(_order, _alarm).exists(), after_all))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, Row, select
+from sqlalchemy import Connection, Engine, Row, and_, select
 
 from application.disposition import Act
 from application.instants import microseconds, moment
@@ -91,12 +91,12 @@ def _withdrawn(on: Connection, desk: Desk, order_id: UUID, now: int) -> int:
 
 
 def _taken_in(on: Connection, order_id: UUID) -> Row[*tuple[Any, ...]] | None:
-    standing = (
-        select(_alarm.c.alarm_id)
-        .join(_linked, _linked.c.alarm_id == _alarm.c.alarm_id)
-        .where(_linked.c.work_order_id == order_id, _alarm.c.cleared_at.is_(None))
-        .cte("standing")
-    )
+    """Return the order of an area in whose incident every condition of an order is that stands, itself or anew."""
+    known = tables.alarm.alias("known")
+    same = and_(*(known.c[n] == _alarm.c[n] for n in ("subject", "rule", "element")))
+    mine = select(_linked.c.alarm_id).join(known, known.c.alarm_id == _linked.c.alarm_id)
+    mine = mine.where(_linked.c.work_order_id == order_id, same)
+    standing = select(_alarm.c.alarm_id).where(_alarm.c.cleared_at.is_(None), mine.exists()).cte("standing")
     inside = select(_member.c.alarm_id).where(_member.c.incident_id == _order.c.incident_id).correlate(_order)
     outside = select(standing.c.alarm_id).where(standing.c.alarm_id.not_in(inside)).correlate(_order).exists()
     wide = select(_order.c.number, _order.c.scope).where(due.LIVE, _order.c.scope.not_like("station:%"))

@@ -146,11 +146,11 @@ def test_killed_at_random_the_journal_is_that_of_a_run_that_was_never_killed(own
 def compare(killed, oracle, length, dice):
     devices = devices_of(killed)
     assert len(devices) == STATIONS
-    steps, kills, per_s = length.of((100, 2, 300), (1500, 25, 250))
+    steps, kills, per_s = length.of((80, 2, 300), (1500, 25, 250))
     told = list(tape(devices, steps, dice))
     for stage in (killed, oracle):
         stage.start_ingest(**EVENTS)
-    tends = [Tend(killed, 0), Tend(oracle, 0)]
+    tend = Tend(killed, 0)
     player = Player(killed.broker.address, oracle.broker.address)
     playing = threading.Thread(target=player.play, args=(told, per_s))
     try:
@@ -164,25 +164,23 @@ def compare(killed, oracle, length, dice):
             await_that(lambda due=due: stored(killed, devices) >= due, "rows to kill by", pause_s=0.003)
             threading.Event().wait(dice.uniform(0, 0.05))  # anywhere between two instructions
             killed.ingest.kill()
-            tends[0].end(signal.SIGKILL)
+            tend.end(signal.SIGKILL)
             before = stored(killed, devices)
             killed.start_ingest(**EVENTS)
-            tends[0] = Tend(killed, kill + 1)
+            tend = Tend(killed, kill + 1)
         playing.join()
         for stage in (killed, oracle):
             await_that(lambda s=stage: stored(s, devices) == len(told), "every reading")
     finally:
         player.close()
-        for tend in tends:
-            tend.end(signal.SIGKILL)
-    for last in [Tend(stage, "last", "--once") for stage in (killed, oracle)]:
-        assert last.process.wait(120) == 0, last.log.read_text()
+        tend.end(signal.SIGKILL)
+    last = Tend(killed, "last", "--once")
+    assert last.process.wait(120) == 0, last.log.read_text()
     expected = journal(oracle)
-    assert len(expected) >= length.of(40, 500)
+    assert len(expected) >= length.of(30, 500)
     assert journal(killed) == expected
     assert len(journal(killed, silence=True)) <= len(journal(oracle, silence=True))  # no storm
-    for stage in (killed, oracle):
-        sound(stage)
+    sound(killed)
 
 
 def stored(stage, devices):
