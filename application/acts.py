@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoneFreeError
 
 from application import disposition
 from application.alarm import AlarmError
@@ -35,7 +36,7 @@ class Acts:
     def __init__(self, engine: Engine, desk: Desk) -> None:
         """`desk` is what opening and proving work orders needs to know."""
         self._engine = engine
-        self._desk = desk
+        self.desk = desk
 
     def acknowledge(self, alarms: Sequence[UUID], act: Act) -> Done:
         """Say that somebody has seen them; what somebody else has seen meanwhile is told, and stays as it is."""
@@ -70,13 +71,13 @@ class Acts:
     def open_order(self, alarm: UUID, act: Act) -> UUID:
         """Open a work order for an alarm and its incident; return its id. Raises WorkError."""
         with self._writing() as on:
-            return store.open_for(on, self._desk, alarm, act)
+            return store.open_for(on, self.desk, alarm, act)
 
     def order_step(self, order: UUID, step: str, act: Act, detail: Mapping[str, object]) -> str:
         """Take a step of a work order; return the state that it is in then. Raises WorkError."""
         with self._writing() as on:
             if step == Step.VERIFIED:
-                return str(store.verify(on, self._desk, order, act).state)
+                return str(store.verify(on, self.desk, order, act).state)
             if step == Step.REOPENED:
                 return str(store.reopen(on, order, act).state)
             return str(store.step(on, order, Entry(Step(step), act.at, act.actor, act.comment, detail)).state)
@@ -102,3 +103,7 @@ class Acts:
                 yield on
         except (OperationalError, InterfaceError) as err:
             raise StoreDownError(f"the database cannot be reached: {err.orig}") from err
+        except NoneFreeError as err:
+            raise StoreDownError(
+                "the database is too busy: no connection came free, raise database.connections"
+            ) from err

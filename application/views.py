@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoneFreeError
 
 from application import alarm_numbers, districts, incident_store, incident_story, listings, places, pulse
 from application.alarm_list import AlarmList, AlarmsView, state_of
@@ -278,6 +279,10 @@ class Views:
                 yield on
         except (OperationalError, InterfaceError) as err:
             raise StoreDownError(f"the database cannot be reached: {err.orig}") from err
+        except NoneFreeError as err:
+            raise StoreDownError(
+                "the database is too busy: no connection came free, raise database.connections"
+            ) from err
 
 
 def _transition(row: AlarmRow) -> Mapping[str, object]:

@@ -95,6 +95,8 @@ def _fed(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         running = [asyncio.create_task(hub.run(live)), asyncio.create_task(beat(desk, hub, metrics))]
+        for task in running:
+            task.add_done_callback(_tell_of_a_bug)
         try:
             yield
         finally:
@@ -104,6 +106,13 @@ def _fed(
                     await task
 
     return lifespan
+
+
+def _tell_of_a_bug(task: asyncio.Task[None]) -> None:
+    """Let a task that ended by a bug say so at once, not when the application ends."""
+    if not task.cancelled() and (err := task.exception()) is not None:
+        told = {"message": "a task of the console ended", "exception": err, "task": task}
+        asyncio.get_running_loop().call_exception_handler(told)
 
 
 def _answer_unknown_api(app: FastAPI) -> None:

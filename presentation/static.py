@@ -62,7 +62,7 @@ class Shelf:
             found = self._assets.get(name)
             if found is None:
                 raise HTTPException(404, f"no asset {name!r}")
-            pressed = _accepts_gzip(request.headers.get("accept-encoding", ""))
+            pressed = accepts_gzip(request.headers.get("accept-encoding", ""))
             body, extra = (found.pressed, {"content-encoding": "gzip"}) if pressed else (found.plain, {})
             headers = {"cache-control": _FOREVER, "vary": "accept-encoding", **extra}
             return Response(body, media_type=found.media_type, headers=headers)
@@ -130,8 +130,9 @@ async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], b
 
 
 def _wants(scope: Scope) -> bool:
-    return any(key == b"accept-encoding" and _accepts_gzip(value.decode("latin-1")) for key, value in scope["headers"])
+    return any(key == b"accept-encoding" and accepts_gzip(value.decode("latin-1")) for key, value in scope["headers"])
 
 
-def _accepts_gzip(header: str) -> bool:
+def accepts_gzip(header: str) -> bool:
+    """Whether a reader takes what is compressed."""
     return any(part.strip().partition(";")[0] == "gzip" for part in header.split(","))

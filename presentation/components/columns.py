@@ -66,7 +66,13 @@ def _column(bucket: Bucket, x: float, wide: float, y: Callable[[float], float]) 
 def _labels(buckets: Sequence[Bucket], wide: float, label: Callable[[int], str]) -> list[Markup]:
     step = max(1, -(-len(buckets) // _MOST_LABELS))
     return [
-        el("text", label(b.since), x=round(_LEFT + (i + 0.5) * wide, 1), y=_HEIGHT - 5, text_anchor="middle")
+        el(
+            "text",
+            label(b.since),
+            x=min(_WIDTH - 18, round(_LEFT + (i + 0.5) * wide, 1)),
+            y=_HEIGHT - 5,
+            text_anchor="middle",
+        )
         for i, b in enumerate(buckets)
         if i % step == 0
     ]
@@ -82,17 +88,18 @@ def _round_up(value: float) -> int:
         scale *= 10
 
 
-def bullet(value: float | None, target: float | None, limit: float | None, reach: float) -> Markup:
-    """Return a bar of a figure on 0..reach with a mark for its target and one for its limit."""
+def bullet(value: float | None, target: float | None, limit: float | None, reach: float, *, over: bool) -> Markup:
+    """Return a bar of a figure on 0..reach with a mark for its target and one for its limit; `over`: not met."""
 
     def at(x: float) -> str:
         return f"{round(100 * min(1.0, max(0.0, x / reach)), 1)}%"
 
-    over = "" if value is None or target is None else " over" if value > (limit or target) else ""
     return el(
         "svg",
         el("rect", x=0, y=5, width="100%", height=8, class_="track"),
-        None if value is None else el("rect", x=0, y=5, width=at(value), height=8, class_=f"amount{over}"),
+        None
+        if value is None
+        else el("rect", x=0, y=5, width=at(value), height=8, class_="amount over" if over else "amount"),
         None if target is None else el("line", x1=at(target), x2=at(target), y1=1, y2=17, class_="target"),
         None
         if limit is None or limit == target

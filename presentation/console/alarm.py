@@ -131,11 +131,12 @@ def timeline(rows: Sequence[JournalRow], zone: str, t: Texts, *, of_several: boo
     if not rows:
         return el("p", t.say("Nothing in the journal yet."), class_="calm")
     heads = [t.say("Time"), t.say("Event"), t.say("By"), t.say("Recorded")]
+    titles = {row.rule: t.title(row.title) for row in rows}
     body = [
         el(
             "tr",
             el("td", t.moment(row.at, zone, "MM-dd HH:mm:ss"), class_="when"),
-            el("td", el("strong", event_text(row.what, t)), _of(row, t) if of_several else None, _said(row, t)),
+            el("td", el("strong", event_text(row.what, t)), _of(row, t) if of_several else None, _said(row, titles, t)),
             el("td", actor_text(row.actor, t), class_="by"),
             el("td", _recorded(row, zone, t), class_="when recorded"),
         )
@@ -162,9 +163,9 @@ def _of(row: JournalRow, t: Texts) -> Markup:
     return fragment(" · ", link, f" · {t.title(row.station_title)}")
 
 
-def _said(row: JournalRow, t: Texts) -> Markup | None:
+def _said(row: JournalRow, titles: Mapping[str, str], t: Texts) -> Markup | None:
     if not row.comment:
         return None
     if row.what == "suppressed":
-        return el("p", t.say("explained by {rule}", rule=row.comment), class_="comment")
+        return el("p", t.say("explained by {rule}", rule=titles.get(row.comment, row.comment)), class_="comment")
     return el("p", row.comment, class_="comment")

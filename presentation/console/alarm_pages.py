@@ -14,7 +14,7 @@ from presentation.console.alarm_filter import AlarmFilter, filter_of
 from presentation.console.alarms import alarms_page
 from presentation.console.incident import incident_page
 from presentation.console.numbers import SPANS, NumbersChoice, numbers_choice, numbers_page
-from presentation.console.pages import in_order, language_texts, page_answer
+from presentation.console.pages import in_order, language_texts, page_answer, sheet
 from presentation.console.shell import Frame
 from presentation.console.work import board_page, order_page
 from presentation.desk import Desk, now_us
@@ -112,44 +112,44 @@ def alarm_pages_router(site: AlarmSite, desk: Desk) -> APIRouter:
     @router.get("/{language}/alarms")
     async def alarms(language: str, request: Request) -> Response:
         t, wanted = language_texts(language), filter_of(request.url.query)
-        text = await desk.ask_shared(("alarms page", language, wanted), lambda v: site.alarms(v, wanted, t))
-        return page_answer(text, t.say("There is no city of this name."))
+        found = await desk.ask_shared(("alarms page", language, wanted), lambda v: sheet(site.alarms(v, wanted, t)))
+        return page_answer(found, t.say("There is no city of this name."), request)
 
     @router.get("/{language}/alarms/{alarm}")
-    async def alarm(language: str, alarm: str) -> Response:
+    async def alarm(language: str, alarm: str, request: Request) -> Response:
         t = language_texts(language)
         unknown = t.say("There is no alarm of this number.")
         number = _number(alarm, unknown)
-        text = await desk.ask_shared(("alarm page", language, number), lambda v: site.alarm(v, number, t))
-        return page_answer(text, unknown)
+        found = await desk.ask_shared(("alarm page", language, number), lambda v: sheet(site.alarm(v, number, t)))
+        return page_answer(found, unknown, request)
 
     @router.get("/{language}/incidents/{incident}")
-    async def incident(language: str, incident: str) -> Response:
+    async def incident(language: str, incident: str, request: Request) -> Response:
         t = language_texts(language)
         unknown = t.say("There is no incident of this number.")
         number = _number(incident, unknown)
-        text = await desk.ask_shared(("incident page", language, number), lambda v: site.incident(v, number, t))
-        return page_answer(text, unknown)
+        found = await desk.ask_shared(("incident page", language, number), lambda v: sheet(site.incident(v, number, t)))
+        return page_answer(found, unknown, request)
 
     @router.get("/{language}/work")
-    async def board(language: str, city: str = "") -> Response:
+    async def board(language: str, request: Request, city: str = "") -> Response:
         t = language_texts(language)
-        text = await desk.ask_shared(("work page", language, city), lambda v: site.board(v, city, t))
-        return page_answer(text, t.say("There is no city of this name."))
+        found = await desk.ask_shared(("work page", language, city), lambda v: sheet(site.board(v, city, t)))
+        return page_answer(found, t.say("There is no city of this name."), request)
 
     @router.get("/{language}/work/{order}")
-    async def order(language: str, order: str) -> Response:
+    async def order(language: str, order: str, request: Request) -> Response:
         t = language_texts(language)
         unknown = t.say("There is no work order of this number.")
         number = _number(order, unknown)
-        text = await desk.ask_shared(("order page", language, number), lambda v: site.order(v, number, t))
-        return page_answer(text, unknown)
+        found = await desk.ask_shared(("order page", language, number), lambda v: sheet(site.order(v, number, t)))
+        return page_answer(found, unknown, request)
 
     @router.get("/{language}/kpis")
     async def numbers(language: str, request: Request) -> Response:
         t, choice = language_texts(language), numbers_choice(request.url.query)
-        text = await desk.ask_shared(("numbers page", language, choice), lambda v: site.numbers(v, choice, t))
-        return page_answer(text, t.say("There is no city of this name."))
+        found = await desk.ask_shared(("numbers page", language, choice), lambda v: sheet(site.numbers(v, choice, t)))
+        return page_answer(found, t.say("There is no city of this name."), request)
 
     return router
 

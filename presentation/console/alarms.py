@@ -9,6 +9,7 @@ from application.alarm import AlarmState
 from application.alarm_list import AlarmLine, AlarmsView, IncidentCard
 from application.rule import Family
 from presentation.components.alarm_table import alarm_table, state_text
+from presentation.components.evidence import Points
 from presentation.components.marker import priority_state, symbol
 from presentation.console.alarm_filter import ALL, ANY_LATCHED, AlarmFilter, chosen, counts, every
 from presentation.console.dialogs import dialogs
@@ -54,7 +55,7 @@ def alarms_page(view: AlarmsView, wanted: AlarmFilter, frame: Frame, t: Texts) -
     return page(frame, t, title, main, class_="alarms-page")
 
 
-def _list(shown: Sequence[AlarmLine], view: AlarmsView, points: Mapping[str, object], t: Texts) -> Markup:
+def _list(shown: Sequence[AlarmLine], view: AlarmsView, points: Points, t: Texts) -> Markup:
     if not shown:
         return el("p", t.say("No alarm of this choice."), class_="calm")
     hidden = len(shown) - MOST_ROWS
@@ -62,7 +63,7 @@ def _list(shown: Sequence[AlarmLine], view: AlarmsView, points: Mapping[str, obj
         "{n} more alarm is not shown: narrow the choice.", "{n} more alarms are not shown: narrow the choice.", hidden
     )
     return fragment(
-        alarm_table(shown[:MOST_ROWS], view.at, view.city.timezone, t, points),  # type: ignore[arg-type]
+        alarm_table(shown[:MOST_ROWS], view.at, view.city.timezone, t, points),
         el("p", more, class_="calm") if hidden > 0 else None,
     )
 

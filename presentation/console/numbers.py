@@ -1,7 +1,7 @@
 """Numbers: the page of the KPIs. What the alarms ask of their operators, beside what the standards think bearable."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -91,7 +91,7 @@ def _choices(view: NumbersView, choice: NumbersChoice, t: Texts) -> Markup:
 
 
 def _kpis(kpis: Sequence[Kpi], t: Texts) -> Markup:
-    heads = [t.say("Figure"), t.say("Value"), "", t.say("Target of a figure"), t.say("Limit"), t.say("Verdict")]
+    heads = [t.say("Figure"), t.say("Value"), "", t.say("Target value"), t.say("Limit"), t.say("Verdict")]
     rows = [_kpi(kpi, t) for kpi in kpis]
     return _table(heads, rows, t.say("Figures, targets and limits"), numbers={1, 3, 4}, class_="kpi-table")
 
@@ -106,7 +106,11 @@ def _kpi(kpi: Kpi, t: Texts) -> Markup:
         "tr",
         el("th", kpi_text(kpi.name, t), scope="row"),
         el("td", el("b", t.number(kpi.value, decimals)), unit if kpi.value is not None else None, class_="number"),
-        el("td", bullet(kpi.value, target, limit, reach) if target is not None else None, class_="bullet-place"),
+        el(
+            "td",
+            bullet(kpi.value, target, limit, reach, over=kpi.met is False) if target is not None else None,
+            class_="bullet-place",
+        ),
         el("td", kpi.target.replace("<=", "≤"), unit if kpi.target else None, class_="number"),
         el("td", kpi.limit.replace("<=", "≤"), unit if kpi.limit else None, class_="number"),
         el("td", _verdict(kpi, limit, t)),
@@ -235,8 +239,9 @@ def _nuisances(rows: Sequence[tuple[Title, Nuisance]], t: Texts) -> Markup:
     return fragment(_table(heads, body, t.say("Nuisances"), numbers={1, 2, 3, 4, 5, 6}), el("p", hint, class_="calm"))
 
 
-def _table(heads: Sequence[str], rows: Sequence[Markup], name: str, *, numbers: set[int] = frozenset(),  # type: ignore[assignment]
-           class_: str = "") -> Markup:  # fmt: skip
+def _table(
+    heads: Sequence[str], rows: Sequence[Markup], name: str, *, numbers: Collection[int] = (), class_: str = ""
+) -> Markup:
     cells = [
         el("th", h, scope="col", class_="number" if i in numbers else None) if h else el("td", class_="bullet-place")
         for i, h in enumerate(heads)

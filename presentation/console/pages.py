@@ -1,5 +1,6 @@
 """Pages: the addresses of the console. The language is the first part of every one."""
 
+import gzip
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from presentation.console.trouble import trouble_page
 from presentation.desk import Desk, now_us
 from presentation.ports import ConsoleViews
 from presentation.settings import ConsoleSettings
+from presentation.static import accepts_gzip
 from presentation.texts import Texts, as_language, negotiate, texts_for
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")
@@ -85,12 +87,12 @@ def pages_router(site: Site, desk: Desk) -> APIRouter:
         return RedirectResponse(f"/{t.language}{overview_path(cities[0].name)}", 307, {"cache-control": "no-store"})
 
     @router.get("/{language}/cities/{city}")
-    async def overview(language: str, city: str) -> Response:
+    async def overview(language: str, city: str, request: Request) -> Response:
         t = language_texts(language)
         unknown = t.say("There is no city of this name.")
         _refuse_what_names_nothing(city, unknown)
-        text = await desk.ask_shared(("overview page", language, city), lambda v: site.overview(v, city, t))
-        return page_answer(text, unknown)
+        found = await desk.ask_shared(("overview page", language, city), lambda v: sheet(site.overview(v, city, t)))
+        return page_answer(found, unknown, request)
 
     @router.get("/{language}/stations/{station}")
     async def station(language: str, station: str, request: Request) -> Response:
@@ -98,8 +100,8 @@ def pages_router(site: Site, desk: Desk) -> APIRouter:
         unknown = t.say("There is no station of this name.")
         _refuse_what_names_nothing(station, unknown)
         key = ("station page", language, station, choice)
-        text = await desk.ask_shared(key, lambda v: site.station(v, station, t, choice))
-        return page_answer(text, unknown)
+        found = await desk.ask_shared(key, lambda v: sheet(site.station(v, station, t, choice)))
+        return page_answer(found, unknown, request)
 
     return router
 
@@ -110,11 +112,27 @@ def _refuse_what_names_nothing(name: str, unknown: str) -> None:
         raise HTTPException(404, unknown)
 
 
-def page_answer(text: str | None, unknown: str) -> Response:
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A page as bytes, plain and compressed: made once for all who ask for it at this moment."""
+
+    plain: bytes
+    pressed: bytes
+
+
+def sheet(text: str | None) -> Sheet | None:
+    """Return a page ready to be sent. It takes some milliseconds: on the thread that made the text."""
+    return None if text is None else Sheet(plain := text.encode(), gzip.compress(plain, 5))
+
+
+def page_answer(found: Sheet | None, unknown: str, request: Request) -> Response:
     """Return a page as an answer that nobody keeps. Raises HTTPException 404 where there is none."""
-    if text is None:
+    if found is None:
         raise HTTPException(404, unknown)
-    return HTMLResponse(text, headers={"cache-control": "no-store"})
+    headers = {"cache-control": "no-store", "vary": "accept-encoding"}
+    if accepts_gzip(request.headers.get("accept-encoding", "")):
+        return HTMLResponse(found.pressed, headers=headers | {"content-encoding": "gzip"})
+    return HTMLResponse(found.plain, headers=headers)
 
 
 def language_texts(language: str) -> Texts:

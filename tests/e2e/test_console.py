@@ -201,6 +201,27 @@ def test_a_page_that_has_lost_everything_says_so(tab, foreign):
     assert "No live connection" in tab.locator("#lost").inner_text()
 
 
+def test_the_address_that_run_prints_lets_one_person_in_and_no_file_keeps_it(tab, system, browser):
+    limit = time.monotonic() + 10
+    while not (found := [line for line in system.lines if "#sign-in=" in line]):
+        assert time.monotonic() < limit, "no address to sign in was printed"
+        time.sleep(0.1)  # the log is read on a thread of its own
+    address = found[0].split()[-1]
+    tab.goto(address)
+    tab.wait_for_selector("body.may-write")
+    assert "sign-in" not in tab.url
+    tab.goto(f"{system.console}/zh/alarms")
+    wait_live(tab)
+    tab.wait_for_selector(".alarm-row [data-act=acknowledge]", timeout=90_000)
+    assert tab.troubles == []
+    assert address.partition("#sign-in=")[2] not in (system.home / "log" / "hearthline.log").read_text()
+    with browser.new_context() as other:
+        late = other.new_page()
+        late.goto(address)
+        late.wait_for_function("document.getElementById('announce').textContent.includes('hearthline sign-in')")
+        assert late.locator("body.may-write").count() == 0
+
+
 def test_the_keyboard_is_enough(tab, system):
     tab.goto(f"{system.console}/en/cities/{CITY}")
     tab.keyboard.press("Tab")

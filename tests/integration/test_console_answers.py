@@ -281,3 +281,24 @@ def test_a_console_without_acts_lets_nobody_in(town):
         word = town.invitations.invite("anna")
         assert client.post("/api/v1/session", json={"word": word}, headers=SAME).status_code == 403
         assert client.get("/en/alarms", headers=HTML).status_code == 200
+
+
+def test_a_database_that_is_away_is_said_and_nothing_is_pretended(town, tmp_path):
+    from alarmed import KINDS, quiet
+    from sqlalchemy import create_engine
+
+    from application.acts import Acts
+    from application.views import Views
+    from presentation.app import create_console
+    from presentation.settings import ConsoleSettings
+    from support.postgres.reader import PostgresReader
+
+    away = create_engine("postgresql+psycopg://nobody@127.0.0.1:9/none", connect_args={"connect_timeout": 1})
+    views, acts = Views(away, PostgresReader(), KINDS, {}), Acts(away, town.acts.desk)
+    app = create_console(views, ConsoleSettings(), quiet(), KINDS, (acts, town.invitations))
+    with TestClient(app, base_url=BASE) as client:
+        told = client.post("/api/v1/session", json={"word": town.invitations.invite("anna")}, headers=SAME).json()
+        headers = {**SAME, "x-hearthline-proof": told["proof"]}
+        answer = client.post(f"/api/v1/alarms/{uuid4()}/acknowledge", json={}, headers=headers)
+    away.dispose()
+    assert (answer.status_code, "cannot be reached" in answer.json()["detail"]) == (503, True)

@@ -80,5 +80,5 @@ def test_columns_stand_on_each_other_and_are_as_high_as_what_they_show(counts):
 
 @given(st.none() | st.floats(0, 1e6), st.none() | st.floats(0, 300), st.none() | st.floats(0, 300))
 def test_a_bullet_never_leaves_its_bar(value, target, limit):
-    drawn = str(bullet(value, target, limit, 115.0))
+    drawn = str(bullet(value, target, limit, 115.0, over=False))
     assert all(0 <= float(p) <= 100 for p in re.findall(r'"([\d.]+)%"', drawn))
