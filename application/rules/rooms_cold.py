@@ -21,7 +21,7 @@ class RoomsCold(Parameters):
     """Raised when more than `share` of a station's rooms are below `limit_c`, or any below `floor_c`, for two hours.
 
     `least_rooms`: so many rooms at least, or all that there are; means of two hours. `sure_k`: what a room sensor and
-    its place may be wrong by. It clears after a day without cold: 18 Cel are owed all day.
+    its place may be wrong by; what is counted against the duty of 18 Cel itself is not this rule's. It clears after a day without cold: 18 Cel are owed all day.
     """
 
     on_delay_s: float = Field(default=2 * 3600.0, ge=0)
@@ -52,7 +52,7 @@ def judge(window: SlowWindow, p: RoomsCold) -> Judgement:
 def evidence(window: SlowWindow, p: RoomsCold) -> Mapping[str, NDArray[np.float64]]:
     """Show how many rooms are cold, of how many, and the limit."""
     cold, rooms = _cold(window, np.full((len(window.now), 1), 1.0) * p.limit_c - p.sure_k)
-    return {"cold_rooms": cold, "rooms": rooms, "limit_c": np.full_like(cold, 1) * p.limit_c}
+    return {"cold_rooms": cold, "rooms": rooms, "limit_c": np.full_like(cold, 1) * (p.limit_c - p.sure_k)}
 
 
 RULE = Rule(
