@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from network.mapped import Mappings
     from perception.catalogue import Catalogue
     from perception.roster import Roster
-    from simulators.trial.score import Engines
+    from simulators.trial.engines import Engines
     from support.commands.catalogue import Cast
     from support.commands.doctor import Check
     from support.heartbeat import Stop
@@ -344,7 +344,10 @@ simulators.commands.register(
 )
 scenario_commands.register(app, scenario_commands.Ports(cities, kinds, CONFIGS / "scenarios", clock, show))
 score_commands.register(
-    app, score_commands.Ports(kinds, engines, CONFIGS / "trial" / "plain-thresholds.toml", stop_event)
+    app,
+    score_commands.Ports(
+        kinds, engines, CONFIGS / "trial" / "plain-thresholds.toml", CONFIGS / "recordings", cities, stop_event
+    ),
 )
 simulators.look_commands.register(app, simulators.look_commands.Ports(CONFIGS / "recordings", kinds, cities))
 

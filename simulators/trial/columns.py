@@ -76,7 +76,7 @@ class Telling:
         sound = np.flatnonzero(~odd)
         ids = np.tile((places[sound] + 1).astype(np.int32), len(at))
         ts = np.repeat(at, len(sound))
-        values = shown[:, sound].reshape(len(ts), -1)
+        values = shown[:, sound].reshape(len(ts), shown.shape[2])
         letters = list(self._letters(kind, np.flatnonzero(odd), moments, dead, shown))
         if not letters:
             return ids, ts, ts, values

@@ -35,6 +35,12 @@ def _lines(told: Mapping[str, Any]) -> Iterator[str]:
     yield _summary("rules", told)
     for name, each in told["beside"].items():
         yield _summary(name, each)
+    for each in told["real"]:
+        rules = ", ".join(f"{rule} {count}" for rule, count in each["by_rule"].items()) or "none"
+        yield (
+            f"real, {each['device']}, {each['from'][:10]} to {each['to'][:10]}: "
+            f"{each['operator_alarms_per_station_month']} operator alarms per station and month: {rules}"
+        )
     yield f"in {run['seconds']} s; {run['simulating_cpu_s']} CPU s of them for the city"
 
 

@@ -6,10 +6,10 @@ The truth is written only after every engine has ended.
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from perception.catalogue import Catalogue
@@ -21,30 +21,18 @@ from simulators.climate import Season
 from simulators.faults import Schedule, grounds_of, load_scenario, planned
 from simulators.faults.grounds import Grounds
 from simulators.fleet import Stop
-from simulators.trial.columns import Cadence, Columns, Telling
+from simulators.trial.columns import Cadence, Telling
+from simulators.trial.engines import ALARMS, Engines
 from simulators.trial.matching import DAY_US, Alarm, Span, scored
 from simulators.trial.truths import events_of, iso, read_events, read_lines, us, write_lines
+from simulators.trial.winters import REAL, WINTERS
 from simulators.world import SUBSTATION, World
 
-ALARMS, TRUTH, RUN, SCORE = "alarms.jsonl", "truth.jsonl", "run.json", "score.json"
+TRUTH, RUN, SCORE = "truth.jsonl", "run.json", "score.json"
 TUNING_SEEDS = (11, 12, 13, 14, 15)
 """The rules were tuned on cities of these seeds, and on no other."""
 SCORING_SEED = 2026
 _UTC_OFFSET_S = 8 * 3600.0
-
-
-class Engine(AbstractContextManager["Engine"], Protocol):
-    """What is judged. It runs in a process of its own."""
-
-    def take(self, blocks: Mapping[str, Columns], now: int) -> None:
-        """Take what devices said up to `now`, by kind."""
-
-    def close(self) -> None:
-        """Wait until it has written alarms.jsonl into its folder."""
-
-
-Engines = Callable[[Catalogue, Mapping[str, int], Mapping[str, float], int, Path], Mapping[str, Engine]]
-"""From catalogue, device_id by name, cadence by kind, begin and a folder: engines by the folder inside it, "" first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +105,19 @@ def recomputed(out: Path, engines: Sequence[str] = ("",)) -> dict[str, Any]:
     figures = {
         name: scored(events, [Alarm.of(row) for row in read_lines(out / name / ALARMS)], span) for name in engines
     }
-    told = {**figures[""], "beside": {name: each for name, each in figures.items() if name}, "run": facts}
+    told = {
+        **figures[""],
+        "beside": {name: each for name, each in figures.items() if name},
+        "real": _real(out),
+        "run": facts,
+    }
     (out / SCORE).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     return told
+
+
+def _real(out: Path) -> list[dict[str, Any]]:
+    file = out / REAL / WINTERS
+    return read_lines(file) if file.exists() else []
 
 
 def staged(trial: Trial, catalogue: Catalogue, kinds: Mapping[str, SensorKind]) -> tuple[World, Grounds]:

@@ -16,9 +16,10 @@ from simulators.settings import MOST_SEED
 from simulators.wish import moment_of
 
 if TYPE_CHECKING:
+    from perception.catalogue import Catalogue
     from perception.sensor_kind import SensorKind
     from simulators.fleet import Stop
-    from simulators.trial.score import Engines
+    from simulators.trial.engines import Engines
 
 _BEGIN = "2025-12-01T00:00:00+00:00"
 _USUAL_SEED = 2026
@@ -29,12 +30,15 @@ class Ports:
     """What the verb works on.
 
     `engines(rules, plain)` makes the engines that are judged: by a file of rules (None: that of the settings), and
-    by one of plain thresholds beside it (None: none), of which `plain` is the file that comes along.
+    by one of plain thresholds beside it (None: none), of which `plain` is the file that comes along. `recordings` is
+    the folder of what real stations of `cities` have recorded.
     """
 
     kinds: Callable[[], Mapping[str, SensorKind]]
     engines: Callable[[Path | None, Path | None], Engines]
     plain: Path
+    recordings: Path
+    cities: Callable[[], Catalogue]
     stop: Callable[[], Stop]
 
 
@@ -51,6 +55,10 @@ def register(app: typer.Typer, ports: Ports) -> None:
         weather: Annotated[str, typer.Option(help="A season, by name, or a file with a recorded year.")] = "winter",
         rules: Annotated[Path | None, typer.Option(exists=True, help="Another file of rules.")] = None,
         plain: Annotated[bool, typer.Option(help="Score plain thresholds beside it.")] = True,
+        recordings: Annotated[
+            Path | None, typer.Option(exists=True, file_okay=False, help="Another folder of real recordings.")
+        ] = None,
+        real: Annotated[bool, typer.Option(help="Play the recordings of real stations as well.")] = True,
         out: Annotated[
             Path | None, typer.Option(file_okay=False, help="Keep alarms.jsonl and truth.jsonl here.")
         ] = None,
@@ -60,6 +68,7 @@ def register(app: typer.Typer, ports: Ports) -> None:
         """Score the rules by faults that they are not told of: precision, recall, delays, by kind of fault."""
         from simulators.trial.report import printed
         from simulators.trial.score import recomputed, run
+        from simulators.trial.winters import played
 
         with _folder(out) as folder:
             if again:
@@ -69,13 +78,16 @@ def register(app: typer.Typer, ports: Ports) -> None:
                     raise typer.BadParameter("which faults? --scenario configs/scenarios/season-400.toml")
                 trial = _trial(scenario, stations, days, seed, begin, weather)
                 engines = ports.engines(rules, ports.plain if plain else None)
+                if real:
+                    own = ports.engines(rules, None)
+                    played(recordings or ports.recordings, ports.cities(), ports.kinds(), own, folder)
                 with _bar(trial.stations) as progress:
                     told = run(trial, ports.kinds(), engines, folder, ports.stop(), progress)
         typer.echo(json.dumps(told, indent=2) if as_json else printed(told))
 
 
 def _beside(folder: Path) -> tuple[str, ...]:
-    return ("", *sorted(f.parent.name for f in folder.glob("*/alarms.jsonl")))
+    return ("", *sorted(f.parent.name for f in folder.glob("plain*/alarms.jsonl")))
 
 
 def _trial(scenario: Path, stations: int, days: float, seed: int, begin: str, weather: str) -> Any:
