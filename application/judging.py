@@ -19,6 +19,7 @@ from application.rule import Judgement, Rule, Trigger, Verdict, Window
 from application.track import Track, advance
 from application.tuning import Columns, Tuning
 from perception.readings import Readings
+from perception.roster import Member
 from perception.sensor_kind import SensorKind
 from support.store import Row
 
@@ -41,6 +42,14 @@ class Watched:
         """Whether the passing of time is enough to make it judge."""
         return self.rule.trigger is Trigger.CLOCK
 
+    def condition(self, member: Member, element: int) -> Condition:
+        """Name what is judged of a device's element."""
+        name = self.elements[element]
+        if member.device_id in self.apart:
+            name = f"{member.name}/{name}" if name else member.name
+        subject = f"station:{member.station}" if self.rule.subject == "station" else f"device:{member.name}"
+        return Condition(subject, self.rule.name, name, self.rule.priority, member.station, member.name)
+
 
 @dataclass(frozen=True, slots=True)
 class KindState:
@@ -58,12 +67,7 @@ class KindState:
 
     def condition(self, place: int, row: int, element: int) -> Condition:
         """Name what watched[place] judges of a device's element."""
-        watched, member = self.watched[place], self.facts.members[row]
-        name = watched.elements[element]
-        if member.device_id in watched.apart:
-            name = f"{member.name}/{name}" if name else member.name
-        subject = f"station:{member.station}" if watched.rule.subject == "station" else f"device:{member.name}"
-        return Condition(subject, watched.rule.name, name, watched.rule.priority, member.station, member.name)
+        return self.watched[place].condition(self.facts.members[row], element)
 
 
 class Judging:
@@ -196,7 +200,7 @@ class Judging:
                 at = int(step.opened[i, e]) if step.raises[i, e] else max(int(window.now[i]), int(opened[i, e]))
                 what = RAISED if step.raises[i, e] else CLEARED
                 condition = self._before.condition(place, int(rows[i]), int(e))
-                self.transitions.append(Transition(condition, what, at, int(opened[i, e]), _picked(evidence, i, e)))
+                self.transitions.append(Transition(condition, what, at, int(opened[i, e]), picked(evidence, i, e)))
         track.verdict[rows] = judgement.verdict
         track.pending[rows], track.opened[rows] = step.pending, step.opened
         track.busy[rows] = ((step.pending != NEVER) | (step.opened != NEVER)).any(axis=1)
@@ -258,7 +262,7 @@ def _part(window: Window, rows: Rows) -> Window:
     return replace(window, sight=window.sight.part(rows), recall=recall, **columns)  # type: ignore[arg-type]  # arrays
 
 
-def _picked(evidence: Mapping[str, NDArray[np.float64]], row: int, element: int) -> Mapping[str, float | None]:
+def picked(evidence: Mapping[str, NDArray[np.float64]], row: int, element: int) -> Mapping[str, float | None]:
     """Return the evidence of one element; columns are float64[n], float64[n, 1] or float64[n, elements]."""
     return {name: _value(column, row, element) for name, column in evidence.items()}
 

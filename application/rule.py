@@ -175,6 +175,10 @@ class Rule:
     `family` orders cause and consequence. `elements` names what is judged separately within a device: by default the
     device as a whole. `parameters` is the class, with defaults, that configs/rules.toml fills. `advice` says
     cause, consequence and what to do. `respond_s` is the time to respond.
+
+    A rule of tempo slow is judged over ten-minute means, in tend: its judge sees an application.slow.window.SlowWindow.
+    `history` are then points that it looks at where a device has them, `learned` the baselines that it needs. `whole`:
+    it judges the devices of a station together, and one of them, the first, bears the verdict.
     """
 
     name: str
@@ -183,8 +187,8 @@ class Rule:
     priority: int
     respond_s: int
     parameters: type[Parameters]
-    judge: Callable[[Window, Any], Judgement]
-    evidence: Callable[[Window, Any], Mapping[str, NDArray[np.float64]]]
+    judge: Callable[[Any, Any], Judgement]
+    evidence: Callable[[Any, Any], Mapping[str, NDArray[np.float64]]]
     needs: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
     trigger: Trigger = Trigger.READING
@@ -195,6 +199,8 @@ class Rule:
     kinds: frozenset[str] = frozenset()
     calm: Callable[[NDArray[np.float64], Any], Bounds] | None = None
     only_bad: bool = False
+    whole: bool = False
+    learned: tuple[str, ...] = ()
 
     def fits(self, kind: SensorKind) -> bool:
         """Return whether this rule can watch devices of a kind."""

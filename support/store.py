@@ -200,6 +200,17 @@ class Minutes(NamedTuple):
     values: NDArray[np.float64]
 
 
+class Tenths(NamedTuple):
+    """Ten-minute means of devices of one kind: bucket int64[n] (its begin, epoch microseconds UTC), device_id int32[n].
+
+    mean by point float64[n]: of the good values, NaN where there was none. Points that nobody asked for are not there.
+    """
+
+    bucket: NDArray[np.int64]
+    device_id: NDArray[np.int32]
+    mean: Mapping[str, NDArray[np.float64]]
+
+
 class ReadingReader(Protocol):
     """The read side of readings and rollups. Every read has a lower time bound."""
 
