@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from application.incident import Areas, Found, Raised, incidents
-from application.instants import MINUTE, moment
+from application.instants import DAY, MINUTE, moment
 from application.rule import Family, Rule
+from application.slow.learning import Troubles
 
 
 @dataclass(slots=True)
@@ -67,6 +68,14 @@ class Book:
             self._at = minute
             came = [entry for told in by_minute[minute] if (entry := self._take(told)) is not None]
             self._group((minute + 1) * MINUTE, came)
+
+    def troubles(self, now: int) -> Troubles:
+        """Return the alarms that were open within the last two days, as the slow rules ask for them."""
+        return [
+            (e.raised.station, e.raised.rule, e.raised.opened, e.cleared)
+            for e in self._entries.values()
+            if e.cleared is None or e.cleared > now - 2 * DAY
+        ]
 
     def alarms(self) -> list[dict[str, object]]:
         """Return every alarm as it ended, in the order of opening."""

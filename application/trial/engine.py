@@ -6,13 +6,16 @@ No raw row is stored. It is handed what devices sent, when each reading came, an
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from application.incident import Areas
 from application.rules_file import Pairs
+from application.slow.watch import SlowWatch
 from application.trial.book import Book
+from application.trial.means import Means
 from application.watch import Watch
 from perception.catalogue import Catalogue, DeviceStatus
 from perception.payload import RawReading
@@ -53,6 +56,11 @@ class Engine:
         self._roster = roster
         self._watch = Watch(pairs, event_time=event_time)
         self._state = self._watch.attend(self._watch.enrol(None, roster), begin)
+        self._slow = SlowWatch(pairs)
+        zones = {city.name: ZoneInfo(city.timezone) for city in catalogue.cities}
+        self._slow_state = self._slow.enrol(None, roster, zones=zones)
+        largest = max((member.device_id for member in roster.members.values()), default=0)
+        self._means = {name: Means(largest, kind.names) for name, kind in roster.kinds.items()}
         self.book = Book({rule.name: rule for rule, _ in pairs}, areas_of(catalogue))
         self.counts = Counts()
 
@@ -60,9 +68,19 @@ class Engine:
         """Take what came up to `now` (epoch microseconds); return the transitions in the order of event time."""
         accepted = {name: self._validated(self._roster.kinds[name], block, now) for name, block in blocks.items()}
         self._state, announced, _ = self._watch.step(self._state, accepted, now)
-        told = sorted(announced, key=lambda t: (int(str(t["at"])), str(t["alarm_id"]), str(t["what"])))
+        told = _ordered([*announced, *self._slowly(accepted, now)])
         self.book.enter(told)
         return told
+
+    def _slowly(self, accepted: Mapping[str, Readings], now: int) -> Sequence[Mapping[str, object]]:
+        """Let the slow rules judge the ten minutes that are complete."""
+        for name, readings in accepted.items():
+            self._means[name].add(readings)
+        tenths = {name: told for name, means in self._means.items() if (told := means.told(now)) is not None}
+        if not tenths:
+            return ()
+        self._slow_state, transitions, _, _ = self._slow.step(self._slow_state, tenths, now, self.book.troubles(now))
+        return transitions
 
     def _validated(self, kind: SensorKind, block: Block, now: int) -> Readings:
         """Let perception judge the readings, as ingest does."""
@@ -82,6 +100,10 @@ class Engine:
             if refusal is not None:
                 self.counts.refused[refusal.reason] = self.counts.refused.get(refusal.reason, 0) + 1
         return sheet.readings()
+
+
+def _ordered(announced: Sequence[Mapping[str, object]]) -> Sequence[Mapping[str, object]]:
+    return sorted(announced, key=lambda t: (int(str(t["at"])), str(t["alarm_id"]), str(t["what"])))
 
 
 def roster_of(
