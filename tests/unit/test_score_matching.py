@@ -17,7 +17,7 @@ def event(number=1, kind="leak", stations=("a",), begins=DAY_US, due=120 * MIN, 
     return Event(number, kind, stations, (), begins, ends, begins + due, 0.5, findings_of(kind), frozenset(rules), {})
 
 
-def alarm(number, rule="secondary_leak", station="a", opened=DAY_US + 30 * MIN, operator=True):
+def alarm(number, rule="secondary_leak", station="a", opened=DAY_US + 30 * MIN, *, operator=True):
     return Alarm(number, station, rule, opened, operator)
 
 
