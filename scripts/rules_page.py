@@ -13,7 +13,8 @@ from application.tuning import Tuning  # noqa: E402
 PAGE = ROOT / "docs" / "rules.md"
 HEAD = """# The rules
 
-What is watched, fast rules all: each reading, or the first of each minute, in the transaction that stores it. Numbers
+What is watched: by fast rules at each reading, or the first of each minute, in the transaction that stores it; by
+slow rules (`slow`) every ten minutes in `tend`, over means of hours and days and what each station taught. Numbers
 stand in `configs/rules.toml` and differ by place and date where they must ([tune the rules](how-to/tune-the-rules.md));
 `hearthline rules explain RULE` says cause, consequence and what to do. A rule whose points are missing, stale or bad
 cannot tell: it neither raises nor clears. This page is written by `scripts/rules_page.py`.
@@ -34,6 +35,7 @@ def _row(rule: Rule, tuning: Tuning) -> str:
     numbers = [f"`{name}` {value:g}" for name, value in tuning.usual if "delay" not in name and "deadband" not in name]
     told = f"{when} ({', '.join(numbers)})" if numbers else when
     meant = f"{rule.title.en}; {rule.title.zh}"
+    meant += " (`slow`)" if rule.tempo == "slow" else ""
     spans = _span(tuning.usual.on_delay_s), rule.priority, _span(rule.respond_s)
     return "| " + " | ".join(map(str, (f"`{rule.name}`", meant, told, *spans))) + " |\n"
 

@@ -10,8 +10,6 @@ from application.slow.diary import Fact
 from application.slow.window import Floats, SlowWindow
 
 DAY_H = 24
-BLOCKS = 4
-"""Parts of a day in which outdoor temperature and setpoint are compared."""
 _NIGHT, _EVENING = (0.0, 5.0), (18.0, 22.0)
 """Local hours: homes sleep; hot water is drawn from radiators."""
 _WRONG_METERS = frozenset({Family.SENSOR, Family.POWER})
@@ -29,6 +27,10 @@ def _ua(window: SlowWindow) -> Floats:
 def _per_hz(window: SlowWindow, pumps: int) -> Floats:
     constant = physics.flow_per_hz(window, DAY_H)
     return window.middle(np.where(physics.pumps_running(window, DAY_H) == pumps, constant, np.nan), DAY_H, 0.25)
+
+
+def _strainer(window: SlowWindow, side: str) -> Floats:
+    return window.middle(physics.strainer(window, side, DAY_H), DAY_H)
 
 
 def _conductance(window: SlowWindow) -> Floats:
@@ -54,18 +56,15 @@ def _mean(window: SlowWindow, point: str) -> Floats:
     return window.mean(point, DAY_H)
 
 
-def _block(window: SlowWindow, point: str, block: int) -> Floats:
-    """Mean over a quarter of the day."""
-    size = DAY_H * 6 // BLOCKS
-    values = window.trace(point, DAY_H)[:, block * size : (block + 1) * size]
-    return window.middle(values, DAY_H // BLOCKS)
-
-
 FACTS: tuple[Fact, ...] = (
     Fact("ua_factor", (*physics.PRIMARY, *physics.SECONDARY), _ua, _WRONG_HEAT),
     *(
         Fact(f"flow_per_hz_{k}", ("flow_sec", *physics.FREQUENCIES), partial(_per_hz, pumps=k), _WRONG_PUMPS)
         for k in physics.PUMPS
+    ),
+    *(
+        Fact(f"strainer_{side}", (f"dp_strainer_{side}", f"flow_{side}"), partial(_strainer, side=side), _WRONG_PUMPS)
+        for side in ("pri", "sec")
     ),
     Fact("conductance", ("flow_sec", "dp_sec"), _conductance, _WRONG_PUMPS | _WRONG_HEAT),
     Fact("agreement", (*physics.PRIMARY, *physics.SECONDARY), _agreement, _WRONG_METERS),
@@ -81,10 +80,11 @@ FACTS: tuple[Fact, ...] = (
         lambda window: _mean(window, "t_pri_supply") - _mean(window, "t_pri_return"),
         _WRONG_HEAT,
     ),
-    *(
-        Fact(f"{point}_{block}", (point,), partial(_block, point=point, block=block), _WRONG_HEAT)
-        for point in ("t_sec_supply_setpoint", "t_outdoor")
-        for block in range(BLOCKS)
+    Fact(
+        "t_sec_supply_setpoint",
+        ("t_sec_supply_setpoint", "t_outdoor"),
+        partial(_mean, point="t_sec_supply_setpoint"),
+        _WRONG_HEAT,
     ),
 )
 """Whatever a kind has the points of."""

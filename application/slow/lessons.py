@@ -9,16 +9,15 @@ from functools import partial
 import numpy as np
 
 from application.rule import Family
-from application.slow.facts import BLOCKS
 from application.slow.lesson import Learned, Lesson, theil_sen, usual
 from application.slow.physics import PUMPS
 from application.slow.window import Floats
 
 Last = Callable[[str, int], Floats]
 _FORTNIGHT, _FOUR_WEEKS = 14, 28
-_LEAST_DAYS, _LEAST_NIGHTS, _LEAST_LINE_DAYS = 3, 4, 6
-_LEAST_BLOCKS, _LEAST_SPAN_K = 12, 3.0
-"""A curve needs three days at least, over which the weather changed by some kelvin."""
+_LEAST_DAYS, _LEAST_NIGHTS, _LEAST_LINE_DAYS = 3, 4, 5
+_LEAST_SPAN_K = 3.0
+"""A line is drawn from days whose weather differed by some kelvin."""
 _SENSOR, _HEAT, _WATER = Family.SENSOR, Family.HEAT, Family.PRESSURE
 
 
@@ -26,18 +25,20 @@ def _usual(last: Last, fact: str, least: int) -> Learned:
     return usual(last(fact, _FORTNIGHT), least)
 
 
-def _curve(last: Last, part: int) -> Learned:
-    """Fit the setpoint over the outdoor temperature, by quarters of days: slope (0) and the setpoint at 0 Cel (1)."""
-    outdoor, setpoint = (
-        np.concatenate([last(f"{point}_{block}", _FORTNIGHT) for block in range(BLOCKS)], axis=1)
-        for point in ("t_outdoor", "t_sec_supply_setpoint")
-    )
-    return theil_sen(outdoor, setpoint, _LEAST_BLOCKS, _LEAST_SPAN_K)[part]
-
-
 def _line(last: Last, fact: str, part: int) -> Learned:
     """Fit a day's mean over the day's outdoor temperature: slope (0) and the value at 0 Cel (1)."""
     return theil_sen(last("t_outdoor", _FOUR_WEEKS), last(fact, _FOUR_WEEKS), _LEAST_LINE_DAYS, _LEAST_SPAN_K)[part]
+
+
+def _farthest(last: Last, fact: str, *, warmest: bool) -> Learned:
+    """Return the coldest or warmest of the days that a line is drawn from."""
+    outdoor = last("t_outdoor", _FOUR_WEEKS)
+    known = ~np.isnan(outdoor + last(fact, _FOUR_WEEKS))
+    count = known.sum(axis=1)
+    side = -1.0 if warmest else 1.0
+    most = side * np.where(known, side * outdoor, np.inf).min(axis=1)
+    value = np.where(count >= _LEAST_LINE_DAYS, most, np.nan)
+    return Learned(value, np.full_like(value, np.nan), np.full_like(value, np.nan), count)
 
 
 def _signature(last: Last) -> Learned:
@@ -91,11 +92,29 @@ LESSONS: tuple[Lesson, ...] = (
     *(
         Lesson(
             name,
-            partial(_curve, part=part),
-            tuple(f"{point}_{b}" for point in ("t_outdoor", "t_sec_supply_setpoint") for b in range(BLOCKS)),
+            partial(_line, fact="t_sec_supply_setpoint", part=part),
+            ("t_sec_supply_setpoint", "t_outdoor"),
             frozenset({_HEAT, _SENSOR}),
         )
         for part, name in enumerate(("curve_k_per_k", "curve_at_zero_c"))
+    ),
+    *(
+        Lesson(
+            name,
+            partial(_farthest, fact="t_sec_supply_setpoint", warmest=warmest),
+            ("t_sec_supply_setpoint", "t_outdoor"),
+            frozenset({_HEAT, _SENSOR}),
+        )
+        for name, warmest in (("curve_coldest_c", False), ("curve_warmest_c", True))
+    ),
+    *(
+        Lesson(
+            f"strainer_{side}_kpa_h2_m6",
+            partial(_usual, fact=f"strainer_{side}", least=_LEAST_DAYS),
+            (f"strainer_{side}",),
+            frozenset({_WATER, _SENSOR, Family.PUMP}),
+        )
+        for side in ("pri", "sec")
     ),
     *(
         Lesson(name, partial(_line, fact="delta_t_pri", part=part), ("delta_t_pri", "t_outdoor"), frozenset({_HEAT}))

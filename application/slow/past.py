@@ -56,7 +56,7 @@ class Past:
             nothing if place is None or n not in self.slots else self.slots[n][place]
             for n in range(last - count + 1, last + 1)
         ]
-        return np.stack(columns, axis=1).astype(np.float64)
+        return np.stack(columns).T.astype(np.float64)
 
     def carried(self, old: "Past", here: Rows, there: Rows) -> "Past":
         """Return this past with rows `there` of an older one in its rows `here`, of the points that both have."""

@@ -3,6 +3,9 @@
 All take a SlowWindow and the hours to look back, and return float64[n, buckets].
 """
 
+from collections.abc import Callable
+from functools import wraps
+
 import numpy as np
 
 from application.slow.window import Floats, SlowWindow
@@ -22,11 +25,23 @@ SECONDARY = ("t_sec_supply", "t_sec_return", "flow_sec")
 FREQUENCIES = tuple(f"pump_circ_{k}_freq" for k in PUMPS)
 
 
+def once(of: Callable[[SlowWindow, int], Floats]) -> Callable[[SlowWindow, int], Floats]:
+    """Work a quantity out once per window, however many rules look at it."""
+
+    @wraps(of)
+    def asked(window: SlowWindow, hours: int) -> Floats:
+        return window.once(of.__name__, hours, of)
+
+    return asked
+
+
+@once
 def heat_primary(window: SlowWindow, hours: int) -> Floats:
     """Return kW that the primary side gives, by flow and temperatures."""
     return _carried(window, PRIMARY, hours)
 
 
+@once
 def heat_secondary(window: SlowWindow, hours: int) -> Floats:
     """Return kW that the secondary side takes, by flow and temperatures."""
     return _carried(window, SECONDARY, hours)
@@ -39,6 +54,7 @@ def _carried(window: SlowWindow, points: tuple[str, str, str], hours: int) -> Fl
     return np.where(moves, flow * spread * KW_PER_M3_H_K, np.nan)
 
 
+@once
 def agreement(window: SlowWindow, hours: int) -> Floats:
     """Return the heat of the secondary side over that of the primary side, 1 where both are measured well."""
     given = heat_primary(window, hours)
@@ -46,6 +62,7 @@ def agreement(window: SlowWindow, hours: int) -> Floats:
     return share
 
 
+@once
 def ua_factor(window: SlowWindow, hours: int) -> Floats:
     """Return UA in kW/K of a counter-flow exchanger, brought to flows of 1 m3/h primary and 4 m3/h secondary.
 
@@ -64,6 +81,7 @@ def ua_factor(window: SlowWindow, hours: int) -> Floats:
     return factor
 
 
+@once
 def pumps_running(window: SlowWindow, hours: int) -> Floats:
     """Return how many circulation pumps drive the loop; NaN where that changed within the bucket or is not known."""
     speeds = [window.trace(point, hours) for point in FREQUENCIES]
@@ -72,6 +90,7 @@ def pumps_running(window: SlowWindow, hours: int) -> Floats:
     return np.where(unknown | (running == 0), np.nan, running)
 
 
+@once
 def flow_per_hz(window: SlowWindow, hours: int) -> Floats:
     """Return the secondary flow over the mean frequency of the running pumps, m3/h per Hz: constant by affinity."""
     running = pumps_running(window, hours)
@@ -81,6 +100,14 @@ def flow_per_hz(window: SlowWindow, hours: int) -> Floats:
     return constant
 
 
+def strainer(window: SlowWindow, side: str, hours: int) -> Floats:
+    """Return what a strainer (`pri`, `sec`) takes over its flow squared, kPa per (m3/h)^2: steady while clean."""
+    flow = window.trace(f"flow_{side}", hours)
+    taken: Floats = window.trace(f"dp_strainer_{side}", hours) / np.where(flow > _LEAST_FLOW_M3_H, flow, np.nan) ** 2
+    return taken
+
+
+@once
 def conductance(window: SlowWindow, hours: int) -> Floats:
     """Return the secondary flow over the root of dp_sec, m3/h per MPa^0.5: what the pipes and homes let through."""
     drop = window.trace("dp_sec", hours)

@@ -39,7 +39,7 @@ class Round:
         if not watched.rule.whole:
             return speaking[rows]
         stations = self._ward.station
-        heard = np.bincount(stations, speaking, int(stations.max(initial=-1)) + 1) > 0
+        heard = np.bincount(stations[speaking], minlength=self._ward.stations) > 0
         told: NDArray[np.bool_] = heard[stations[rows]]
         return told
 

@@ -46,6 +46,7 @@ class Ward:
     known: Mapping[str, Known]
     heard: NDArray[np.int64]
     station: NDArray[np.intp]
+    stations: int
     district: NDArray[np.intp]
     zones: tuple[tzinfo, ...]
     apart: frozenset[int]
@@ -78,6 +79,7 @@ class Ward:
             now=np.full(n, end),
             raised=np.zeros((n, 1), np.bool_),
             station=self.station,
+            stations=self.stations,
             district=self.district,
             offset_us=_offsets(self.zones, end),
             expected=np.minimum(1.0, TENTH / SECOND / self.facts.interval_s)[:, None],
@@ -154,6 +156,7 @@ def laid_out(
         known={lesson.name: Known.nothing(n) for lesson in LESSONS if set(lesson.facts) <= names},
         heard=np.full(n, NEVER),
         station=np.array([stations[m.station] for m in facts.members], np.intp),
+        stations=len(stations),
         district=_numbers([m.district for m in facts.members]),
         zones=tuple(zones.get(m.city, UTC) for m in facts.members),
         apart=apart,

@@ -24,7 +24,7 @@ from application.slow.learning import Troubles, end_of_day
 from application.slow.past import KEPT, TENTH
 from application.slow.round import Round
 from application.slow.ward import Ward
-from application.slow.window import Floats, SlowWindow, median
+from application.slow.window import SlowWindow, medians_of
 from application.tuning import Tuning
 from perception.catalogue import DeviceStatus
 from perception.roster import Member, Roster
@@ -112,12 +112,12 @@ class SlowWatch:
                 orphans.append(alarm)
         return SlowState(kinds, judged, tuple(orphans))
 
-    def filled(self, state: SlowState, tenths: Mapping[str, Tenths], troubles: Troubles = ()) -> SlowState:
-        """Return a state with the past filled from what is stored, up to `judged`. Judges nothing, emits nothing.
+    def filled(self, state: SlowState, tenths: Mapping[str, Tenths], until: int, troubles: Troubles = ()) -> SlowState:
+        """Return a state with the past filled from stored buckets that end by `until`. Judges nothing, emits nothing.
 
-        To be called with the buckets in the order of time, a day or so at once: the diary is written on the way.
+        To be called with all of them in the order of time, a day or so at once: the diary is written on the way.
         """
-        return self._walk(state, tenths, state.judged, troubles, judge=False).state
+        return self._walk(state, tenths, until, troubles, judge=False).state
 
     def step(self, state: SlowState, tenths: Mapping[str, Tenths], now: int, troubles: Troubles = ()) -> Stepped:
         """Take in completed buckets, and judge those that ended `SETTLE` or more before `now` (epoch microseconds).
@@ -152,7 +152,8 @@ class SlowWatch:
         for name, each in told.items():
             for rest in each.values():
                 kinds[name] = kinds[name].absorbed(rest, judged)
-        kinds = {n: replace(w, past=w.past.since(judged // TENTH - KEPT)) for n, w in kinds.items()}
+        oldest = (judged if judge else until) // TENTH - KEPT
+        kinds = {name: replace(ward, past=ward.past.since(oldest)) for name, ward in kinds.items()}
         orphans = state.orphans
         if judge and orphans and judged != state.judged:
             transitions, orphans = [*(o.cleared(judged) for o in orphans), *transitions], ()
@@ -200,14 +201,8 @@ def _by_bucket(tenths: Tenths) -> dict[int, Tenths]:
     }
 
 
-def _by_station(window: SlowWindow | None, point: str, hours: int) -> NDArray[np.float64]:
-    """float64[stations]: the median over the devices of each station of their mean over the last hours."""
-    stations = 0 if window is None else int(window.station.max(initial=-1)) + 1
-    found: Floats = np.full(stations, np.nan)
+def _by_station(window: SlowWindow | None, point: str, hours: int) -> NDArray[np.float64] | None:
+    """float64[stations]: the median over the devices of each station of their mean over the last hours; None: none."""
     if window is None:
-        return found
-    means = window.mean(point, hours)[:, 0]
-    for station in np.unique(window.station).tolist():
-        middle, count = median(means[window.station == station][None, :])
-        found[station] = middle[0, 0] if count[0, 0] else np.nan
-    return found
+        return None
+    return medians_of(window.station, window.mean(point, hours)[:, 0], window.stations)

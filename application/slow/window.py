@@ -22,7 +22,8 @@ class SlowWindow:
     """n devices of one kind at the end of one bucket.
 
     now int64[n]: that end, epoch microseconds, the same for all. raised bool[n, elements]: the rule's alarm is open.
-    station and district intp[n]: the number of each device's station and district. offset_us int64[n]: what local time
+    station and district intp[n]: the number of each device's
+    station (0..stations - 1, for all kinds alike) and district. offset_us int64[n]: what local time
     is ahead of UTC. expected float64[n, 1]: the share of buckets that devices of this interval fill. `learned` and
     `days` come from the station's own history; `elsewhere(kind, point, hours)` float64[stations] is the median over
     the devices of another kind at each station.
@@ -32,14 +33,16 @@ class SlowWindow:
     now: NDArray[np.int64]
     raised: NDArray[np.bool_]
     station: NDArray[np.intp]
+    stations: int
     district: NDArray[np.intp]
     offset_us: NDArray[np.int64]
     expected: Floats
     past: Past
     known: Mapping[str, Floats] = field(default_factory=dict)
     diary: Callable[[str, int], Floats] | None = None
-    elsewhere: Callable[[str, str, int], Floats] | None = None
+    elsewhere: Callable[[str, str, int], Floats | None] | None = None
     _seen: dict[tuple[str, int], Floats] = field(default_factory=dict)
+    _once: dict[tuple[str, int], Floats] = field(default_factory=dict)
 
     def trace(self, point: str, hours: int) -> Floats:
         """Return float64[n, buckets]: the means of the last hours (1..24), oldest first, NaN where nothing good came.
@@ -51,6 +54,13 @@ class SlowWindow:
             last = int(self.now[0]) // TENTH - 1 if len(self.now) else 0
             self._seen[key] = self.past.trace(point, last, hours * PER_HOUR)
         return self._seen[key]
+
+    def once(self, name: str, hours: int, of: Callable[["SlowWindow", int], Floats]) -> Floats:
+        """Return what `of(window, hours)` returns, worked out once for all rules that ask. Not to be written to."""
+        key = name, hours
+        if key not in self._once:
+            self._once[key] = of(self, hours)
+        return self._once[key]
 
     def mean(self, point: str, hours: int) -> Floats:
         """Return float64[n, 1]: the mean over the last hours, NaN where less than half of it is there."""
@@ -88,9 +98,8 @@ class SlowWindow:
 
     def at_station(self, kind: str, point: str, hours: int) -> Floats:
         """Return float64[n, 1]: the median over the station's devices of another kind of their means, NaN: none."""
-        if self.elsewhere is None:
-            return np.full((len(self.now), 1), np.nan)
-        return self.elsewhere(kind, point, hours)[self.station][:, None]
+        found = None if self.elsewhere is None else self.elsewhere(kind, point, hours)
+        return np.full((len(self.now), 1), np.nan) if found is None else found[self.station][:, None]
 
     def neighbours(self, values: Floats) -> Floats:
         """Return float64[n, 1]: the median of `values` [n, 1] over the other devices of the district; NaN: too few."""
@@ -105,8 +114,7 @@ class SlowWindow:
 
     def shares(self, condition: NDArray[np.bool_], known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """Return float64[n, 1] twice: in how many of the station's devices a condition holds, and of how many."""
-        stations = int(self.station.max(initial=-1)) + 1
-        counts = [np.bincount(self.station[told[:, 0]], minlength=stations) for told in (condition & known, known)]
+        counts = [np.bincount(self.station[told[:, 0]], minlength=self.stations) for told in (condition & known, known)]
         held, of = (count.astype(np.float64)[self.station][:, None] for count in counts)
         return held, of
 
@@ -119,6 +127,20 @@ def median(values: Floats) -> tuple[Floats, NDArray[np.int64]]:
     high = np.minimum(high, np.maximum(count - 1, 0))
     pair = np.take_along_axis(ordered, low, axis=1) + np.take_along_axis(ordered, high, axis=1)
     return pair / 2, count
+
+
+def medians_of(groups: NDArray[np.intp], values: Floats, count: int) -> Floats:
+    """Return float64[count]: the median of the values [n] of each group (0..count - 1), NaN left out; NaN: none."""
+    told = ~np.isnan(values)
+    groups, values = groups[told], values[told]
+    ordered = values[np.lexsort((values, groups))]
+    of = np.bincount(groups, minlength=count)
+    first = np.cumsum(of) - of
+    found = np.full(count, np.nan)
+    some = np.flatnonzero(of)
+    low, high = first[some] + (of[some] - 1) // 2, first[some] + of[some] // 2
+    found[some] = (ordered[low] + ordered[high]) / 2
+    return found
 
 
 def _medians_without_each(ordered: Floats) -> Floats:

@@ -74,6 +74,21 @@ def _words(t: Texts) -> Mapping[str, str]:
         "partner_moved": t.say("its partner moved"),
         "step": t.say("step"),
         "reversals": t.say("reversals per hour"),
+        "ua_ratio": t.say("heat transfer against usual"),
+        "approach": t.say("primary above secondary return"),
+        "delta_t": t.say("temperature difference"),
+        "expected": t.say("expected"),
+        "off": t.say("deviation"),
+        "room": t.say("room temperature"),
+        "cold_rooms": t.say("cold rooms"),
+        "rooms": t.say("rooms"),
+        "evening": t.say("make-up in the evening"),
+        "rest": t.say("make-up otherwise"),
+        "times": t.say("times the usual"),
+        "fall": t.say("fall"),
+        "network": t.say("more resistance of the network"),
+        "drawn": t.say("make-up less contraction"),
+        "night": t.say("ordinary night"),
     }
 
 
