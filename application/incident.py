@@ -3,7 +3,8 @@
 Two ways to belong together. Over an area: more than a share of the stations of a branch, a district or a heat source
 raise alarms of one family within minutes; the smallest area that explains them is taken. At a station: everything
 that is open there. Within an incident the causes explain the consequences (power > link > pump > pressure > heat):
-explained alarms are suppressed by design, the cause is not.
+explained alarms are suppressed by design, the cause is not. A cause that is over explains for a while what it has left
+behind: a loop takes half an hour to be full and warm again after a stop.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,8 @@ from application.rule import Family
 AREAS = ("branch", "district", "source")
 """From small to large; a power cut follows districts, the others follow the pipes."""
 EXPLAINS = (Family.POWER, Family.LINK, Family.PUMP, Family.PRESSURE, Family.HEAT)
+_LEAVE_BEHIND, _LEFT = (Family.POWER, Family.PUMP, Family.PRESSURE), (Family.PRESSURE, Family.HEAT)
+"""What causes of these families leave behind when they are over; a pump that stays off is not among it."""
 _TOGETHER = (Family.POWER, Family.LINK, Family.PRESSURE, Family.HEAT)
 """Families that have causes upstream of a station."""
 
@@ -27,6 +30,7 @@ class Grouping:
     least: int = 3
     within_us: int = 10 * MINUTE
     before_us: int = 2 * MINUTE
+    recovery_us: int = 30 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,16 @@ class Found:
 
 
 def incidents(
-    raised: Iterable[Raised], areas: Areas, still: Iterable[tuple[str, str]] = (), p: Grouping | None = None
+    raised: Iterable[Raised],
+    areas: Areas,
+    still: Iterable[tuple[str, str]] = (),
+    p: Grouping | None = None,
+    over: Iterable[Raised] = (),
 ) -> list[Found]:
     """Return the incidents of these open alarms, those over areas first.
 
     `still` are (scope, family) of area incidents that are open already: they last while one of their alarms does,
-    and take in what falls later.
+    and take in what falls later. `over` are alarms that cleared less than `recovery_us` ago.
     """
     p = p or Grouping()
     left = {alarm.alarm_id: alarm for alarm in raised}
@@ -94,7 +102,7 @@ def incidents(
         for scope in _fallen_together(left.values(), family, areas, p):
             mine = [a for a in left.values() if a.family is family and a.station in areas.stations[scope]]
             found.append(_taken(scope, family, mine, left, p))
-    return [*found, *_of_stations(left.values(), p)]
+    return [*found, *_of_stations(left.values(), p, over)]
 
 
 def _fallen_together(left: Iterable[Raised], family: Family, areas: Areas, p: Grouping) -> list[str]:
@@ -140,19 +148,28 @@ def _taken(scope: str, family: str, mine: Sequence[Raised], left: dict[str, Rais
     return Found(scope, family, cause, tuple(alarms), explained)
 
 
-def _of_stations(left: Iterable[Raised], p: Grouping) -> list[Found]:
+def _of_stations(left: Iterable[Raised], p: Grouping, over: Iterable[Raised] = ()) -> list[Found]:
     at: dict[str, list[Raised]] = {}
     for alarm in left:
         at.setdefault(alarm.station, []).append(alarm)
-    return [_of_station(station, sorted(alarms, key=_weight), p) for station, alarms in sorted(at.items())]
+    gone: dict[str, list[Raised]] = {}
+    for alarm in over:
+        if alarm.family in _LEAVE_BEHIND:
+            gone.setdefault(alarm.station, []).append(alarm)
+    return [
+        _of_station(station, sorted(alarms, key=_weight), p, sorted(gone.get(station, ()), key=_weight))
+        for station, alarms in sorted(at.items())
+    ]
 
 
-def _of_station(station: str, alarms: Sequence[Raised], p: Grouping) -> Found:
+def _of_station(station: str, alarms: Sequence[Raised], p: Grouping, gone: Sequence[Raised]) -> Found:
     cause = alarms[0]
     explained: dict[str, str] = {}
-    parents = list(_parents(alarms))
+    parents, former = list(_parents(alarms)), list(_parents(gone))
     for alarm in alarms:
         parent = next((a for a in parents if _explains(a, alarm, p)), None)
+        if parent is None and alarm.family in _LEFT:
+            parent = next((a for a in former if _explains(a, alarm, p)), None)
         if parent is not None:
             explained[alarm.alarm_id] = parent.rule
     in_order = sorted(alarms, key=lambda a: (a.opened, a.alarm_id))

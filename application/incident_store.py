@@ -23,7 +23,7 @@ def group(on: Connection, rules: Mapping[str, Rule], now: int, p: Grouping | Non
     open_ = {
         (row.scope, row.family): row for row in on.execute(select(_incident).where(_incident.c.closed_at.is_(None)))
     }
-    found = incidents(raised, _areas(on), open_, p)
+    found = incidents(raised, _areas(on), open_, p, _over(on, rules, now, p or Grouping()))
     changed = 0
     for each in found:
         changed += _keep(on, each, open_.get((each.scope, each.family)))
@@ -48,6 +48,22 @@ def _raised(on: Connection, rules: Mapping[str, Rule]) -> tuple[list[Raised], di
         for row in rows
     ]
     return raised, {str(row.alarm_id): row.suppressed_by for row in rows}
+
+
+def _over(on: Connection, rules: Mapping[str, Rule], now: int, p: Grouping) -> list[Raised]:
+    """Return the alarms that cleared not long ago: for a while they explain what they have left behind."""
+    recent = select(_alarm).where(_alarm.c.cleared_at > moment(now - p.recovery_us))
+    return [
+        Raised(
+            str(row.alarm_id),
+            row.rule,
+            rules[row.rule].family if row.rule in rules else Family.OWN,
+            row.priority,
+            row.station,
+            microseconds(row.opened_at),
+        )
+        for row in on.execute(recent)
+    ]
 
 
 def _areas(on: Connection) -> Areas:

@@ -7,7 +7,7 @@ minute at whose end it is open, or has come and gone, and no incident explains i
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from application.incident import Areas, Found, Raised, incidents
+from application.incident import Areas, Found, Grouping, Raised, incidents
 from application.instants import DAY, MINUTE, moment
 from application.rule import Family, Rule
 from application.slow.learning import Troubles
@@ -57,9 +57,14 @@ class Book:
         self._incidents: dict[tuple[str, str], dict[str, object]] = {}
         self._over: list[dict[str, object]] = []
         self._at = 0
+        self._grouping = Grouping()
+        self._gone: list[Entry] = []
 
-    def enter(self, announced: Iterable[Mapping[str, object]]) -> None:
-        """Take in transitions, as `Watch.step` announces them, and group after each minute in which there were some."""
+    def enter(self, announced: Iterable[Mapping[str, object]], now: int) -> None:
+        """Take in transitions up to `now`, as `Watch.step` announces them.
+
+        Groups after each minute in which there were some, and at the end while a cause that is over still explains.
+        """
         by_minute: dict[int, list[Mapping[str, object]]] = {}
         for told in announced:
             minute = max(int(str(told["at"])) // MINUTE, self._at)
@@ -68,6 +73,8 @@ class Book:
             self._at = minute
             came = [entry for told in by_minute[minute] if (entry := self._take(told)) is not None]
             self._group((minute + 1) * MINUTE, came)
+        if self._gone and now // MINUTE > self._at:
+            self._group(now, ())
 
     def troubles(self, now: int) -> Troubles:
         """Return the alarms that were open within the last two days, as the slow rules ask for them."""
@@ -93,6 +100,7 @@ class Book:
             entry = self._open.pop(number, None)
             if entry is not None:
                 entry.cleared = int(str(told["at"]))
+                self._gone.append(entry)
             return None
         rule = str(told["rule"])
         family = self._rules[rule].family if rule in self._rules else Family.OWN
@@ -110,7 +118,9 @@ class Book:
     def _group(self, now: int, came: Iterable[Entry]) -> None:
         """Group what is open at `now`; what came and went within the minute is looked at as well."""
         looked_at = {e.raised.alarm_id: e for e in (*self._open.values(), *came)}
-        found = incidents([e.raised for e in looked_at.values()], self._areas, self._incidents)
+        self._gone = [e for e in self._gone if (e.cleared or 0) > now - self._grouping.recovery_us]
+        over = [e.raised for e in self._gone if e.raised.alarm_id not in looked_at]
+        found = incidents([e.raised for e in looked_at.values()], self._areas, self._incidents, self._grouping, over)
         explained = {alarm: by for each in found for alarm, by in each.explained.items()}
         for number, entry in looked_at.items():
             entry.explained_by = explained.get(number)

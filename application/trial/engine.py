@@ -69,7 +69,7 @@ class Engine:
         accepted = {name: self._validated(self._roster.kinds[name], block, now) for name, block in blocks.items()}
         self._state, announced, _ = self._watch.step(self._state, accepted, now)
         told = _ordered([*announced, *self._slowly(accepted, now)])
-        self.book.enter(told)
+        self.book.enter(told, now)
         return told
 
     def _slowly(self, accepted: Mapping[str, Readings], now: int) -> Sequence[Mapping[str, object]]:

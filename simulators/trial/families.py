@@ -67,6 +67,9 @@ LIMIT_S: Mapping[str, int] = MappingProxyType({
 })  # fmt: skip
 """Seconds from the onset within which an alarm counts as the fault's."""
 
+SPRING_BACK = frozenset({"counter_reset", "counter_rollover", "counter_jump", "counter_zero"})
+"""Kinds whose end is an onset as well: a counter that is set right again jumps once more."""
+
 
 def findings_of(kind: str) -> tuple[str, ...]:
     """Return what a fault of this kind should lead to: its family."""

@@ -65,9 +65,10 @@ def matched(events: Sequence[Event], alarms: Iterable[Alarm]) -> Matched:
     for alarm in sorted(alarms, key=lambda a: (a.opened, a.number)):
         if not alarm.operator:
             continue
-        claims = [e for e in at.get(alarm.station, ()) if alarm.rule in e.rules and e.begins <= alarm.opened <= e.due]
+        claims = [e for e in at.get(alarm.station, ()) if alarm.rule in e.rules and e.owns(alarm.opened)]
         for event in claims:
-            own[event.number].append(alarm)
+            if event.finds(alarm.opened):
+                own[event.number].append(alarm)
         if not claims:
             false.append(alarm)
     return Matched(own, false)

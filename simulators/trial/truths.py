@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simulators.faults import Fault
-from simulators.trial.families import LIMIT_S, findings_of, rules_of
+from simulators.trial.families import LIMIT_S, SPRING_BACK, findings_of, rules_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REACH = {"burst_primary": "branch"}
@@ -23,7 +23,8 @@ class TrialFileError(Exception):
 class Event:
     """One fault, at all the stations that it befalls. Times in epoch microseconds; `ends` None: to the end of the run.
 
-    An alarm of `rules` at one of `stations` that opens from `begins` up to `due` is the fault's.
+    An alarm of `rules` at one of `stations` that opens from `begins` up to `due` is the fault's. Where the end is an
+    onset as well (a counter springs back), one from `ends` up to `due_again` belongs to it too, and finds nothing.
     """
 
     number: int
@@ -37,12 +38,23 @@ class Event:
     findings: tuple[str, ...]
     rules: frozenset[str]
     parameters: Mapping[str, Any]
+    due_again: int | None = None
+
+    def finds(self, at: int) -> bool:
+        """Return whether an alarm that opens then finds the fault."""
+        return self.begins <= at <= self.due
+
+    def owns(self, at: int) -> bool:
+        """Return whether an alarm that opens then belongs to the fault."""
+        again = self.due_again is not None and self.ends is not None and self.ends <= at <= self.due_again
+        return again or self.finds(at)
 
     def told(self) -> dict[str, object]:
         """Return it as a line of truth.jsonl."""
         return {
             "number": self.number, "kind": self.kind, "stations": sorted(self.stations), "devices": list(self.devices),
             "from": iso(self.begins), "to": None if self.ends is None else iso(self.ends), "due": iso(self.due),
+            "due_again": None if self.due_again is None else iso(self.due_again),
             "severity": self.severity, "family": list(self.findings), "rules": sorted(self.rules),
             "parameters": dict(self.parameters),
         }  # fmt: skip
@@ -66,11 +78,13 @@ def _event(number: int, group: Sequence[Fault], areas: Mapping[str, Mapping[str,
     sort = _REACH.get(kind)
     if sort is not None:
         stations |= {s for inside in areas[sort].values() if stations & set(inside) for s in inside}
+    limit = LIMIT_S[kind] * 1_000_000
     ends = None if any(f.ends is None for f in group) else max(f.ends or 0 for f in group)
     return Event(
         number, kind, frozenset(stations), tuple(sorted(f.device for f in group)), first.begins, ends,
-        first.begins + LIMIT_S[kind] * 1_000_000, first.severity, findings_of(kind), frozenset(rules_of(kind)),
+        first.begins + limit, first.severity, findings_of(kind), frozenset(rules_of(kind)),
         first.parameters.model_dump(mode="json"),
+        ends + limit if ends is not None and kind in SPRING_BACK else None,
     )  # fmt: skip
 
 
@@ -94,6 +108,7 @@ def read_events(file: Path) -> list[Event]:
             row["number"], row["kind"], frozenset(row["stations"]), tuple(row["devices"]), us(row["from"]),
             None if row["to"] is None else us(row["to"]), us(row["due"]), row["severity"], tuple(row["family"]),
             frozenset(row["rules"]), row["parameters"],
+            None if row["due_again"] is None else us(row["due_again"]),
         )
         for row in read_lines(file)
     ]  # fmt: skip

@@ -142,3 +142,17 @@ def test_a_station_with_thousands_of_alarms_takes_no_longer_for_each():
     began = time.process_time()
     assert len(_of_stations(alarms, Grouping())[0].alarms) == 50_000
     assert time.process_time() - began < 5
+
+
+def test_a_cause_that_is_over_explains_what_it_has_left_behind_and_no_pump():
+    left = [raised("a1", Family.PRESSURE, 5), raised("a1", Family.HEAT, 9), raised("a1", Family.PUMP, 3)]
+    over = [raised("a1", Family.POWER, 0)]
+    [found] = incidents(left, AREAS, over=over)
+    assert "a1-pump" not in found.explained
+    assert found.explained["a1-pressure"] in {"power", "pump"}
+    [alone] = incidents(left[:2], AREAS, over=over)
+    assert alone.explained == {"a1-pressure": "power", "a1-heat": "pressure"}
+    [earlier] = incidents([raised("a1", Family.PRESSURE, -30)], AREAS, over=over)
+    assert earlier.explained == {}
+    [elsewhere] = incidents([raised("b1", Family.PRESSURE, 5)], AREAS, over=over)
+    assert elsewhere.explained == {}

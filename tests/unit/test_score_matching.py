@@ -1,5 +1,7 @@
 """The rule of matching: what belongs to a fault, what is false, and what counts."""
 
+from dataclasses import replace
+
 import pytest
 
 from simulators.faults import KINDS
@@ -74,3 +76,12 @@ def test_every_kind_has_a_limit_and_every_finding_its_rules():
     assert LIMIT_S.keys() == KINDS.keys()
     for kind in KINDS:
         assert set(findings_of(kind)) <= RULES_OF.keys()
+
+
+def test_the_end_of_a_counters_fault_is_an_onset_that_finds_nothing():
+    zero = event(kind="counter_zero", ends=2 * DAY_US)
+    zero = replace(zero, due_again=2 * DAY_US + 60 * MIN)
+    back = alarm("1", rule="counter_jumped", opened=2 * DAY_US + 30 * MIN)
+    late = alarm("2", rule="counter_jumped", opened=2 * DAY_US + 61 * MIN)
+    figures = scored([zero], [back, late], SPAN)
+    assert (figures["detected"], figures["false_alarms"]) == (0, 1)
