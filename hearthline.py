@@ -307,7 +307,7 @@ tending.register(
         clock,
         stop_event,
         partial(heartbeat, "tend"),
-        lambda on: application.commands.passes_of(rules_file(), on),
+        lambda on: application.commands.passes_of(rules_file(), on, reader(), roster),
     ),
 )
 network.commands.register(

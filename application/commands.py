@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from perception.roster import Roster
     from perception.sensor_kind import SensorKind
     from support.maintain import Pass
-    from support.store import ReadingReader
+    from support.store import ReadingReader, Tenths
 
 Rows = Sequence[Mapping[str, object]]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -60,8 +60,20 @@ def register(app: typer.Typer, ports: Ports) -> None:
     alarm_commands.register(
         app, alarm_commands.Ports(ports.engine, views, ports.clock, ports.actor, ports.span, ports.show)
     )
+
+    def tenths(kind: SensorKind, points: Sequence[str], device_ids: Sequence[int], span: tuple[int, int]) -> Tenths:
+        with ports.engine().connect() as on:
+            return ports.reader().tenths(on, kind, points, device_ids, span)
+
+    def zones() -> Mapping[str, tzinfo]:
+        from application.slow_store import zones
+
+        with ports.engine().connect() as on:
+            return zones(on)
+
     rule_commands.register(
-        app, rule_commands.Ports(ports.rules_file, ports.roster, raw, ports.clock, ports.span, ports.show)
+        app,
+        rule_commands.Ports(ports.rules_file, ports.roster, raw, tenths, zones, ports.clock, ports.span, ports.show),
     )
 
     @app.command("trace")
@@ -83,12 +95,13 @@ def views_of(engine: Engine, reader: ReadingReader, kinds: Mapping[str, SensorKi
     return Views(engine, reader, kinds, RulesFile(rules))
 
 
-def passes_of(rules: Path, engine: Engine) -> Sequence[Pass]:
+def passes_of(rules: Path, engine: Engine, reader: ReadingReader, roster: Callable[[], Roster]) -> Sequence[Pass]:
     """Return what application has to do again and again, as passes of tend."""
     from application.rules_file import RulesFile
+    from application.slow_tending import slow_rules
     from application.tending import passes
 
-    return passes(engine, RulesFile(rules))
+    return [*passes(engine, RulesFile(rules)), slow_rules(engine, reader, RulesFile(rules), roster)]
 
 
 def watch_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from perception.readings import Readings
     from perception.roster import Member, Roster
     from perception.sensor_kind import SensorKind
+    from support.store import Tenths
+
+    TenthsOf = Callable[[SensorKind, Sequence[str], Sequence[int], tuple[int, int]], Tenths]
 
 Rows = Sequence[Mapping[str, object]]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -27,11 +31,16 @@ _STEP_US = 6 * 3_600_000_000
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the verbs work on. `raw(device_id, kind, span)` returns stored readings in the order of time."""
+    """What the verbs work on. `raw(device_id, kind, span)` returns stored readings in the order of time.
+
+    `tenths(kind, points, device_ids, span)` returns ten-minute means, `zones()` the zone of each city.
+    """
 
     rules_file: Callable[[], Path]
     roster: Callable[[], Roster]
     raw: Callable[[int, SensorKind, tuple[int, int]], Readings]
+    tenths: TenthsOf
+    zones: Callable[[], Mapping[str, tzinfo]]
     clock: Callable[[], int]
     span: Callable[[str, str | None], tuple[int, int]]
     show: Callable[[Rows, bool], None]
@@ -84,7 +93,14 @@ def register(app: typer.Typer, ports: Ports) -> None:
         from application.rules_file import read_rules
 
         pairs = _pairs(ports) if file is None else read_rules(file)
-        rows = list(tried(ports, _named(pairs, rule), _member(ports.roster(), device), ports.span(since, until)))
+        pair, roster = _named(pairs, rule), ports.roster()
+        member, span = _member(roster, device), ports.span(since, until)
+        if pair[0].tempo == "slow":
+            from application.slow_trial import tried_slowly
+
+            rows = list(map(_shown, tried_slowly(ports.tenths, pair, member, roster, ports.zones(), span)))
+        else:
+            rows = list(tried(ports, pair, member, span))
         if not rows and not as_json:
             typer.echo(f"{rule} would have raised nothing on {device} from {since} to {until or 'now'}")
             return
@@ -95,7 +111,6 @@ def tried(
     ports: Ports, pair: tuple[Rule, Tuning], member: Member, span: tuple[int, int]
 ) -> Iterator[Mapping[str, object]]:
     """Yield what a rule would have raised and cleared on a device over a span, in event time. Raises RuleError."""
-    from application.instants import moment
     from application.rule import RuleError
     from application.watch import Watch
     from perception.roster import Roster
@@ -110,15 +125,21 @@ def tried(
         if not len(readings):
             continue
         state, transitions, _ = watch.step(state, {member.kind.name: readings}, int(readings.ts[-1]))
-        for told in transitions:
-            at, opened = int(str(told["at"])), int(str(told["opened_at"]))
-            yield {
-                "what": told["what"],
-                "at": moment(at).isoformat(timespec="seconds"),
-                "element": told["element"],
-                "lasted_s": None if told["what"] == "raised" else round((at - opened) / 1e6),
-                "evidence": told["evidence"],
-            }
+        yield from map(_shown, transitions)
+
+
+def _shown(told: Mapping[str, object]) -> Mapping[str, object]:
+    """Return a transition as a row of a list."""
+    from application.instants import moment
+
+    at, opened = int(str(told["at"])), int(str(told["opened_at"]))
+    return {
+        "what": told["what"],
+        "at": moment(at).isoformat(timespec="seconds"),
+        "element": told["element"],
+        "lasted_s": None if told["what"] == "raised" else round((at - opened) / 1e6),
+        "evidence": told["evidence"],
+    }
 
 
 def rule_rows(pairs: Pairs) -> Rows:
@@ -149,8 +170,9 @@ def explained(rule: Rule, tuning: Tuning, member: Member | None, now: int) -> Ro
         "priority": rule.priority,
         "time to respond": f"{rule.respond_s / 60:g} min",
         "looks at": ", ".join(rule.needs) or "whatever the device has",
+        **({"has learned": ", ".join(rule.learned)} if rule.learned else {}),
         "judges": judge[0] if judge else "",
-        "when": {"reading": "each reading", "minute": "each minute", "clock": "each second"}[rule.trigger],
+        "when": _when(rule),
         "alarm of": f"the {rule.subject}",
         "advice": rule.advice.en,
         "advice_zh": rule.advice.zh,
@@ -161,6 +183,12 @@ def explained(rule: Rule, tuning: Tuning, member: Member | None, now: int) -> Ro
         "exceptions": len(tuning.variants),
     }
     return [{"fact": name, "value": value} for name, value in facts.items()]
+
+
+def _when(rule: Rule) -> str:
+    if rule.tempo == "slow":
+        return "every ten minutes, over means of hours and days"
+    return {"reading": "each reading", "minute": "each minute", "clock": "each second"}[rule.trigger]
 
 
 def _pairs(ports: Ports) -> Pairs:

@@ -81,7 +81,8 @@ class Watch:
         if not before.kinds:
             recollector = Recollector(kinds, event_time=self._event_time)
             kinds, orphans = recollector.recall(self._remember())
-            return replace(before, kinds=kinds, orphans=orphans if kinds else ())
+            ours = tuple(orphan for orphan in orphans if orphan.condition.rule not in self._slow())
+            return replace(before, kinds=kinds, orphans=ours if kinds else ())
         for name, kind in kinds.items():
             _carry(kind, before.kinds.get(name))
         return replace(before, kinds=kinds, orphans=(*before.orphans, *_left_open(before.kinds, kinds)))
@@ -116,6 +117,10 @@ class Watch:
             changes += rows
         after = State(kinds, state.attended, now, now if tick else state.ticked)
         return after, [t.announced() for t in transitions], [*written(transitions), *changes]
+
+    def _slow(self) -> frozenset[str]:
+        """Return the rules that tend judges: their alarms are not ours to clear."""
+        return frozenset(rule.name for rule, _ in self._rules if rule.tempo == "slow")
 
     def _heard(self, readings: Readings, before: int, now: int) -> NDArray[np.int64]:
         """int64[n]: what the clock of this watch showed when each reading was received."""

@@ -59,7 +59,7 @@ def recollection(
         for name, chosen in points.items()
         if chosen
     }
-    return Recollection(_alarms(on), _states(on), recent, minutes)
+    return Recollection(open_alarms(on), kept_states(on), recent, minutes)
 
 
 def _late(intervals: Mapping[int, float]) -> dict[int, int]:
@@ -100,7 +100,8 @@ def _holding(
     return in_order_of_receipt(Readings.concat([older, recent]))
 
 
-def _alarms(on: Connection) -> tuple[OpenAlarm, ...]:
+def open_alarms(on: Connection) -> tuple[OpenAlarm, ...]:
+    """Return the alarms whose condition is active, the oldest first."""
     alarm = tables.alarm
     return tuple(
         OpenAlarm(
@@ -111,7 +112,8 @@ def _alarms(on: Connection) -> tuple[OpenAlarm, ...]:
     )
 
 
-def _states(on: Connection) -> tuple[StateRow, ...]:
+def kept_states(on: Connection) -> tuple[StateRow, ...]:
+    """Return how far each condition had come."""
     return tuple(
         StateRow(
             row.subject,

@@ -232,6 +232,14 @@ class ReadingReader(Protocol):
         than what was known, are left out.
         """
 
+    def tenths(
+        self, on: Connection, kind: SensorKind, points: Sequence[str], device_ids: Sequence[int], span: tuple[int, int]
+    ) -> Tenths:
+        """Return the ten-minute means of these points in the buckets that begin within [from, to), from rollups.
+
+        `points` names one at least; the buckets come in the order of time.
+        """
+
     def series(
         self,
         on: Connection,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from application.rule import Family
-from application.slow.past import Rows
+from application.slow.past import Rows, same
 from application.slow.window import Floats, SlowWindow
 from perception.sensor_kind import SensorKind
 
@@ -43,18 +43,18 @@ class Diary:
     ) -> None:
         self.facts = tuple(facts)
         self.places = {fact.name: place for place, fact in enumerate(self.facts)}
-        self._devices = devices
+        self.devices = devices
         self.days = dict(days or {})
 
     def written(self, day: int, values: NDArray[np.float32]) -> "Diary":
         """Return a diary with one more day, float32[facts, n], without those that are too old."""
         kept = {d: column for d, column in self.days.items() if d > day - DAYS}
-        return Diary(self.facts, self._devices, {**kept, day: values})
+        return Diary(self.facts, self.devices, {**kept, day: values})
 
     def last(self, fact: str, day: int, count: int) -> Floats:
         """float64[n, count]: a fact of the days up to `day`, oldest first."""
         place = self.places.get(fact)
-        nothing = np.full(self._devices, np.nan, np.float32)
+        nothing = np.full(self.devices, np.nan, np.float32)
         columns = [
             nothing if place is None or d not in self.days else self.days[d][place]
             for d in range(day - count + 1, day + 1)
@@ -63,11 +63,13 @@ class Diary:
 
     def carried(self, old: "Diary", here: Rows, there: Rows) -> "Diary":
         """Return this diary with rows `there` of an older one in its rows `here`."""
+        if self.places == old.places and same(here, there, self.devices, old.devices):
+            return old
         both = [(place, old.places[n]) for n, place in self.places.items() if n in old.places]
         days = {}
         for day, column in old.days.items():
-            mine = np.full((len(self.facts), self._devices), np.nan, np.float32)
+            mine = np.full((len(self.facts), self.devices), np.nan, np.float32)
             for to, origin in both:
                 mine[to, here] = column[origin, there]
             days[day] = mine
-        return Diary(self.facts, self._devices, days)
+        return Diary(self.facts, self.devices, days)

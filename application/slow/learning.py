@@ -18,16 +18,19 @@ Troubles = Sequence[Trouble]
 
 
 def end_of_day(
-    kinds: dict[str, Ward], end: int, troubles: Troubles, families: Mapping[str, Family]
+    kinds: dict[str, Ward], end: int, troubles: Troubles, families: Mapping[str, Family], *, afresh: bool
 ) -> list[tuple[Key, Baseline]]:
-    """Write the day that ended into each diary (`kinds` is changed) and return what was learned from it."""
+    """Write the day that ended into each diary (`kinds` is changed) and return what was learned from it.
+
+    Unless `afresh`, what is known stays as it is: it was learned from days that are not all there any more.
+    """
     spoilt = _stations(troubles, families, end - DAY, end)
     frozen = _stations([t for t in troubles if t[3] is None or t[3] > end], families, end, end + 1)
     learned: list[tuple[Key, Baseline]] = []
     for name, ward in kinds.items():
         if ward.diary.facts:
             kinds[name] = _written(ward, end, spoilt)
-            kinds[name], found = _taught(kinds[name], end, frozen)
+            kinds[name], found = _taught(kinds[name], end, frozen, afresh=afresh)
             learned += found
     return learned
 
@@ -42,14 +45,14 @@ def _written(ward: Ward, end: int, spoilt: Mapping[Family, frozenset[str]]) -> W
 
 
 def _taught(
-    ward: Ward, end: int, frozen: Mapping[Family, frozenset[str]]
+    ward: Ward, end: int, frozen: Mapping[Family, frozenset[str]], *, afresh: bool
 ) -> tuple[Ward, Iterator[tuple[Key, Baseline]]]:
     known, fresh = dict(ward.known), {}
     day = end // DAY - 1
     for lesson in LESSONS:
         if lesson.name in known:
             found = lesson.learn(lambda fact, count: ward.diary.last(fact, day, count))
-            held = _at(ward, frozen, lesson.frozen_by)
+            held = _at(ward, frozen, lesson.frozen_by) | (not afresh)
             known[lesson.name], fresh[lesson.name] = known[lesson.name].taught(found, held, rises=lesson.rises)
     after = replace(ward, known=known)
     return after, (told for name, new in fresh.items() for told in after.baselines(name, new, end))

@@ -110,11 +110,12 @@ class SlowWatch:
                 home[0].opened[home[1], home[2]] = alarm.opened_at
             elif condition.rule in mine:
                 orphans.append(alarm)
-        return SlowState(kinds, judged, tuple(orphans))
+        return SlowState(kinds, judged, tuple(orphans) if kinds else ())
 
     def filled(self, state: SlowState, tenths: Mapping[str, Tenths], until: int, troubles: Troubles = ()) -> SlowState:
         """Return a state with the past filled from stored buckets that end by `until`. Judges nothing, emits nothing.
 
+        What the tables know by experience stays; what they do not know is learned.
         To be called with all of them in the order of time, a day or so at once: the diary is written on the way.
         """
         return self._walk(state, tenths, until, troubles, judge=False).state
@@ -142,12 +143,12 @@ class SlowWatch:
         for end in range(begin, until + 1, TENTH):
             for name, each in told.items():
                 for bucket in [b for b in each if b + TENTH <= end]:
-                    kinds[name] = kinds[name].absorbed(each.pop(bucket), judged)
+                    kinds[name] = kinds[name].absorbed(each.pop(bucket), judged if judge else NEVER)
             if judge:
                 self._judge(kinds, end, transitions, changes)
             if end % DAY == 0:
                 troubled = [*troubles, *self._own(kinds)]
-                learned += end_of_day(kinds, end, troubled, self._families)
+                learned += end_of_day(kinds, end, troubled, self._families, afresh=judge)
             judged = end if judge else judged
         for name, each in told.items():
             for rest in each.values():

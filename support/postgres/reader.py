@@ -15,7 +15,8 @@ from support.postgres.minutes import minutes
 from support.postgres.rows import moment
 from support.postgres.series import series
 from support.postgres.statistics import listed, missing
-from support.store import Area, Minutes, Series
+from support.postgres.tenths import tenths
+from support.store import Area, Minutes, Series, Tenths
 
 
 class PostgresReader:
@@ -48,6 +49,12 @@ class PostgresReader:
     ) -> Minutes:
         """Return what the rules would remember of these points since then, of the devices in `late_us`."""
         return minutes(on, kind, points, late_us, since)
+
+    def tenths(
+        self, on: Connection, kind: SensorKind, points: Sequence[str], device_ids: Sequence[int], span: tuple[int, int]
+    ) -> Tenths:
+        """Return the ten-minute means of these points in the buckets that begin within [from, to)."""
+        return tenths(on, kind, points, device_ids, span)
 
     def series(
         self,

@@ -107,7 +107,7 @@ def ports(engine, rules):
         with engine.connect() as on:
             return PostgresReader().span(on, kind, device_id, span)
 
-    return Ports(lambda: None, lambda: rules, raw, lambda: NOW, lambda *_: (0, 0), lambda *_: None)
+    return Ports(lambda: None, lambda: rules, raw, None, dict, lambda: NOW, lambda *_: (0, 0), lambda *_: None)
 
 
 def test_a_rule_is_tried_on_what_is_stored(engine, store):

@@ -1,4 +1,4 @@
-"""Each slow rule in a story: a district of ordinary stations, of which each goes wrong in its own way after six days."""
+"""Each slow rule in a story: a district of ordinary stations; after six days each goes wrong in its own way."""
 
 from collections import defaultdict
 from dataclasses import replace
