@@ -1,10 +1,10 @@
 """supply_off_setpoint: the station does not hold the secondary supply temperature that it was told to hold.
 
 In three real substations the median control error is 0.5 to 0.6 K; 3 K for half an hour is control
-that has failed. The deadband is 1 % of the sensor's span (EEMUA 191 for temperatures). Two states are no error: a
-station that is switched off for the night in mild weather (real ones are), and one whose valve is shut and whose water
-is warm enough all the same. A supply that shows one and the same value for half an hour is a sensor that stands still:
-then nobody can tell.
+that has failed. The deadband is 1 % of the sensor's span (EEMUA 191 for temperatures). Three states are no error: a
+station that is switched off for the night in mild weather (real ones are), one that is on its way up, by more than the
+limit in half an hour, and one whose valve is shut and whose water is warm enough all the same. A supply that shows one
+and the same value for half an hour is a sensor that stands still: then nobody can tell.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,8 @@ def judge(window: Window, p: SupplyOffSetpoint) -> Judgement:
     off = (_told(window, "heat_power") < p.off_kw) & (_told(window, "t_outdoor") > p.off_above_c)
     shut = _told(window, "valve_pri_command") < p.shut_pct
     error = np.where(_stands_still(window), np.nan, error)
-    verdict = np.where(((error < -limit) & ~off) | ((error > limit) & ~shut), Verdict.RAISE, Verdict.CLEAR)
+    rising = window.value("t_sec_supply") - window.past("t_sec_supply", _STILL_MIN) > p.limit_k
+    verdict = np.where(((error < -limit) & ~off & ~rising) | ((error > limit) & ~shut), Verdict.RAISE, Verdict.CLEAR)
     return Judgement(np.where(np.isnan(error), Verdict.CANNOT_TELL, verdict).astype(np.int8))
 
 

@@ -24,7 +24,7 @@ from simulators.fleet import Stop
 from simulators.trial.columns import Cadence, Telling
 from simulators.trial.engines import ALARMS, Engines
 from simulators.trial.matching import DAY_US, Alarm, Span, scored
-from simulators.trial.truths import events_of, iso, read_events, read_lines, us, write_lines
+from simulators.trial.truths import events_of, iso, read_events, read_facts, read_lines, us, write_lines
 from simulators.trial.winters import REAL, WINTERS
 from simulators.world import SUBSTATION, World
 
@@ -99,7 +99,7 @@ def recomputed(out: Path, engines: Sequence[str] = ("",)) -> dict[str, Any]:
 
     Raises TrialFileError.
     """
-    facts = json.loads((out / RUN).read_text(encoding="utf-8"))
+    facts = read_facts(out / RUN)
     events = read_events(out / TRUTH)
     span = Span(facts["stations"], us(facts["begin"]), us(facts["end"]))
     figures = {

@@ -101,6 +101,15 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
         raise TrialFileError(f"{file}: {err}: `hearthline score --out` writes it") from err
 
 
+def read_facts(file: Path) -> dict[str, Any]:
+    """Return the facts of a run.json. Raises TrialFileError."""
+    try:
+        facts: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        raise TrialFileError(f"{file}: {err}: `hearthline score --out` writes it") from err
+    return facts
+
+
 def read_events(file: Path) -> list[Event]:
     """Return the events of a truth.jsonl. Raises TrialFileError."""
     return [

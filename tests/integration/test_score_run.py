@@ -16,6 +16,7 @@ from simulators.city import generate_city
 from simulators.climate import SEASONS
 from simulators.trial.report import printed
 from simulators.trial.score import SCORING_SEED, TUNING_SEEDS, Trial, recomputed, run
+from simulators.trial.truths import TrialFileError
 from simulators.trial.winters import REAL, played
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,3 +131,8 @@ def test_an_engine_that_cannot_begin_is_an_error_that_says_so(tmp_path):
         pytest.raises(EngineLostError, match="status 1"),
     ):
         engine.close()
+
+
+def test_a_folder_without_a_trial_is_an_error_that_says_what_writes_it(tmp_path):
+    with pytest.raises(TrialFileError, match=r"run\.json.*--out"):
+        recomputed(tmp_path)
