@@ -3,8 +3,7 @@
 In three real substations the median control error is 0.5 to 0.6 K; 3 K for half an hour is control
 that has failed. The deadband is 1 % of the sensor's span (EEMUA 191 for temperatures). Three states are no error: a
 station that is switched off for the night in mild weather (real ones are), one that is on its way up, by more than the
-limit in half an hour, and one whose valve is shut and whose water is warm enough all the same. A supply that shows one
-and the same value for half an hour is a sensor that stands still: then nobody can tell.
+limit in half an hour, and one whose valve is shut and whose water is warm enough all the same.
 """
 
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from pydantic import Field
 from application.rule import Bounds, Family, Judgement, Parameters, Rule, Verdict, Window
 from perception.point import Title
 
-_STILL_MIN, _LEAST = 30, 20
+_RISING_MIN = 30
 
 
 class SupplyOffSetpoint(Parameters):
@@ -41,18 +40,9 @@ def judge(window: Window, p: SupplyOffSetpoint) -> Judgement:
     limit = np.where(window.raised, p.limit_k - p.deadband_k, p.limit_k)
     off = (_told(window, "heat_power") < p.off_kw) & (_told(window, "t_outdoor") > p.off_above_c)
     shut = _told(window, "valve_pri_command") < p.shut_pct
-    error = np.where(_stands_still(window), np.nan, error)
-    rising = window.value("t_sec_supply") - window.past("t_sec_supply", _STILL_MIN) > p.limit_k
+    rising = window.value("t_sec_supply") - window.past("t_sec_supply", _RISING_MIN) > p.limit_k
     verdict = np.where(((error < -limit) & ~off & ~rising) | ((error > limit) & ~shut), Verdict.RAISE, Verdict.CLEAR)
     return Judgement(np.where(np.isnan(error), Verdict.CANNOT_TELL, verdict).astype(np.int8))
-
-
-def _stands_still(window: Window) -> NDArray[np.bool_]:
-    """bool[n, 1]: not the least change in half an hour of minutes. Real meters show noise."""
-    samples = window.trace("t_sec_supply", _STILL_MIN)
-    spread = np.fmax.reduce(samples, axis=1) - np.fmin.reduce(samples, axis=1)
-    still: NDArray[np.bool_] = (spread == 0) & ((~np.isnan(samples)).sum(axis=1) >= _LEAST)
-    return still[:, None]
 
 
 def _told(window: Window, point: str) -> NDArray[np.float64]:
