@@ -8,7 +8,7 @@ SOURCES := hearthline.py perception network support application presentation sim
 
 .DEFAULT_GOAL := help
 export MAKE
-.PHONY: help run run-timescaledb test test-faults bench bench-peers screenshots new-kind lock clean lint venv venv-dev provision
+.PHONY: help run run-timescaledb test test-faults bench score bench-peers screenshots new-kind lock clean lint venv venv-dev provision
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ test-faults: provision ## the fault tests at full length; the result is kept in 
 bench: venv-dev ## measure rates, latencies, sizes, memory; one JSON line per figure, also in build/bench.jsonl
 	@mkdir -p build
 	$(BIN)/python tests/bench/run.py $(ARGS)
+
+score: venv-dev ## how well the alarms find what is wrong: a season with 400 faults, files and figures in build/score
+	$(BIN)/python -m hearthline score --scenario configs/scenarios/season-400.toml --out build/score $(ARGS)
 
 bench-peers: provision ## compare with other programs on the same broker and database; installs them under build/peers
 	sh tests/bench/foreign/install.sh

@@ -33,6 +33,7 @@ from perception.sensor_kind import SensorKind
 from presentation.settings import ConsoleSettings, PortalSettings
 from simulators import scenario_commands
 from simulators.settings import SimulateSettings
+from simulators.trial import score_commands
 from support.commands import archives, exports, tending, verbs
 from support.commands.asking import asker
 from support.commands.last_words import last_words, legible
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from network.mapped import Mappings
     from perception.catalogue import Catalogue
     from perception.roster import Roster
+    from simulators.trial.engines import Engines
     from support.commands.catalogue import Cast
     from support.commands.doctor import Check
     from support.heartbeat import Stop
@@ -293,6 +295,13 @@ def drills() -> "Drills":
     return Drills(engine("verb"), reader(), kinds())
 
 
+def engines(rules: Path | None, plain: Path | None) -> "Engines":
+    """Return what makes the engines that a trial judges, each in a process of its own."""
+    from application.trial.apart import engines_of
+
+    return engines_of(rules or rules_file(), plain)
+
+
 def web() -> dict[str, tuple[str, int]]:
     """Return where the web applications listen."""
     told = settings()
@@ -382,6 +391,12 @@ simulators.trial.drill_commands.register(
     app,
     simulators.trial.drill_commands.Ports(
         drills, actor, clock, stop_event, lambda page: f"{addresses(with_secrets=False)['console']}en/{page}"
+    ),
+)
+score_commands.register(
+    app,
+    score_commands.Ports(
+        kinds, engines, CONFIGS / "trial" / "plain-thresholds.toml", CONFIGS / "recordings", cities, stop_event
     ),
 )
 simulators.look_commands.register(app, simulators.look_commands.Ports(CONFIGS / "recordings", kinds, cities))

@@ -12,10 +12,10 @@ would call as loud as fifty that fell.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Self, TypeVar
 
-from application.instants import MINUTE
+from application.instants import MINUTE, SECOND
 from application.rule import Family
 
 _CITY = "city:"
@@ -66,12 +66,31 @@ class Raised:
     settling: bool = False
 
 
+def gone(alarm: Raised, cleared: int, now: int, p: Grouping) -> Raised:
+    """Return an alarm as one that cleared at `cleared`."""
+    return replace(alarm, cleared=cleared, settling=cleared >= now - p.settles_us)
+
+
+def is_patient(respond_s: float, p: Grouping) -> bool:
+    """Return whether there is more time to respond than a station needs to recover."""
+    return respond_s * SECOND >= p.recovers_us
+
+
 @dataclass(frozen=True, slots=True)
 class Areas:
     """Which stations stand where: names of areas such as `branch:north-1`, by station, and their stations."""
 
     of_station: Mapping[str, Sequence[str]]
     stations: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def around(cls, of_station: Mapping[str, Sequence[str]]) -> Self:
+        """Return the areas that these stations stand in."""
+        stations: dict[str, set[str]] = {}
+        for name, areas in of_station.items():
+            for area in areas:
+                stations.setdefault(area, set()).add(name)
+        return cls(of_station, {area: frozenset(names) for area, names in stations.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,14 @@
 """Incident store: groups what is open into incidents, in the tables. Works on a Connection; who calls it commits."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from sqlalchemy import ARRAY, Connection, Row, Select, Uuid, and_, any_, cast, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from application.incident import Areas, Found, Grouping, Raised, incidents
-from application.instants import SECOND, microseconds, moment
+from application.incident import Areas, Found, Grouping, Raised, gone, incidents, is_patient
+from application.instants import microseconds, moment
 from application.journal import NAMESPACE
 from application.rule import Family, Rule, Verdict
 from application.tuning import DRILL
@@ -51,11 +50,7 @@ def _past(on: Connection, rules: Mapping[str, Rule], now: int, p: Grouping) -> l
     query = select(_alarm).join(_member, _member.c.alarm_id == _alarm.c.alarm_id)
     query = query.join(_incident, _incident.c.incident_id == _member.c.incident_id)
     query = query.where(_incident.c.closed_at.is_(None), _alarm.c.cleared_at >= moment(now - p.recovers_us)).distinct()
-    return [_gone(_seen(row, rules, p), microseconds(row.cleared_at), now, p) for row in on.execute(query)]
-
-
-def _gone(alarm: Raised, cleared: int, now: int, p: Grouping) -> Raised:
-    return replace(alarm, cleared=cleared, settling=cleared >= now - p.settles_us)
+    return [gone(_seen(row, rules, p), microseconds(row.cleared_at), now, p) for row in on.execute(query)]
 
 
 def _seen(row: Row[*tuple[Any, ...]], rules: Mapping[str, Rule], p: Grouping, *, waning: bool = False) -> Raised:
@@ -68,7 +63,7 @@ def _seen(row: Row[*tuple[Any, ...]], rules: Mapping[str, Rule], p: Grouping, *,
         row.station,
         microseconds(row.opened_at),
         waning,
-        patient=rule is not None and rule.respond_s * SECOND >= p.recovers_us,
+        patient=rule is not None and is_patient(rule.respond_s, p),
     )
 
 
@@ -91,11 +86,7 @@ def _areas(on: Connection) -> Areas:
         r.name: (f"branch:{r.branch}", f"district:{r.district}", f"source:{r.heat_source}", f"city:{r.city}")
         for r in rows
     }
-    stations: dict[str, set[str]] = {}
-    for name, areas in of_station.items():
-        for area in areas:
-            stations.setdefault(area, set()).add(name)
-    return Areas(of_station, {area: frozenset(names) for area, names in stations.items()})
+    return Areas.around(of_station)
 
 
 def _keep(on: Connection, found: Found, before: object) -> int:

@@ -161,7 +161,7 @@ class World:
         for name in sorted(set(kinds.tolist())):
             mine = places[kinds == name]
             for place, rows in zip(mine.tolist(), self._show(name, moments, mine), strict=True):
-                yield place, self._bent(place, rows, at)
+                yield place, self.bent(place, rows, at)
 
     def tell(self, place: int, rows: Floats) -> list[dict[str, object]]:
         """Return what the device at this place says in each of these rows [n, points], by point name."""
@@ -174,7 +174,7 @@ class World:
         shown = self._instruments[kind].show(flat, np.tile(places, len(moments)), moments[0].at)
         return shown.reshape(exact.shape).swapaxes(0, 1)
 
-    def _bent(self, place: int, rows: Floats, at: NDArray[np.int64]) -> Floats:
+    def bent(self, place: int, rows: Floats, at: NDArray[np.int64]) -> Floats:
         """Return what the meters of a device show, sound or not: [moments, points]."""
         part = self.parts[place]
         if not self.schedule.instrument(part.name, part.kind, at, rows):

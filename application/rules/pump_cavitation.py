@@ -1,6 +1,7 @@
 """pump_cavitation: the differential pressure swings as it does with air in a pump, and the current with it.
 
-The spread of the last six minutes is compared with that of the fifty-four before them.
+The spread of the last six minutes is compared with that of the fifty-four before them, in which the pump must have
+run: one that was just started swings by itself.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from application.rule import Family, Judgement, Parameters, Rule, Trigger, Windo
 from perception.point import Title
 
 _RECENT_MIN, _HOUR_MIN, _LEAST = 6, 60, 40
+_TURNING_MPA = 0.02
+"""A loop with less differential pressure stands still."""
 
 
 class PumpCavitation(Parameters):
@@ -37,6 +40,7 @@ def _seen(window: Window) -> tuple[NDArray[np.float64], NDArray[np.float64], NDA
     """Return the pressure's spread now and before, and the current's swing now in per cent; float64[n, 1] each."""
     dp, current = window.trace("dp_sec", _HOUR_MIN), window.trace("pump_circ_1_current", _RECENT_MIN)
     recent, before = dp[:, -_RECENT_MIN:], dp[:, :-_RECENT_MIN]
+    before = np.where(np.fmin.reduce(before, axis=1)[:, None] > _TURNING_MPA, before, np.nan)
     level = np.nansum(current, axis=1, keepdims=True) / _RECENT_MIN
     swing = _spread(current, _RECENT_MIN - 1) / np.maximum(level, 0.5) * 100
     return _spread(recent, _RECENT_MIN - 1), _spread(before, _LEAST), swing

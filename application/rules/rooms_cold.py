@@ -21,7 +21,7 @@ class RoomsCold(Parameters):
     """Raised when more than `share` of a station's rooms are below `limit_c`, or any below `floor_c`, for two hours.
 
     `least_rooms`: so many rooms at least, or all that there are; means of two hours. `sure_k`: what a room sensor and
-    its place may be wrong by; what is counted against the duty of 18 Cel itself is not this rule's. It clears after a day without cold: 18 Cel are owed all day.
+    its place may be wrong by; the duty of 18 Cel itself is counted elsewhere. It clears after a day without cold.
     """
 
     on_delay_s: float = Field(default=2 * 3600.0, ge=0)

@@ -1,8 +1,9 @@
 """secondary_leak: more water is fed into the secondary loop than it loses in ordinary life and by cooling.
 
 A loop that cools contracts and draws water with no leak at all: V beta dT/dt, beta 4.6e-4 per K at 50 Cel; the
-loop's volume is taken from its flow (`loop_h`: 1.2 l per m2 of floor against 2.8 kg/(h m2)). Make-up pumps run on
-and off, so half an hour is averaged.
+loop's volume is taken from its flow (`loop_h`: 1.2 l per m2 of floor against 2.8 kg/(h m2)). Water that raises the
+pressure is not lost but stored, in a cushion that takes `cushion_per_mpa` of the loop per MPa: a loop that warms, or is
+filled up after a stop, is no leak. Make-up pumps run on and off, so half an hour is averaged.
 """
 
 from collections.abc import Mapping
@@ -32,20 +33,22 @@ class SecondaryLeak(Parameters):
     deadband_pct: float = Field(default=0.1, ge=0)
     fall_mpa: float = Field(default=0.02, gt=0)
     loop_h: float = Field(default=0.43, gt=0)
+    cushion_per_mpa: float = Field(default=0.03, ge=0)
     least_dp_mpa: float = Field(default=0.03, ge=0)
 
 
 def _lost_pct(window: Window, p: SecondaryLeak) -> NDArray[np.float64]:
-    """float64[n, 1]: make-up less contraction, in per cent of the secondary flow, over half an hour.
+    """float64[n, 1]: make-up less contraction and what is stored, in per cent of the secondary flow, over half an hour.
 
     NaN unless water moved all that time: a loop that stands still cools unevenly, its flow measures nothing, and what
     it lacks is fed when it starts again.
     """
     makeup, flow = _mean(window, "flow_makeup"), _mean(window, "flow_sec")
     fell = (_loop(window, 30) - _loop(window, 1)) / (29 / 60)
-    contraction = p.loop_h * flow * _EXPANSION_PER_K * fell
+    rose = (window.past("p_sec_return", 1) - window.past("p_sec_return", 30)) / (29 / 60)
+    taken = p.loop_h * flow * (_EXPANSION_PER_K * fell + p.cushion_per_mpa * rose)
     share: NDArray[np.float64] = np.where(
-        _moving(window, p, _AVERAGED_MIN), (makeup - contraction) / np.maximum(flow, 1.0) * 100, np.nan
+        _moving(window, p, _AVERAGED_MIN), (makeup - taken) / np.maximum(flow, 1.0) * 100, np.nan
     )
     return share
 

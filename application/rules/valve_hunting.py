@@ -24,16 +24,29 @@ class ValveHunting(Parameters):
     amplitude_pct: float = Field(default=5.0, gt=0)
 
 
-def _reversals(window: Window, p: ValveHunting) -> NDArray[np.float64]:
-    """float64[n, 1]: turns of the position by more than the amplitude, in the last hour; NaN with too few samples."""
+def _reversals(window: Window, p: ValveHunting, least: NDArray[np.float64] | float = 0.0) -> NDArray[np.float64]:
+    """float64[n, 1]: turns of the position by more than the amplitude, in the last hour; NaN with too few samples.
+
+    A valve that turns so often has to travel as many amplitudes; whose way is too short for `least` turns has 0.
+    """
     samples = window.trace("valve_pri_position", _HOUR_MIN)
     amplitude = np.broadcast_to(np.asarray(p.amplitude_pct, dtype=np.float64), (len(samples), 1))[:, 0]
     turns = np.zeros(len(samples))
-    restless = np.fmax.reduce(samples, axis=1) - np.fmin.reduce(samples, axis=1) > amplitude
+    way = np.nansum(np.abs(np.diff(_without_gaps(samples), axis=1)), axis=1)
+    restless = way > amplitude * np.maximum(np.broadcast_to(least, (len(samples), 1))[:, 0], 1.0)
     if restless.any():
         turns[restless] = _turns(samples[restless], amplitude[restless])
     known = (~np.isnan(samples)).sum(axis=1) >= _LEAST
     return np.where(known, turns, np.nan)[:, None]
+
+
+def _without_gaps(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64[n, minutes]: samples with gaps filled by the one before, so that a way across a gap counts."""
+    here = np.where(np.isnan(samples), 0, np.arange(samples.shape[1]))
+    if not np.isnan(samples).any():
+        return samples
+    filled: NDArray[np.float64] = np.take_along_axis(samples, np.maximum.accumulate(here, axis=1), axis=1)
+    return filled
 
 
 def _turns(samples: NDArray[np.float64], amplitude: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -52,8 +65,9 @@ def _turns(samples: NDArray[np.float64], amplitude: NDArray[np.float64]) -> NDAr
 
 def judge(window: Window, p: ValveHunting) -> Judgement:
     """Count the reversals of the last hour."""
-    turns = _reversals(window, p)
-    return judged(turns > p.reversals * np.where(window.raised, 0.5, 1.0), turns)
+    limit = p.reversals * np.where(window.raised, 0.5, 1.0)
+    turns = _reversals(window, p, limit)
+    return judged(turns > limit, turns)
 
 
 def evidence(window: Window, p: ValveHunting) -> Mapping[str, NDArray[np.float64]]:

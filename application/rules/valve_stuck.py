@@ -13,6 +13,7 @@ from application.rule import Family, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 _MINUTES = 10
+_STILL_MIN = 4
 
 
 class ValveStuck(Parameters):
@@ -39,10 +40,14 @@ def _in_vain(window: Window, p: ValveStuck) -> NDArray[np.bool_]:
 
 
 def judge(window: Window, p: ValveStuck) -> Judgement:
-    """Compare where the valve is with where it should be, and what its moves do to the flow."""
+    """Compare where the valve is with where it should be, and what its moves do to the flow.
+
+    A valve that travels is not stuck, however far it is behind a command that swings.
+    """
     off = _off(window)
     limit = p.limit_pct - np.where(window.raised, p.deadband_pct, 0.0)
-    apart = off > limit
+    way = np.abs(window.value("valve_pri_position") - window.past("valve_pri_position", _STILL_MIN))
+    apart = (off > limit) & (window.raised | ~(way > p.deadband_pct))
     return judged(apart | _in_vain(window, p), np.where(apart, off, off + window.value("flow_pri")))
 
 
@@ -75,5 +80,5 @@ RULE = Rule(
     evidence=evidence,
     family=Family.HEAT,
     needs=("valve_pri_command", "valve_pri_position", "flow_pri"),
-    history=("valve_pri_command", "flow_pri"),
+    history=("valve_pri_command", "valve_pri_position", "flow_pri"),
 )

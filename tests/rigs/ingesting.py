@@ -117,7 +117,7 @@ def seed(database):
 
 
 @contextmanager
-def ingesting(database, address, client=None, settings=None, watcher=None, losses=None):
+def ingesting(database, address, client=None, settings=None, watcher=None, losses=None, *, event_time=False):
     """Run ingest in a thread for the length of the block."""
     client = client or f"ingest-{next(_numbers)}"
     watcher = watcher or Recorder()
@@ -135,6 +135,7 @@ def ingesting(database, address, client=None, settings=None, watcher=None, losse
                 Links(live, backfill, own, losses=losses), store, watcher, receive, settings or IngestSettings(),
                 wall, stop,
                 lambda detail="", *, ready=True: beats.append((ready, detail)), IngestMetrics(CollectorRegistry()),
+                event_time=event_time,
             )  # fmt: skip
         except StoreError as err:
             failures.append(err)
