@@ -4,7 +4,8 @@ Two ways to belong together. Over an area: more than a share of the stations of 
 raise alarms of one family within minutes; the smallest area that explains them is taken. The grid follows no pipe:
 some stations of a city that lose their power at the same time are one power cut, wherever they stand. At a station:
 everything that is open there. Within an incident the causes explain the consequences (power > link > pump > pressure
-> heat): explained alarms are suppressed by design, the cause is not.
+> heat): explained alarms are suppressed by design, the cause is not. So is what rests on a sensor that is known to be
+wrong: who repairs the sensor will see.
 
 When the cause is over its consequences speak for themselves: a pump that stays off does at once. Others have a while
 to recover, and one whose condition has gone already only waits out its off-delay. Else fifty stations that come back
@@ -32,7 +33,8 @@ class Grouping:
 
     Of a city, `city_least` within `city_within_us`: chance does not cut the power of so many at once. A consequence
     may show itself `before_us` before its cause. Of those that outlive it, one that opened while it stood has
-    `settles_us`, unless it speaks of a pump; one that is patient has `recovers_us`.
+    `settles_us`, unless it speaks of a pump; one that is patient has `recovers_us`; one that only waits out its
+    off-delay has `wanes_us`.
     """
 
     share: float = 0.2
@@ -43,6 +45,7 @@ class Grouping:
     city_within_us: int = 2 * MINUTE
     settles_us: int = 15 * MINUTE
     recovers_us: int = 30 * MINUTE
+    wanes_us: int = 120 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ class Raised:
 
     `waning`: it is open, but its condition has gone; it waits out its off-delay. `patient`: there is more time to
     respond to it than a station needs to recover. `cleared`: when it did, of one that did, and `settling` when that
-    was less than `settles_us` ago.
+    was less than `settles_us` ago, `faded` when more than `recovers_us`. `element` is what it is about, and `needs` are
+    the points that its rule rests on.
     """
 
     alarm_id: str
@@ -64,11 +68,15 @@ class Raised:
     patient: bool = False
     cleared: int | None = None
     settling: bool = False
+    faded: bool = False
+    element: str = ""
+    needs: frozenset[str] = frozenset()
 
 
 def gone(alarm: Raised, cleared: int, now: int, p: Grouping) -> Raised:
     """Return an alarm as one that cleared at `cleared`."""
-    return replace(alarm, cleared=cleared, settling=cleared >= now - p.settles_us)
+    settling, faded = cleared >= now - p.settles_us, cleared < now - p.recovers_us
+    return replace(alarm, cleared=cleared, settling=settling, faded=faded)
 
 
 def is_patient(respond_s: float, p: Grouping) -> bool:
@@ -129,7 +137,7 @@ def incidents(
     """Return the incidents of these open alarms, those over areas first.
 
     `still` are (scope, family) of area incidents that are open already: they last while one of their alarms does,
-    and take in what falls later. `past` are alarms of open incidents that cleared less than `recovers_us` ago.
+    and take in what falls later. `past` are alarms of open incidents that cleared less than `wanes_us` ago.
     """
     p, past = p or Grouping(), tuple(past)
     left = {alarm.alarm_id: alarm for alarm in raised}
@@ -231,7 +239,7 @@ def _lingers(gone: Raised, alarm: Raised, p: Grouping) -> bool:
 
     That a device is heard again changes nothing in its plant: there is nothing to recover from.
     """
-    if gone.family is Family.LINK:
+    if gone.family is Family.LINK or gone.faded:
         return _explains(gone, alarm, p) and alarm.waning
     known = alarm.family is not Family.PUMP and gone.cleared is not None and alarm.opened <= gone.cleared
     return _explains(gone, alarm, p) and (alarm.waning or alarm.patient or (gone.settling and known))
@@ -252,10 +260,11 @@ def _of_stations(left: Iterable[Raised], p: Grouping, past: Iterable[Raised] = (
 
 def _of_station(station: str, alarms: Sequence[Raised], gone: Sequence[Raised], p: Grouping) -> Found:
     explained: dict[str, str] = {}
-    parents = list(_parents(alarms))
+    parents, sensors = list(_parents(alarms)), [a for a in alarms if a.family is Family.SENSOR and a.element]
     causes: dict[str, Raised] = {}
     for alarm in alarms:
         parent = next((a for a in parents if _explains(a, alarm, p)), None)
+        parent = parent or next((a for a in sensors if _misleads(a, alarm, p)), None)
         if parent is None:
             parent = next((a for a in gone if _lingers(a, alarm, p)), None)
             causes |= {} if parent is None else {parent.alarm_id: parent}
@@ -285,6 +294,12 @@ def _explains(parent: Raised, child: Raised, p: Grouping) -> bool:
         return False
     later = child.opened >= parent.opened - p.before_us
     return EXPLAINS.index(parent.family) < EXPLAINS.index(child.family) and later
+
+
+def _misleads(sensor: Raised, alarm: Raised, p: Grouping) -> bool:
+    """Return whether an alarm about heat rests on a sensor that was known to be wrong before."""
+    wrong = alarm.family is Family.HEAT and sensor.element in alarm.needs
+    return wrong and alarm.opened >= sensor.opened - p.before_us
 
 
 def _weight(alarm: Raised) -> tuple[int, int, int, str]:

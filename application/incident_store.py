@@ -49,7 +49,7 @@ def _past(on: Connection, rules: Mapping[str, Rule], now: int, p: Grouping) -> l
     """Return the alarms of open incidents that cleared a short while ago."""
     query = select(_alarm).join(_member, _member.c.alarm_id == _alarm.c.alarm_id)
     query = query.join(_incident, _incident.c.incident_id == _member.c.incident_id)
-    query = query.where(_incident.c.closed_at.is_(None), _alarm.c.cleared_at >= moment(now - p.recovers_us)).distinct()
+    query = query.where(_incident.c.closed_at.is_(None), _alarm.c.cleared_at >= moment(now - p.wanes_us)).distinct()
     return [gone(_seen(row, rules, p), microseconds(row.cleared_at), now, p) for row in on.execute(query)]
 
 
@@ -64,6 +64,8 @@ def _seen(row: Row[*tuple[Any, ...]], rules: Mapping[str, Rule], p: Grouping, *,
         microseconds(row.opened_at),
         waning,
         patient=rule is not None and is_patient(rule.respond_s, p),
+        element=row.element,
+        needs=frozenset() if rule is None else frozenset(rule.needs),
     )
 
 

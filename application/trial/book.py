@@ -123,7 +123,8 @@ class Book:
         raised = Raised(
             number, rule, Family.OWN if known is None else known.family, int(str(told["priority"])),
             str(told["station"]), int(str(told["opened_at"])),
-            patient=known is not None and is_patient(known.respond_s, self._grouping),
+            patient=known is not None and is_patient(known.respond_s, self._grouping), element=str(told["element"]),
+            needs=frozenset() if known is None else frozenset(known.needs),
         )  # fmt: skip
         evidence = told["evidence"]
         entry = Entry(
@@ -150,7 +151,7 @@ class Book:
     def _past(self, looked_at: Mapping[str, Entry], now: int) -> Iterator[Raised]:
         """Yield the alarms of open incidents that cleared a short while ago."""
         p = self._grouping
-        self._gone = [e for e in self._gone if (e.cleared or 0) > now - p.recovers_us]
+        self._gone = [e for e in self._gone if (e.cleared or 0) > now - p.wanes_us]
         members: set[object] = set()
         for row in self._incidents.values():
             members.update(row["alarms"] if isinstance(row["alarms"], list) else ())

@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from application import incident
 from application.incident import Areas, Grouping, Raised, _explains, _of_stations, _weight, incidents
 from application.instants import HOUR, MINUTE
 from application.rule import Family
@@ -206,3 +207,27 @@ def test_a_station_with_thousands_of_alarms_takes_no_longer_for_each():
     began = time.process_time()
     assert len(_of_stations(alarms, Grouping())[0].alarms) == 50_000
     assert time.process_time() - began < 5
+
+
+def test_what_rests_on_a_sensor_that_is_known_to_be_wrong_is_explained_by_it():
+    sensor = replace(raised("a1", Family.SENSOR, 0), element="t_sec_supply")
+    rests = replace(raised("a1", Family.HEAT, 30), needs=frozenset({"t_sec_supply", "t_sec_supply_setpoint"}))
+    [found] = incidents([sensor, rests], AREAS)
+    assert (found.cause, found.explained) == (sensor, {rests.alarm_id: sensor.rule})
+    for unlike in (
+        replace(rests, needs=frozenset({"t_outdoor"})),
+        replace(rests, family=Family.PRESSURE),
+        replace(rests, opened=sensor.opened - 10 * MINUTE),
+    ):
+        [found] = incidents([sensor, unlike], AREAS)
+        assert found.explained == {}
+
+
+def test_what_only_waits_out_its_delay_stays_explained_long_after_its_cause_and_nothing_else_does():
+    power = raised("a1", Family.POWER, 0)
+    silent = raised("a1", Family.LINK, 2)
+    over = incident.gone(power, T0 + 20 * MINUTE, T0 + 70 * MINUTE, Grouping())
+    [found] = incidents([replace(silent, waning=True)], AREAS, past=[over])
+    assert found.explained == {silent.alarm_id: power.rule}
+    [found] = incidents([silent], AREAS, past=[over])
+    assert found.explained == {}
