@@ -55,7 +55,7 @@ class Raised:
     `waning`: it is open, but its condition has gone; it waits out its off-delay. `patient`: there is more time to
     respond to it than a station needs to recover. `cleared`: when it did, of one that did, and `settling` when that
     was less than `settles_us` ago, `faded` when more than `recovers_us`. `element` is what it is about, and `needs` are
-    the points that its rule rests on.
+    the points that its rule rests on, `follows` the rules of which it is but another sign.
     """
 
     alarm_id: str
@@ -71,6 +71,7 @@ class Raised:
     faded: bool = False
     element: str = ""
     needs: frozenset[str] = frozenset()
+    follows: frozenset[str] = frozenset()
 
 
 def gone(alarm: Raised, cleared: int, now: int, p: Grouping) -> Raised:
@@ -260,11 +261,18 @@ def _of_stations(left: Iterable[Raised], p: Grouping, past: Iterable[Raised] = (
 
 def _of_station(station: str, alarms: Sequence[Raised], gone: Sequence[Raised], p: Grouping) -> Found:
     explained: dict[str, str] = {}
-    parents, sensors = list(_parents(alarms)), [a for a in alarms if a.family is Family.SENSOR and a.element]
+    parents = list(_parents(alarms))
+    sensors = _earliest((a.element, a) for a in alarms if a.family is Family.SENSOR and a.element)
+    rules = _earliest((a.rule, a) for a in alarms)
     causes: dict[str, Raised] = {}
     for alarm in alarms:
         parent = next((a for a in parents if _explains(a, alarm, p)), None)
-        parent = parent or next((a for a in sensors if _misleads(a, alarm, p)), None)
+        if parent is None and alarm.family is Family.HEAT:
+            wrong = (sensors[point] for point in sorted(alarm.needs & sensors.keys()))
+            parent = next((a for a in wrong if alarm.opened >= a.opened - p.before_us), None)
+        if parent is None:
+            others = (rules[rule] for rule in sorted(alarm.follows & rules.keys()))
+            parent = next((a for a in others if a.opened < alarm.opened), None)
         if parent is None:
             parent = next((a for a in gone if _lingers(a, alarm, p)), None)
             causes |= {} if parent is None else {parent.alarm_id: parent}
@@ -296,10 +304,13 @@ def _explains(parent: Raised, child: Raised, p: Grouping) -> bool:
     return EXPLAINS.index(parent.family) < EXPLAINS.index(child.family) and later
 
 
-def _misleads(sensor: Raised, alarm: Raised, p: Grouping) -> bool:
-    """Return whether an alarm about heat rests on a sensor that was known to be wrong before."""
-    wrong = alarm.family is Family.HEAT and sensor.element in alarm.needs
-    return wrong and alarm.opened >= sensor.opened - p.before_us
+def _earliest(alarms: Iterable[tuple[str, Raised]]) -> dict[str, Raised]:
+    """Return by name the alarm that came first."""
+    first: dict[str, Raised] = {}
+    for name, alarm in alarms:
+        if name not in first or alarm.opened < first[name].opened:
+            first[name] = alarm
+    return first
 
 
 def _weight(alarm: Raised) -> tuple[int, int, int, str]:

@@ -66,6 +66,7 @@ def _seen(row: Row[*tuple[Any, ...]], rules: Mapping[str, Rule], p: Grouping, *,
         patient=rule is not None and is_patient(rule.respond_s, p),
         element=row.element,
         needs=frozenset() if rule is None else frozenset(rule.needs),
+        follows=frozenset() if rule is None else rule.follows,
     )
 
 

@@ -182,6 +182,8 @@ class Rule:
     cause, consequence and what to do. `respond_s` is the time to respond. `heat_left` is what share of its heat a
     station keeps while the fault stands, 0..1; None: what its family says (consequence.py).
 
+    `follows` are rules of which it is but another sign: an alarm of theirs that stands and came first explains it.
+
     A rule of tempo slow is judged over ten-minute means, in tend: its judge sees an application.slow.window.SlowWindow.
     `history` are then points that it looks at where a device has them, `learned` the baselines that it needs. `whole`:
     it judges the devices of a station together, and one of them, the first, bears the verdict.
@@ -206,6 +208,7 @@ class Rule:
     calm: Callable[[NDArray[np.float64], Any], Bounds] | None = None
     only_bad: bool = False
     heat_left: float | None = None
+    follows: frozenset[str] = frozenset()
     whole: bool = False
     learned: tuple[str, ...] = ()
 

@@ -58,6 +58,7 @@ _FACTORS: dict[str, dict[str, Fraction | int]] = {
     "time": {"s": 1, "min": 60, "h": _HOUR, "d": 24 * _HOUR},
     "angle": {"deg": 1},
     "speed": {"m/s": 1, "km/h": _F(1000, _HOUR)},
+    "conductance": {"W/K": 1, "kW/K": _KILO},
     "irradiance": {"W/m2": 1, "kW/m2": _KILO},
     "share": {"1": 1, "%": _F(1, 100), "[ppth]": _F(1, 1000)},
     "frequency": {"Hz": 1, "kHz": _KILO, "/min": _F(1, 60)},

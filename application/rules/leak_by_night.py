@@ -83,6 +83,7 @@ RULE = Rule(
     judge=judge,
     evidence=evidence,
     family=Family.PRESSURE,
+    follows=frozenset({"secondary_leak"}),
     tempo="slow",
     needs=("flow_makeup", "flow_sec", "t_sec_supply", "t_sec_return"),
     learned=("makeup_night_m3_h",),

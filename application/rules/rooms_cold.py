@@ -71,6 +71,9 @@ RULE = Rule(
     judge=judge,
     evidence=evidence,
     family=Family.HEAT,
+    follows=frozenset(
+        {"wrong_curve", "sensor_drift", "network_throttled", "exchanger_fouled", "supply_off_setpoint", "valve_stuck"}
+    ),
     tempo="slow",
     whole=True,
     kinds=frozenset({"room_climate"}),

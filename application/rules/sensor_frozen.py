@@ -85,6 +85,7 @@ RULE = Rule(
     judge=judge,
     evidence=evidence,
     family=Family.SENSOR,
+    follows=frozenset({"sensor_still"}),
     needs=tuple(_PARTNERS),
     history=tuple(_PARTNERS),
     trigger=Trigger.MINUTE,

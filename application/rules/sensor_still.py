@@ -1,9 +1,10 @@
 """sensor_still: a temperature of a device that reports rarely has not moved for half a day, or all of a device at once.
 
-A slow rule: of a device that reports every quarter of an hour or every hour, an hour tells nothing. Twelve equal
-values while the other temperature of the side moved are a frozen sensor. Where each temperature of a device stands
-still, the outdoor one among them, it repeats its last row: water may stand, the weather does not. Measured on three
-real substations: docs/data-quality.md.
+A slow rule: of a device that reports every quarter of an hour or every hour, an hour tells nothing, and of any device
+the other temperature may hardly move within one. Twelve equal values (or means of ten minutes) while the other
+temperature of the side moved are a frozen sensor. Where each temperature of a device stands still, the outdoor one
+among them, it repeats its last row: water may stand, the weather does not. Measured on three real substations:
+docs/data-quality.md.
 """
 
 from collections.abc import Mapping
@@ -88,9 +89,8 @@ def _alone(window: Past, p: SensorStill, raised: Flags) -> tuple[Flags, Flags, F
         still.append(long & ((spread > p.moved_k) | (raised[:, [place]] & (_count(trace, since) > 1))))
         known.append(_count(trace, np.ones_like(since)) >= p.least_samples)
         moved.append(spread)
-    sparse = window.expected < 1
     join = [np.concatenate(columns, axis=1) for columns in (still, known)]
-    return join[0] & sparse, join[1] & sparse & ~np.isnan(np.concatenate(moved, axis=1)), np.concatenate(moved, axis=1)
+    return join[0], join[1] & ~np.isnan(np.concatenate(moved, axis=1)), np.concatenate(moved, axis=1)
 
 
 def _whole(window: Past, p: SensorStill) -> tuple[Flags, Flags]:
@@ -148,6 +148,7 @@ RULE = Rule(
     judge=judge,
     evidence=evidence,
     family=Family.SENSOR,
+    follows=frozenset({"sensor_frozen"}),
     needs=_POINTS,
     elements=lambda _kind: (_WHOLE, *_PARTNERS),
     subject="device",

@@ -79,6 +79,7 @@ RULE = Rule(
     judge=judge,
     evidence=evidence,
     family=Family.HEAT,
+    follows=frozenset({"valve_hunting"}),
     needs=("valve_pri_command", "valve_pri_position", "flow_pri"),
     history=("valve_pri_command", "valve_pri_position", "flow_pri"),
 )

@@ -125,6 +125,7 @@ class Book:
             str(told["station"]), int(str(told["opened_at"])),
             patient=known is not None and is_patient(known.respond_s, self._grouping), element=str(told["element"]),
             needs=frozenset() if known is None else frozenset(known.needs),
+            follows=frozenset() if known is None else known.follows,
         )  # fmt: skip
         evidence = told["evidence"]
         entry = Entry(

@@ -31,7 +31,7 @@ RULES_OF: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "FROST": ("frost_risk", "plain_station_cold"),
     "BALANCE": ("heat_balance_off",),
     "S_RANGE": ("sensor_out_of_range", "sensor_sentinel", "plain_return_sensor"),
-    "S_STUCK": ("sensor_frozen",),
+    "S_STUCK": ("sensor_frozen", "sensor_still"),
     "S_SPIKE": (),
     "S_DRIFT": ("sensor_drift",),
     "S_SWAP": ("sensors_swapped", "plain_swapped"),
@@ -40,7 +40,7 @@ RULES_OF: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "COMM": ("device_silent",),
     "FLOOD": ("station_flooded", "plain_flood"),
     "DOOR": ("door_open", "plain_door"),
-    "THEFT": ("water_theft",),
+    "THEFT": ("water_theft", "secondary_leak", "leak_by_night", "plain_makeup_high"),
     "SMOKE": ("station_smoke", "plain_smoke"),
 })  # fmt: skip
 """The rules, by the finding that they speak of; those that begin with plain_ are of configs/trial.

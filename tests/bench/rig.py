@@ -32,7 +32,7 @@ KINDS = load_kinds()
 READY_WITHIN_S = 60.0
 EMPTIED = (
     "truncate readings_heat_substation, readings_weather_station, ledger_hour, ledger_entry, rollup_mark, rollup_touch,"
-    " incident_alarm, alarm_event, alarm, watch_state"
+    " incident_alarm, alarm_event, alarm, watch_state cascade"
 )
 LOCAL = "track_commit_timestamp = on\n"
 """When each row was committed is asked of the server afterwards: nobody has to poll while it works."""

@@ -62,7 +62,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.engine, self.store = engine, store
         with engine.begin() as on:
-            on.execute(text(f"truncate {LIVED}"))
+            on.execute(text(f"truncate {LIVED} cascade"))
         self.roster = store.roster(-1)
         self.true_time, self.offset = BEGIN, 0
         self.pending, self.used, self.numbers = [], set(), itertools.count()

@@ -231,3 +231,15 @@ def test_what_only_waits_out_its_delay_stays_explained_long_after_its_cause_and_
     assert found.explained == {silent.alarm_id: power.rule}
     [found] = incidents([silent], AREAS, past=[over])
     assert found.explained == {}
+
+
+def test_another_sign_of_what_was_found_before_is_explained_by_it():
+    leak, night = raised("a1", Family.PRESSURE, 0, "secondary_leak"), raised("a1", Family.PRESSURE, 90, "leak_by_night")
+    night = replace(night, follows=frozenset({"secondary_leak"}))
+    [found] = incidents([night, leak], AREAS)
+    assert (found.cause, found.explained) == (leak, {night.alarm_id: "secondary_leak"})
+    [found] = incidents([replace(night, opened=leak.opened), leak], AREAS)
+    assert found.explained == {}
+    each_other = replace(leak, follows=frozenset({"leak_by_night"}))
+    [found] = incidents([night, each_other], AREAS)
+    assert found.explained == {night.alarm_id: "secondary_leak"}
