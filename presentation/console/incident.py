@@ -80,8 +80,10 @@ def _hours(story: IncidentStory, t: Texts) -> str:
     if story.hours is None:
         return ABSENT
     hours, low, high = story.hours
-    least = t.number(hours if low is None else low)
-    return f"> {least} h" if high is None else f"{least}–{t.number(high)} h"
+    least, most = (
+        None if h is None else t.number(h, 0 if h >= 10 else 1) for h in (hours if low is None else low, high)
+    )
+    return f"> {least} h" if most is None else f"{least}–{most} h"
 
 
 def reason_text(reason: Reason, family: Callable[[str], str], t: Texts) -> str:

@@ -67,8 +67,12 @@ def _card(row: OrderRow, view: WorkView, t: Texts) -> Markup:
     stands = t.say("the alarm stands") if row.standing else t.say("the alarm has cleared")
     return el(
         "li",
-        el("p", symbol(priority_state(row.priority), t), link, class_="order-head"),
-        el("p", drill_mark(t)) if row.drill else None,
+        el(
+            "p",
+            symbol(priority_state(row.priority), t),
+            el("span", link, drill_mark(t) if row.drill else None),
+            class_="order-head",
+        ),
         el("p", station),
         el("p", due(row, view.at, view.city.timezone, t)),
         el("p", f"{who} · {stands}", class_="hint"),
