@@ -86,7 +86,7 @@ class Listings:
 
     def entries(self, on: Connection, alarms: Sequence[UUID], most: int) -> Sequence[JournalRow]:
         """Return what happened to these alarms, in event time, the newest `most`."""
-        columns = (_alarm.c.rule, _alarm.c.station, _alarm.c.element, _alarm.c.device, *_PLACE)
+        columns = (*(_alarm.c[n] for n in ("rule", "station", "element", "device")), _DRILLED, *_PLACE)
         query = select(_event, *columns).join_from(_event, _alarm).join(_station, _alarm.c.station == _station.c.name)
         query = query.join(_device, _alarm.c.device == _device.c.name, isouter=True)
         order = (_event.c.at.desc(), _event.c.alarm_event_id.desc())

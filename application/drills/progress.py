@@ -101,19 +101,19 @@ def _raised(on: Connection, course: Course, now: int) -> Iterator[Event]:
     del now
     for row in on.execute(alarms_of(course)):
         explained = f", explained by {row.suppressed_by}" if row.suppressed_by else ""
-        yield _alarm_event("alarm", row, microseconds(row.opened_at), f"priority {row.priority}{explained}", course)
+        yield _alarm_event("alarm", row, microseconds(row.opened_at), f"priority {row.priority}{explained}")
 
 
 def _cleared(on: Connection, course: Course, now: int) -> Iterator[Event]:
     del now
     for row in on.execute(alarms_of(course).where(_alarm.c.cleared_at.is_not(None))):
-        yield _alarm_event("cleared", row, microseconds(row.cleared_at), "cleared by the data", course)
+        yield _alarm_event("cleared", row, microseconds(row.cleared_at), "cleared by the data")
 
 
-def _alarm_event(step: str, row: Found, at: int, more: str, course: Course) -> Event:
+def _alarm_event(step: str, row: Found, at: int, more: str) -> Event:
     what = f"{row.rule} {row.element}".strip()
     number = str(row.alarm_id)
-    return Event(step, number, at, f"{what}, {more}", course.page, "alarm", number)
+    return Event(step, number, at, f"{what}, {more}", f"alarms/{number}", "alarm", number)
 
 
 def _incidents(course: Course) -> Select[Any]:
@@ -128,18 +128,18 @@ def _grouped(on: Connection, course: Course, now: int) -> Iterator[Event]:
     del now
     for row in on.execute(_incidents(course)):
         says = f"{row.scope}: {row.cause} at {row.cause_station}"
-        yield _incident_event("incident", row, microseconds(row.opened_at), says, course)
+        yield _incident_event("incident", row, microseconds(row.opened_at), says)
 
 
 def _closed(on: Connection, course: Course, now: int) -> Iterator[Event]:
     del now
     for row in on.execute(_incidents(course).where(_incident.c.closed_at.is_not(None))):
-        yield _incident_event("closed", row, microseconds(row.closed_at), f"{row.scope} is over", course)
+        yield _incident_event("closed", row, microseconds(row.closed_at), f"{row.scope} is over")
 
 
-def _incident_event(step: str, row: Found, at: int, says: str, course: Course) -> Event:
+def _incident_event(step: str, row: Found, at: int, says: str) -> Event:
     number = str(row.incident_id)
-    return Event(step, number, at, says, course.page, "incident", number)
+    return Event(step, number, at, says, f"incidents/{number}", "incident", number)
 
 
 def orders_of(course: Course) -> Select[Any]:
@@ -152,25 +152,26 @@ def _put_to_work(on: Connection, course: Course, now: int) -> Iterator[Event]:
     del now
     for row in on.execute(orders_of(course)):
         says = f"number {row.number}, for {row.body}: {row.title_en}"
-        yield Event("order", str(row.work_order_id), microseconds(row.opened_at), says, course.page, *_order(row))
+        yield _order_event("order", row, microseconds(row.opened_at), says)
 
 
 def _proved(on: Connection, course: Course, now: int) -> Iterator[Event]:
     del now
     for row in on.execute(orders_of(course).where(_work.c.state == "verified")):
         says = f"number {row.number} by the data: what it was about has cleared"
-        yield Event("verified", str(row.work_order_id), microseconds(row.closed_at), says, course.page, *_order(row))
+        yield _order_event("verified", row, microseconds(row.closed_at), says)
 
 
 def _withdrawn(on: Connection, course: Course, now: int) -> Iterator[Event]:
     del now
     for row in on.execute(orders_of(course).where(_work.c.state == "cancelled")):
         says = f"number {row.number}: it was raised after the mending, and is over"
-        yield Event("withdrawn", str(row.work_order_id), microseconds(row.closed_at), says, course.page, *_order(row))
+        yield _order_event("withdrawn", row, microseconds(row.closed_at), says)
 
 
-def _order(row: Found) -> tuple[str, str]:
-    return "work_order", str(row.work_order_id)
+def _order_event(step: str, row: Found, at: int, says: str) -> Event:
+    number = str(row.work_order_id)
+    return Event(step, number, at, says, f"work/{number}", "work_order", number)
 
 
 STEPS: Sequence[Callable[[Connection, Course, int], Iterator[Event]]] = (

@@ -9,16 +9,33 @@ from sqlalchemy import Connection, Row, func, select
 
 from application.instants import microseconds
 from application.rule import Rule
+from application.tuning import DRILL
 from perception.point import Point, Title
 from support import tables
 
 _MOST_STATIONS = 20
+_OUTLOOK = tables.consequence
+_ALARMS = select(tables.alarm, _OUTLOOK.c.hours, _OUTLOOK.c.hours_low, _OUTLOOK.c.hours_high).outerjoin(
+    _OUTLOOK, _OUTLOOK.c.alarm_id == tables.alarm.c.alarm_id
+)
 _AREAS = {"branch": tables.branch, "district": tables.district, "source": tables.heat_source, "city": tables.city}
 
 
 @dataclass(frozen=True, slots=True)
+class Cold:
+    """In how many hours rooms reach 18 Cel, as was foreseen, with the range; `high` None: no end is seen."""
+
+    hours: float
+    low: float
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
-    """One alarm of an incident. `opened` in epoch microseconds; `element`: the point that it is about, None: none."""
+    """One alarm of an incident. `opened` in epoch microseconds; `element`: the point that it is about, None: none.
+
+    `drill`: it was raised in a drill. `cold`: when rooms are at 18 Cel, None: not foreseen.
+    """
 
     alarm_id: UUID
     rule: str
@@ -30,6 +47,8 @@ class Fact:
     element: Point | None
     opened: int
     evidence: Mapping[str, float | None]
+    drill: bool = False
+    cold: Cold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +78,16 @@ class Facts:
         """Whether it is more than one station's."""
         return not self.scope.startswith("station:")
 
+    @property
+    def drill(self) -> bool:
+        """Whether nothing but a drill is told of: one real alarm makes it real."""
+        return all(alarm.drill for alarm in self.alarms)
+
+    @property
+    def cold(self) -> Cold | None:
+        """When the first rooms are cold; None: of no alarm is it foreseen."""
+        return min((a.cold for a in self.alarms if a.cold is not None), key=lambda cold: cold.hours, default=None)
+
 
 def facts(
     on: Connection, incident_id: UUID, alarms: Sequence[UUID], rules: Mapping[str, Rule], points: Mapping[str, Point]
@@ -73,7 +102,7 @@ def facts(
     city = on.execute(
         cities.join(s, s.c.district == d.c.name).where(where).order_by(tables.city.c.name).limit(1)
     ).first()
-    rows = on.execute(select(tables.alarm).where(tables.alarm.c.alarm_id.in_(alarms))).all()
+    rows = on.execute(_ALARMS.where(tables.alarm.c.alarm_id.in_(alarms))).all()
     told = sorted((_fact(row, rules, points) for row in rows), key=lambda f: (f.priority, f.opened, f.alarm_id))
     return Facts(
         incident_id=incident_id,
@@ -100,7 +129,9 @@ def _fact(row: Row[*tuple[Any, ...]], rules: Mapping[str, Rule], points: Mapping
         device=row.device,
         element=points.get(row.element.rpartition("/")[2]),
         opened=microseconds(row.opened_at),
-        evidence=row.evidence,
+        evidence={name: value for name, value in row.evidence.items() if name != DRILL},
+        drill=DRILL in row.evidence,
+        cold=None if row.hours is None else Cold(row.hours, row.hours_low or 0.0, row.hours_high),
     )
 
 

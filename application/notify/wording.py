@@ -1,14 +1,14 @@
 """Wording: what a notice says, in the two languages, and as an event for machines: pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from application.instants import moment
-from application.notify.facts import Fact, Facts
+from application.notify.facts import Cold, Fact, Facts
 from application.notify.matter import BACK, CLEARED, ESCALATION, MORE
 from perception.point import Point, Title
 
@@ -52,6 +52,11 @@ _WORDS: Mapping[str, Title] = MappingProxyType(
         "where": Title(zh="位置", en="Where"),
         "start": Title(zh="开始", en="Since"),
         "touched": Title(zh="影响户数", en="Homes affected"),
+        "drill": Title(zh="演练", en="Drill"),
+        "drill text": Title(zh="这是演练，无需出动。", en="This is a drill: nobody has to go."),
+        "cold": Title(zh="室温降至18 °C", en="Rooms at 18 °C in"),
+        "range": Title(zh="{} 小时（{} 至 {} 小时）", en="{} h ({} to {} h)"),
+        "no end": Title(zh="{} 小时（至少 {} 小时）", en="{} h ({} h or more)"),
         "unknown": Title(zh="不能判定", en="cannot tell"),
         "evidence": Title(zh="依据", en="Evidence"),
         "alarms": Title(zh="报警", en="Alarms"),
@@ -94,7 +99,7 @@ def in_(text: Title, language: Language) -> str:
 
 def content(stage: str, told: Facts, language: Language, points: Mapping[str, Point], url: str | None) -> Content:
     """Return what a notice of a stage says. `url`: where the console is reached; None: no link is given."""
-    link = None if url is None else f"{url.rstrip('/')}/{language}/stations/{told.worst.station}"
+    link = None if url is None else f"{url.rstrip('/')}/{language}/incidents/{told.incident_id}"
     subject = headline(stage, told, language)
     return Content(subject, _text(stage, subject, told, language, points, link), _event(stage, told, link))
 
@@ -103,7 +108,7 @@ def headline(stage: str, told: Facts, language: Language) -> str:
     """Return the line that says it all: how urgent, where, what, since when and whom it touches."""
     worst = told.worst
     parts = [
-        f"[P{worst.priority}] {_mark(stage, language)}{in_(told.place, language)}: {_what(worst, language)}",
+        f"[P{worst.priority}] {_mark(stage, told, language)}{in_(told.place, language)}: {_what(worst, language)}",
         *([say("stations", language, told.count)] if told.area else []),
         say("since", language, clock(worst.opened, told.zone)),
         *([say("homes", language, told.homes)] if told.homes else []),
@@ -125,10 +130,11 @@ def kind_of(stage: str) -> str:
     return ESCALATION if head.startswith(ESCALATION) else head
 
 
-def _mark(stage: str, language: Language) -> str:
+def _mark(stage: str, told: Facts, language: Language) -> str:
     kind = kind_of(stage)
     colon = "：" if language == "zh" else ": "
-    return f"{say(kind, language)}{colon}" if kind in {MORE, BACK, ESCALATION, CLEARED} else ""
+    words = [*(["drill"] if told.drill else []), *([kind] if kind in {MORE, BACK, ESCALATION, CLEARED} else [])]
+    return "".join(f"{say(word, language)}{colon}" for word in words)
 
 
 def _what(fact: Fact, language: Language) -> str:
@@ -145,9 +151,11 @@ def _text(
     lines = [
         subject,
         "",
+        *([say("drill text", language), ""] if told.drill else []),
         f"{say('where', language)}{colon}{_where(told, language)}",
         f"{say('start', language)}{colon}{clock(worst.opened, told.zone)}",
         f"{say('touched', language)}{colon}{homes}",
+        *([f"{say('cold', language)}{colon}{_range(told.cold, language)}"] if told.cold and not over else []),
         f"{say('evidence', language)}{colon}{evidence(worst, language, points)}",
     ]
     if worst.advice is not None and not over:
@@ -162,6 +170,12 @@ def _text(
     return "\n".join(lines)
 
 
+def _range(cold: Cold, language: Language) -> str:
+    known = (cold.hours, cold.low, *([] if cold.high is None else [cold.high]))
+    told = [f"{hours:.0f}" if hours >= 10 else f"{hours:.1f}" for hours in known]
+    return say("range" if cold.high is not None else "no end", language, *told)
+
+
 def _where(told: Facts, language: Language) -> str:
     if not told.area:
         return f"{in_(told.place, language)} ({told.scope.partition(':')[2]})"
@@ -171,7 +185,11 @@ def _where(told: Facts, language: Language) -> str:
 
 
 def _listed(told: Facts, language: Language) -> list[str]:
-    lines = [f"- P{a.priority} {_what(a, language)}, {a.station}, {clock(a.opened, told.zone)}" for a in told.alarms]
+    drill = ("，" if language == "zh" else ", ") + say("drill", language).lower()
+    lines = [
+        f"- P{a.priority} {_what(a, language)}, {a.station}, {clock(a.opened, told.zone)}{drill if a.drill else ''}"
+        for a in told.alarms
+    ]
     left = len(lines) - _MOST_ALARMS
     return lines if left <= 0 else [*lines[:_MOST_ALARMS], f"- {say('others', language, left)}"]
 
@@ -216,6 +234,8 @@ def _event(stage: str, told: Facts, link: str | None) -> Mapping[str, object]:
         "stations": [name for name, _ in told.stations],
         "stations_count": told.count,
         "homes": told.homes,
+        "hours_to_18": None if told.cold is None else asdict(told.cold),
+        "drill": told.drill,
         "since": moment(told.worst.opened).isoformat(),
         "cause": told.worst.rule,
         "title": told.worst.title.model_dump(),
@@ -234,6 +254,7 @@ def _told(alarm: Fact) -> Mapping[str, object]:
         "station": alarm.station,
         "device": alarm.device,
         "opened_at": moment(alarm.opened).isoformat(),
+        "drill": alarm.drill,
         "evidence": dict(alarm.evidence),
     }
 

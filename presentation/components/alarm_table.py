@@ -10,7 +10,7 @@ from markupsafe import Markup
 from application.alarm import AlarmState
 from application.alarm_list import AlarmLine
 from application.read_models import AlarmRow, Consequence
-from presentation.components.alarms import element_text
+from presentation.components.alarms import drill_mark, element_text
 from presentation.components.evidence import Points, evidence_text
 from presentation.components.marker import priority_state, symbol
 from presentation.markup import el, fragment
@@ -87,6 +87,7 @@ def _what(line: AlarmLine, zone: str, t: Texts, points: Points) -> Markup:
             "p",
             el("a", f"{t.title(alarm.title)}{element_text(alarm.element, alarm.element_title, t)}",
                href=f"/{t.language}/alarms/{alarm.alarm_id}", class_="alarm-name"),
+            drill_mark(t) if alarm.drill else None,
             _first_out(line, t),
             class_="name",
         ),

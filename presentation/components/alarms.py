@@ -115,6 +115,11 @@ def _entry(row: JournalRow, zone: str, t: Texts, *, of_city: bool, plants: Colle
     )
 
 
+def drill_mark(t: Texts) -> Markup:
+    """Return the mark of what was raised in a drill, to stand behind its title: nobody has to go."""
+    return el("span", t.say("drill"), class_="first-out")
+
+
 def _drill(row: JournalRow, t: Texts) -> str:
     return f" · {t.say('drill')}" if row.drill else ""
 

@@ -9,7 +9,7 @@ from application.alarm_story import AlarmStory
 from application.read_models import JournalRow
 from perception.point import Point
 from presentation.components.alarm_table import UNSEEN, cold_text, since, state_mark, why_text
-from presentation.components.alarms import actor_text, element_text, event_text
+from presentation.components.alarms import actor_text, drill_mark, element_text, event_text
 from presentation.components.evidence import evidence_text
 from presentation.components.marker import priority_state, symbol
 from presentation.console.alarms import how_to_sign_in
@@ -27,7 +27,7 @@ def alarm_page(story: AlarmStory, frame: Frame, t: Texts) -> str:
         el(
             "div",
             el("p", _path(story, t), class_="path"),
-            el("h1", symbol(priority_state(alarm.priority), t), name),
+            el("h1", symbol(priority_state(alarm.priority), t), name, drill_mark(t) if alarm.drill else None),
             class_="heading",
         ),
         el("div", _facts(story, frame, t), data_part="alarm", class_="alarm-facts"),

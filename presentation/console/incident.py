@@ -9,7 +9,7 @@ from application.incident_story import Reason
 from application.work.order import WorkState
 from perception.point import Point
 from presentation.components.alarm_table import state_mark
-from presentation.components.alarms import element_text
+from presentation.components.alarms import drill_mark, element_text
 from presentation.components.evidence import evidence_text
 from presentation.components.marker import priority_state, symbol
 from presentation.console.alarm import timeline
@@ -24,12 +24,13 @@ def incident_page(story: IncidentStory, frame: Frame, t: Texts) -> str:
     """Return the page of an incident."""
     card = story.card
     title = f"{t.title(card.rule_title)} · {t.title(card.scope_title)}"
+    drilled = any(alarm.drill for alarm, _ in story.alarms)
     alarms = el("a", t.say("Alarms"), href=f"/{t.language}/alarms?city={story.city.name}")
     main = [
         el(
             "div",
             el("p", fragment(alarms, " › ", t.say("Incident"), " ", el("code", card.incident_id[:8])), class_="path"),
-            el("h1", symbol(priority_state(card.priority), t), title),
+            el("h1", symbol(priority_state(card.priority), t), title, drill_mark(t) if drilled else None),
             class_="heading",
         ),
         _order(story, t),
@@ -79,8 +80,10 @@ def _hours(story: IncidentStory, t: Texts) -> str:
     if story.hours is None:
         return ABSENT
     hours, low, high = story.hours
-    least = t.number(hours if low is None else low)
-    return f"> {least} h" if high is None else f"{least}–{t.number(high)} h"
+    least, most = (
+        None if h is None else t.number(h, 0 if h >= 10 else 1) for h in (hours if low is None else low, high)
+    )
+    return f"> {least} h" if most is None else f"{least}–{most} h"
 
 
 def reason_text(reason: Reason, family: Callable[[str], str], t: Texts) -> str:

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from application.work.board import COLUMNS, WorkStory, WorkView
 from application.work.order import OVER, WorkState
 from application.work.view import OrderAlarm, OrderEntry, OrderRow
-from presentation.components.alarms import actor_text
+from presentation.components.alarms import actor_text, drill_mark
 from presentation.components.marker import priority_state, symbol
 from presentation.console.alarms import how_to_sign_in
 from presentation.console.shell import Frame, page
@@ -67,7 +67,12 @@ def _card(row: OrderRow, view: WorkView, t: Texts) -> Markup:
     stands = t.say("the alarm stands") if row.standing else t.say("the alarm has cleared")
     return el(
         "li",
-        el("p", symbol(priority_state(row.priority), t), link, class_="order-head"),
+        el(
+            "p",
+            symbol(priority_state(row.priority), t),
+            el("span", link, drill_mark(t) if row.drill else None),
+            class_="order-head",
+        ),
         el("p", station),
         el("p", due(row, view.at, view.city.timezone, t)),
         el("p", f"{who} · {stands}", class_="hint"),
@@ -117,7 +122,7 @@ def _ended(view: WorkView, t: Texts) -> Markup:
     rows = [
         el("tr",
            el("th", el("a", f"#{r.number} {t.title(r.title)}", href=f"/{t.language}/work/{r.work_order_id}"),
-              scope="row"),
+              drill_mark(t) if r.drill else None, scope="row"),
            el("td", t.title(r.station_title)), el("td", state_word(WorkState(r.state), t)),
            el("td", t.moment(r.closed_at, view.city.timezone, "MM-dd HH:mm")),
            el("td", t.number(r.minutes), class_="number"))
@@ -136,7 +141,8 @@ def order_page(story: WorkStory, frame: Frame, t: Texts) -> str:
     station = el("a", t.title(row.station_title), href=f"/{t.language}/stations/{row.station}")
     main = [
         el("div", el("p", fragment(board, " › ", station), class_="path"),
-           el("h1", symbol(priority_state(row.priority), t), title), class_="heading"),
+           el("h1", symbol(priority_state(row.priority), t), title, drill_mark(t) if row.drill else None),
+           class_="heading"),
         el("div", _facts(story, t), data_part="order", class_="alarm-facts"),
         _panel(t.say("What to do"), "order-advice", el("p", t.title(row.advice), class_="prose")),
         _panel(t.say("Alarms"), "order-alarms", el("div", _alarms(story, t), data_part="order-alarms")),

@@ -113,6 +113,13 @@ def follow(system, on, page, what):
 def test_a_pump_is_drilled_from_the_sensor_to_the_proof(system, ask, browser):
     page = browser.new_page()
     ended, drill = follow(system, ask, page, "pump")
+    for step in drill.steps:
+        answered = page.goto(step["link"])
+        assert answered is not None
+        assert answered.status == 200, step
+        if step["table"] in {"alarm", "incident", "work_order"}:
+            assert step["row"] in step["link"]
+            assert page.locator("h1 .first-out").inner_text() == "drill", step
     page.close()
     assert ended == 0, drill.steps
     for step in drill.steps:

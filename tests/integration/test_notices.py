@@ -167,7 +167,7 @@ def test_from_the_alarm_to_the_mailbox_and_up_the_rungs(house, box):
     assert "since 2026-11-18 16:51 +05:45" in subject  # by the clock of the city
     text = first.get_content()
     for words in (
-        "stand-by pump", "0.010 MPa", "speed 42 Hz", "https://heat.example.org/en/stations/st-warm",
+        "stand-by pump", "0.010 MPa", "speed 42 Hz", "https://heat.example.org/en/incidents/",
         f"hearthline alarms ack {str(alarm)[:8]}", "Homes affected: cannot tell",
     ):  # fmt: skip
         assert words in text
@@ -186,6 +186,33 @@ def test_from_the_alarm_to_the_mailbox_and_up_the_rungs(house, box):
     over = next(m for m in box.messages[2:] if m["To"] == "duty@example.org")
     assert over["References"] == first["Message-ID"]
     assert ("mail", "sent", 1) in house.counted
+
+
+def test_a_drill_says_so_and_nobody_sees_it_as_evidence(house, box):
+    alarm = house.raise_()
+    with house.engine.begin() as on:
+        on.execute(update(tables.alarm).values(evidence={"dp_sec": 0.01, "drill": 1.0}))
+    house.after(25 * SECOND)
+    [message] = box.messages
+    assert message["Subject"].strip().startswith("[P1] Drill: Warm: Circulation pump failed")
+    text = message.get_content()
+    assert "This is a drill: nobody has to go." in text
+    assert "drill 1" not in text
+    other = house.raise_("st-cool", "power_cut")
+    house.after(25 * SECOND)
+    [_, real] = box.messages
+    assert "rill" not in real["Subject"] + real.get_content(), (alarm, other)
+
+
+@pytest.mark.parametrize(("high", "words"), [(120.4, "3.0 h (1.6 to 120 h)"), (None, "3.0 h (1.6 h or more)")])
+def test_how_soon_homes_are_cold_is_told_as_a_range(house, box, high, words):
+    alarm = house.raise_()
+    foreseen = {"alarm_id": alarm, "hours": 3.01, "hours_low": 1.6, "hours_high": high, "why": "outage"}
+    with house.engine.begin() as on:
+        on.execute(tables.consequence.insert().values(**foreseen, at=moment(house.now)))
+    house.after(25 * SECOND)
+    [message] = box.messages
+    assert f"Rooms at 18 °C in: {words}" in message.get_content()
 
 
 def test_an_area_with_fifty_alarms_is_one_message(house, box):
