@@ -16,9 +16,11 @@ import ipaddress
 import json
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -48,6 +50,12 @@ class Call:
     whole_s: float = WHOLE_S
 
 
+def _alone(work: Coroutine[Any, Any, tuple[int, str]]) -> tuple[int, str]:
+    """Run on a thread of its own: the caller's may have a loop already."""
+    with ThreadPoolExecutor(1, "webhook") as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
 def send(call: Call, seconds: int) -> None:
     """Deliver an event at `seconds` (epoch); on return the other side has said 2xx. Raises LaterError, NeverError."""
     try:
@@ -57,7 +65,7 @@ def send(call: Call, seconds: int) -> None:
         raise NeverError(f"{call.url} is no address: {err}") from err
     body = json.dumps(call.event, ensure_ascii=False, separators=(",", ":")).encode()
     try:
-        status, said = asyncio.run(_within(call, url, addresses, body, seconds))
+        status, said = _alone(_within(call, url, addresses, body, seconds))
     except TimeoutError as err:
         raise LaterError(f"{url.host} did not answer within {call.whole_s:g} s", everybody=True) from err
     except (httpx.HTTPError, ssl.SSLError, OSError) as err:

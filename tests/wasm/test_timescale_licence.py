@@ -113,7 +113,18 @@ def _ddl(table):
 def _schema(script):
     script.add("extension", "create extension timescaledb")
     script.add("probe", PROBE_SQL)
-    for name in ("city", "district", "heat_source", "branch", "station", "community", "building", "room", "device"):
+    for name in (
+        "city",
+        "district",
+        "heat_source",
+        "branch",
+        "station",
+        "community",
+        "building",
+        "room",
+        "device",
+        "quality_span",
+    ):
         script.add(name, _ddl(metadata.tables[name]))
     for table in (readings_table(KIND), *(rollup_table(KIND, width) for width in widths(KIND))):
         script.add(table.name, _ddl(table))
