@@ -70,7 +70,8 @@ class Listings:
         self, on: Connection, now: int, *, city: str | None = None, station: str | None = None, most: int
     ) -> Sequence[JournalRow]:
         """Return what happened to alarms in the last 30 days of record time, newest first."""
-        query = _placed(select(_event, *_OF_ALARM).join_from(_event, _alarm), city, station)
+        columns = (*(_alarm.c[n] for n in ("rule", "station", "element", "device")), _DRILLED, *_PLACE)
+        query = _placed(select(_event, *columns).join_from(_event, _alarm), city, station)
         query = query.where(_event.c.recorded_at >= moment(now - JOURNAL_BACK))
         order = (_event.c.recorded_at.desc(), _event.c.alarm_event_id.desc())
         return [self._journal_row(row) for row in on.execute(query.order_by(*order).limit(most))]
@@ -85,7 +86,8 @@ class Listings:
 
     def entries(self, on: Connection, alarms: Sequence[UUID], most: int) -> Sequence[JournalRow]:
         """Return what happened to these alarms, in event time, the newest `most`."""
-        query = select(_event, *_OF_ALARM).join_from(_event, _alarm).join(_station, _alarm.c.station == _station.c.name)
+        columns = (*(_alarm.c[n] for n in ("rule", "station", "element", "device")), _DRILLED, *_PLACE)
+        query = select(_event, *columns).join_from(_event, _alarm).join(_station, _alarm.c.station == _station.c.name)
         query = query.join(_device, _alarm.c.device == _device.c.name, isouter=True)
         order = (_event.c.at.desc(), _event.c.alarm_event_id.desc())
         found = on.execute(query.where(_event.c.alarm_id.in_(_each(alarms))).order_by(*order).limit(most)).all()
@@ -153,12 +155,7 @@ _PLACE = (
 
 _OUTLOOK = (*(_outlook.c[n] for n in ("homes", "hours", "hours_low", "hours_high", "why", "basis")),
             _outlook.c.at.label("foreseen_at"))  # fmt: skip
-_OF_ALARM = (
-    *(_alarm.c[n] for n in ("rule", "station", "element", "device")),
-    _alarm.c.evidence.has_key(DRILL).label("drilled"),
-    *_PLACE,
-)
-"""What an entry of the journal tells of its alarm."""
+_DRILLED = _alarm.c.evidence.has_key(DRILL).label("drilled")
 
 
 def _with_disposition(now: int) -> Select[Any]:
