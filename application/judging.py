@@ -242,7 +242,7 @@ def picked(evidence: Mapping[str, NDArray[np.float64]], row: int, element: int) 
 def _value(column: NDArray[np.float64], row: int, element: int) -> float | None:
     wide = column.reshape(len(column), -1)
     value = float(wide[row, min(element, wide.shape[1] - 1)])
-    return None if np.isnan(value) else round(value, 6)
+    return round(value, 6) if np.isfinite(value) else None  # a table of JSON takes no infinity
 
 
 def life(numbers: Any, row: int) -> tuple[bool, float]:

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 Rows = Sequence[Mapping[str, object]]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Numbers = Annotated[list[int] | None, typer.Argument(help="Numbers of notices, as `notify list` shows them.")]
+MOST_NUMBER = 2**63 - 1
+"""The largest number that a table counts to."""
+Numbers = Annotated[
+    list[int] | None,
+    typer.Argument(min=1, max=MOST_NUMBER, help="Numbers of notices, as `notify list` shows them."),
+]
 _STATES = ("queued", "sent", "failed", "given_up", "folded", "withdrawn", "dropped")
 
 

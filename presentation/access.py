@@ -109,5 +109,13 @@ class Door:
 def require_same_origin(request: Request) -> None:
     """Raise HTTPException 403 unless the page that asks is one of this very address."""
     origin = request.headers.get("origin")
-    if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is None or _host_of(origin) != request.headers.get("host"):
         raise HTTPException(403, "writing is for the console's own pages: send the header Origin with its address")
+
+
+def _host_of(origin: str) -> str | None:
+    """Return host and port of an origin, None for what is no address."""
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:  # brackets that hold no IPv6 address
+        return None

@@ -35,7 +35,7 @@ from presentation.desk import Desk
 from presentation.live import Hub, live_router
 from presentation.ports import ConsoleActs, ConsoleViews, LiveFrames
 from presentation.pulse import beat
-from presentation.security import SecurityHeaders, content_policy
+from presentation.security import BodyLimit, SecurityHeaders, content_policy
 from presentation.settings import ConsoleSettings
 from presentation.static import PressedBundles, Shelf
 from presentation.texts import Language, as_language, negotiate, texts_for
@@ -85,6 +85,7 @@ def create_console(
     _answer_trouble(app, shelf.urls)
     app.add_middleware(PressedBundles)  # inside of the next, which passes on what is compressed already
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders, policy=content_policy(charts.csp_hashes()))
     return app
 

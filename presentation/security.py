@@ -1,9 +1,14 @@
-"""Security: headers that every answer carries."""
+"""Security: headers that every answer carries, and how long a request may be."""
 
 from collections.abc import Sequence
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LONGEST_BODY = 256 * 1024
+"""Bytes: a thousand alarms with the longest words take a quarter of it, the state of a chart less."""
 
 
 def content_policy(script_hashes: Sequence[str] = ()) -> str:
@@ -54,3 +59,38 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class BodyLimit:
+    """Middleware: refuses bodies that are longer than `most` bytes, before anybody has them in memory.
+
+    A body is read before anybody looks at who sends it, so without this a stranger could fill the memory.
+    """
+
+    def __init__(self, app: ASGIApp, most: int = LONGEST_BODY) -> None:
+        self._app, self._most = app, most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, counting what comes; answer 413 where the length is announced, or when it has been exceeded."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        told = Headers(scope=scope).get("content-length", "0")
+        if not told.isdecimal() or len(told) > 12 or int(told) > self._most:
+            await JSONResponse({"detail": self._why}, 413, {"connection": "close"})(scope, receive, send)
+            return
+        came = 0
+
+        async def counted() -> Message:
+            nonlocal came
+            message = await receive()
+            came += len(message.get("body", b""))
+            if came > self._most:
+                raise HTTPException(413, self._why, {"connection": "close"})
+            return message
+
+        await self._app(scope, counted, send)
+
+    @property
+    def _why(self) -> str:
+        return f"a body has {self._most} bytes at most: send less at once"

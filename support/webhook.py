@@ -92,10 +92,15 @@ def is_public(address: Address) -> bool:
             return is_public(inner)
         if address in _NAT64:
             return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if address not in _UNICAST:
+            return False
     return address.is_global and not address.is_multicast
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All that the internet has of IPv6. Beyond it lie a network's own translations to any IPv4 address (RFC 8215), forms
+that hold one (::/96, RFC 4291; ::ffff:0:0:0/96, RFC 2765), and sites (fec0::/10)."""
 
 
 def _allowed(url: httpx.URL, *, allow_private: bool) -> list[str]:

@@ -74,7 +74,9 @@ def _about_saying(quality: typer.Typer, ports: Ports) -> None:
 
     @quality.command("drop")
     def quality_drop(
-        number: Annotated[int, typer.Argument(min=1, help="Number of the stretch, as `quality list` shows it.")],
+        number: Annotated[
+            int, typer.Argument(min=1, max=2**63 - 1, help="Number of the stretch, as `quality list` shows it.")
+        ],
     ) -> None:
         """Take a doubtful stretch back: what it covered counts again."""
         from application.quality.keeping import take_back

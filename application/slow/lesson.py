@@ -56,7 +56,7 @@ class Known:
 
     def taught(self, found: Learned, held: NDArray[np.bool_], *, rises: bool) -> tuple["Known", NDArray[np.bool_]]:
         """Return what is known after a lesson, and bool[n] where it is new. `held`: who keeps what it knows."""
-        new = ~np.isnan(found.value) & ~(held & ~np.isnan(self.value))
+        new = np.isfinite(found.value) & ~(held & ~np.isnan(self.value))
         if rises:
             new &= ~(found.value < self.value)
         columns = {name: np.where(new, getattr(found, name), getattr(self, name)) for name in Learned._fields}

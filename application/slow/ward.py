@@ -103,7 +103,7 @@ class Ward:
         """Yield what is known of a quantity, of those rows where it is new."""
         known = self.known[name]
         for row in np.flatnonzero(new).tolist():
-            low, high = (None if np.isnan(c[row]) else float(c[row]) for c in (known.low, known.high))
+            low, high = (float(c[row]) if np.isfinite(c[row]) else None for c in (known.low, known.high))
             found = Baseline(float(known.value[row]), low, high, int(known.samples[row]), at)
             yield Key(self.subject(row), name), found
 

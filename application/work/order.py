@@ -11,6 +11,7 @@ WorkError
 └── UnknownWorkError no order, alarm or incident is meant by what was said
 """
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -159,6 +160,7 @@ class WorkOrder:
     def after(self, entry: Entry) -> "WorkOrder":
         """Return the order after an entry of the journal. Raises WorkError."""
         move = self._move(entry)
+        _require_plain(entry)
         told = self._told(entry)
         if move.to is None:
             return told
@@ -249,6 +251,13 @@ def _hint(order: WorkOrder, what: Step) -> str:
 def _spent(entry: Entry) -> bool:
     """Return whether an entry tells of time or parts, which speak for themselves."""
     return entry.what is Step.NOTED and any(entry.detail.get(k) for k in ("minutes", "parts"))
+
+
+def _require_plain(entry: Entry) -> None:
+    """Raise WorkError for names that no table can hold, or that would speak to the terminal that shows them."""
+    for told in (entry.detail.get("to"), *(entry.detail.get("parts") or ())):
+        if isinstance(told, str) and any(unicodedata.category(c) in {"Cc", "Cs"} for c in told):
+            raise WorkError(f"{told!a:.60} is no name: give one line of text, without control characters")
 
 
 def _counted(entry: Entry) -> tuple[int, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from psycopg import sql
 from sqlalchemy import Connection
 
@@ -24,12 +25,18 @@ def tenths(
 ) -> Tenths:
     """Return the means of these points in the buckets that begin within [from, to), in the order of time.
 
-    `points` names one at least. KeyError when the kind lacks one of them.
+    `points` names one at least. KeyError when the kind lacks one of them. What is not finite is unknown: no
+    instrument says so, and what is learned from it would stay.
     """
     names = [kind.point(point).name for point in points]
     means = sql.SQL(", ").join(missing(sql.SQL("r.{}").format(sql.Identifier(f"{name}_mean"))) for name in names)
     query = _QUERY.format(means=means, table=sql.Identifier(rollup_name(kind, Width.TEN_MINUTES)))
     told = [moment(span[0]), moment(span[1]), list(device_ids)]
     rows = copy_out(on, query, told, [TIMESTAMP, INT4, *[FLOAT8] * len(names)])
-    columns = {name: rows[f"f{place}"].astype(np.float64) for place, name in enumerate(names, start=2)}
+    columns = {name: _finite(rows[f"f{place}"]) for place, name in enumerate(names, start=2)}
     return Tenths(epoch_us(rows["f0"]), rows["f1"].astype(np.int32), columns)
+
+
+def _finite(column: NDArray[np.float64]) -> NDArray[np.float64]:
+    told: NDArray[np.float64] = np.where(np.isfinite(column), column, np.nan)
+    return told

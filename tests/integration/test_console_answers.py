@@ -302,3 +302,42 @@ def test_a_database_that_is_away_is_said_and_nothing_is_pretended(town, tmp_path
         answer = client.post(f"/api/v1/alarms/{uuid4()}/acknowledge", json={}, headers=headers)
     away.dispose()
     assert (answer.status_code, "cannot be reached" in answer.json()["detail"]) == (503, True)
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "http://", "//", "http://a]b", "\x80"])
+def test_an_origin_that_is_no_address_is_refused(client, signed, origin):
+    told = {**signed, "origin": origin.encode("latin-1")}
+    assert client.post("/api/v1/session", json={"word": "x"}, headers=told).status_code == 403
+    assert client.post(f"/api/v1/alarms/{uuid4()}/acknowledge", json={}, headers=told).status_code == 403
+
+
+def test_a_body_that_is_too_long_is_refused_before_anybody_holds_it(client, signed):
+    def endless():
+        for _ in range(40):
+            sent.append(1)
+            yield b"[" * 65_536
+
+    sent = []
+    for path in ("/api/v1/session", "/api/v1/alarms/acknowledge", "/_dash-update-component"):
+        assert client.post(path, content=b"[" * 300_000, headers=SAME).status_code == 413, path
+    streamed = client.post("/api/v1/alarms/acknowledge", content=endless(), headers=signed)
+    assert streamed.status_code == 413
+    assert "262144 bytes" in streamed.json()["detail"]
+    most = {"alarms": [str(uuid4()) for _ in range(1000)], "comment": "\u8bdd" * 2000}
+    assert client.post("/api/v1/alarms/acknowledge", json=most, headers=signed).status_code == 200
+
+
+@pytest.mark.parametrize("rubbish", ["a\x00b", "\x1b[31mred", "line\nline"])
+def test_nobody_and_no_part_is_named_with_control_characters(client, town, signed, rubbish):
+    order = town.ordered(town.raised())
+    path = f"/api/v1/work/{order}/steps"
+    told = [
+        {"step": "assigned", "to": rubbish},
+        {"step": "noted", "comment": "seen", "to": rubbish},
+        {"step": "noted", "parts": [rubbish]},
+    ]
+    for body in told:
+        answer = client.post(path, json=body, headers=signed)
+        assert answer.status_code == 409, (body, answer.text)
+        assert "control characters" in answer.json()["detail"]
+    assert client.post(path, json={"step": "noted", "parts": ["seal 35 mm"]}, headers=signed).status_code == 200

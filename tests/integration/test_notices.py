@@ -541,6 +541,8 @@ def test_the_verbs(house, verbs, box):
     assert verbs("drop")[0] == 2
     assert "1 notices" in verbs("drop", "--all")[1]
     assert verbs("list", "--state", "lost")[0] == 2
+    for words in (("retry", str(2**63)), ("drop", str(2**64)), ("drop", "--", "-1")):
+        assert verbs(*words)[0] == 2
 
 
 def test_the_command_line_has_them(tmp_path):

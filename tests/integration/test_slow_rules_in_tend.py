@@ -248,3 +248,25 @@ def test_a_database_that_is_away_is_said_to_be_down(rules):
     with pytest.raises(StoreDownError, match="cannot be reached"):
         work(SlowTurns(away, PostgresReader(), rules, lambda: None), T0)
     away.dispose()
+
+
+def test_what_is_not_finite_in_rollups_is_unknown_and_ends_nothing(engine, rules):
+    store(engine, T0 - DAY, BEGIN + 6 * TENTH, "dev-warm")
+    know(engine)
+    rollup = rollup_table(KIND, Width.TEN_MINUTES)
+    ids = device_ids(engine)
+    worst = {f"{point}_mean": bad for point, bad in zip(VALUES, (np.inf, -np.inf, np.nan, 1e308), strict=True)}
+    with engine.begin() as on:
+        on.execute(update(rollup).where(rollup.c.device_id.in_([ids["dev-cool"], ids["dev-leaky"]])).values(worst))
+        told = PostgresReader().tenths(on, KIND, [*VALUES], [ids["dev-cool"]], (T0, BEGIN))
+    assert len(told.bucket)
+    assert np.isnan(told.mean["flow_sec"]).all()
+    assert np.isnan(told.mean["t_outdoor"]).all()
+    assert (told.mean["t_sec_return"] == 1e308).all()
+    turn = turns(engine, rules)
+    for now in range(BEGIN + SETTLE, BEGIN + 6 * TENTH + SETTLE, TENTH):
+        work(turn, now)
+    with engine.connect() as on:
+        assert judged_until(on) == BEGIN + 5 * TENTH
+        kept = on.execute(select(tables.baseline.c.value, tables.baseline.c.low, tables.baseline.c.high)).all()
+    assert np.isfinite(np.array(kept, np.float64)[:, 0]).all()
