@@ -317,3 +317,9 @@ def _weight(alarm: Raised) -> tuple[int, int, int, str]:
     """Causes first: by their place in the chain, then by urgency, then the earliest."""
     rank = EXPLAINS.index(alarm.family) if alarm.family in EXPLAINS else len(EXPLAINS)
     return rank, alarm.priority, alarm.opened, alarm.alarm_id
+
+
+def root(last: Raised, alarms: Sequence[Raised], p: Grouping) -> Raised:
+    """Return what an incident of a station that is over goes back to, of its alarms; `last`: who spoke last in it."""
+    kin = (a for a in alarms if a.family is last.family and a.opened <= last.opened)
+    return min([last, *kin, *(a for a in alarms if _explains(a, last, p))], key=_weight)

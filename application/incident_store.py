@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import ARRAY, Connection, Row, Select, Uuid, and_, any_, cast, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from application.incident import Areas, Found, Grouping, Raised, gone, incidents, is_patient
+from application.incident import Areas, Found, Grouping, Raised, gone, incidents, is_patient, root
 from application.instants import microseconds, moment
 from application.journal import NAMESPACE
 from application.rule import Family, Rule, Verdict
@@ -34,9 +34,19 @@ def group(on: Connection, rules: Mapping[str, Rule], now: int, p: Grouping | Non
     over = [row for key, row in open_.items() if key not in {(f.scope, f.family) for f in found}]
     for row in over:
         closed = max(moment(now), row.opened_at)  # clocks of devices run ahead
-        on.execute(update(_incident).where(_incident.c.incident_id == row.incident_id).values(closed_at=closed))
+        told = {"closed_at": closed, "cause": _root(on, row, rules, p)}
+        on.execute(update(_incident).where(_incident.c.incident_id == row.incident_id).values(told))
     explained = {alarm: by for each in found for alarm, by in each.explained.items()}
     return changed + len(over) + _suppress(on, suppressed, explained, now)
+
+
+def _root(on: Connection, incident: Row[Any], rules: Mapping[str, Rule], p: Grouping) -> str:
+    """Return the rule that an incident goes back to, now that it is over; that of an area keeps its own."""
+    query = select(_alarm).join(_member, _member.c.alarm_id == _alarm.c.alarm_id)
+    query = query.where(_member.c.incident_id == incident.incident_id, _alarm.c.station == incident.cause_station)
+    alarms = [] if incident.family else [_seen(row, rules, p) for row in on.execute(query.order_by(*FIRST))]
+    last = next((alarm for alarm in alarms if alarm.rule == incident.cause), None)
+    return str(incident.cause) if last is None else root(last, alarms, p).rule
 
 
 def _raised(on: Connection, rules: Mapping[str, Rule], p: Grouping) -> tuple[list[Raised], dict[str, str | None]]:

@@ -17,6 +17,7 @@ from application.incident_store import FIRST
 from application.instants import MINUTE, microseconds
 from application.listings import LATE
 from application.rule import Family, Rule
+from application.tuning import DRILL
 from support import tables
 
 _incident, _alarm, _event, _member = tables.incident, tables.alarm, tables.alarm_event, tables.incident_alarm
@@ -144,7 +145,8 @@ def _reasons(on: Connection, incident: Found, alarms: Sequence[Found], rules: Ma
         yield Reason("explains", {"alarms": explained.total(), "families": families})
     if not incident.scope.startswith("station:"):
         yield _of_area(on, incident, [a for a in alarms if _family(rules, a.rule) is family])
-    shown = ", ".join(f"{name} {value:g}" for name, value in cause.evidence.items() if value is not None)
+    numbers = {name: value for name, value in cause.evidence.items() if value is not None and name != DRILL}
+    shown = ", ".join(f"{name} {value:g}" for name, value in numbers.items())
     if shown:
         yield Reason("evidence", {"station": cause.station, "evidence": shown})
 

@@ -81,11 +81,11 @@ def _entry(entry: Entry) -> Mapping[str, object]:
 def _head(story: Story) -> list[str]:
     from application.incident_store import ranged
 
-    closed = "open" if story.closed is None else f"over since {_time(story.closed)}"
+    closed = "open" if story.closed is None else f"over at {_time(story.closed)}"
     homes = "an unknown number of homes" if story.homes is None else f"{story.homes} homes"
     cold = "not foreseen" if story.hours is None else f"{story.hours[0]:.1f} h ({ranged(*story.hours[1:])})"
     return [
-        f"incident {story.incident_id}, priority {story.priority}, {closed}, since {_time(story.opened)}",
+        f"incident {story.incident_id}, priority {story.priority}, since {_time(story.opened)}, {closed}",
         f"{story.scope}: proposed cause {story.cause} at {story.cause_station}",
         *(f"  because {reason}" for reason in story.reasons),
         f"touches {homes}; communities: {', '.join(story.communities)}",

@@ -79,6 +79,19 @@ def test_a_cause_hides_its_consequences_and_lets_them_speak_when_it_is_gone(engi
         assert listed(on, "testopolis", closed=False, most=10) == []
         [over] = listed(on, None, closed=True, most=10)
         assert over["closed"] == moment(NOW + 70 * MINUTE)
+        assert over["cause"] == "power_cut"  # what it came of, not what spoke last
+
+
+def test_an_incident_that_is_over_goes_back_to_what_explains_it_and_not_to_a_neighbour(engine):
+    with engine.begin() as on:
+        door, pump = raise_(on, "st-warm", "door_open"), raise_(on, "st-warm", "circulation_stopped", 1)
+        group(on, RULES, NOW + 2 * MINUTE)
+        clear(on, pump)
+        group(on, RULES, NOW + 61 * MINUTE)
+        clear(on, door, minute=62)
+        group(on, RULES, NOW + 70 * MINUTE)
+        [over] = listed(on, None, closed=True, most=10)
+    assert over["cause"] == "door_open"
 
 
 def say(on, station, rule, verdict):
