@@ -104,7 +104,8 @@ class Webhook(_Part):
             host, _ = parts.hostname, parts.port
         except ValueError as err:
             raise ValueError(f"{value!r} is no address: expected https://host/path") from err
-        if parts.scheme not in {"http", "https"} or not host or not value.isascii() or re.search(r"\s", value):
+        plain = value.isascii() and value.isprintable() and " " not in value
+        if parts.scheme not in {"http", "https"} or not host or not plain:
             raise ValueError(f"{value!r} is no address: expected https://host/path")
         if parts.username is not None or parts.password is not None:
             raise ValueError("an address in this file holds no password: use `secret`, which signs")

@@ -280,3 +280,11 @@ def test_the_examples_of_the_how_to_are_right():
     everything = {key: value for block in blocks for key, value in block.items()}
     plan = plan_of({**everything, "recipient": {**someone, **everything["recipient"]}})
     assert holes(plan.on_call["network"]) == ["Sat 08:00-20:00", "Sun 08:00-20:00"]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://x.test/\0", "https://x.test/\x7f", "https://x.test/a b", "https://x.test/\x1b[m"]
+)
+def test_an_address_with_control_characters_is_refused(url):
+    with pytest.raises(PlanError, match="is no address"):
+        plan_of({"recipient": {"duty": {"webhook": {"url": url}}}})
