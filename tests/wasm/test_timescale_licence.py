@@ -123,6 +123,7 @@ def _schema(script):
         "building",
         "room",
         "device",
+        "point",
         "quality_span",
     ):
         script.add(name, _ddl(metadata.tables[name]))
