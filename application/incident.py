@@ -272,7 +272,7 @@ def _of_station(station: str, alarms: Sequence[Raised], gone: Sequence[Raised], 
             parent = next((a for a in wrong if alarm.opened >= a.opened - p.before_us), None)
         if parent is None:
             others = (rules[rule] for rule in sorted(alarm.follows & rules.keys()))
-            parent = next((a for a in others if a.opened < alarm.opened), None)
+            parent = next((a for a in others if _is_told_by(a, alarm)), None)
         if parent is None:
             parent = next((a for a in gone if _lingers(a, alarm, p)), None)
             causes |= {} if parent is None else {parent.alarm_id: parent}
@@ -302,6 +302,11 @@ def _explains(parent: Raised, child: Raised, p: Grouping) -> bool:
         return False
     later = child.opened >= parent.opened - p.before_us
     return EXPLAINS.index(parent.family) < EXPLAINS.index(child.family) and later
+
+
+def _is_told_by(first: Raised, alarm: Raised) -> bool:
+    """Return whether an alarm is another sign of what `first` said before it; of what both said at once, one speaks."""
+    return first.opened < alarm.opened or (first.opened == alarm.opened and alarm.rule not in first.follows)
 
 
 def _earliest(alarms: Iterable[tuple[str, Raised]]) -> dict[str, Raised]:

@@ -55,6 +55,7 @@ RULE = Rule(
     judge=judge,
     evidence=evidence,
     family=Family.PUMP,
+    follows=frozenset({"pump_failed"}),
     calm=calm,
     needs=("dp_sec", "t_outdoor"),
 )

@@ -239,7 +239,11 @@ def test_another_sign_of_what_was_found_before_is_explained_by_it():
     [found] = incidents([night, leak], AREAS)
     assert (found.cause, found.explained) == (leak, {night.alarm_id: "secondary_leak"})
     [found] = incidents([replace(night, opened=leak.opened), leak], AREAS)
+    assert found.explained == {night.alarm_id: "secondary_leak"}
+    [found] = incidents([replace(night, opened=leak.opened - MINUTE), leak], AREAS)
     assert found.explained == {}
     each_other = replace(leak, follows=frozenset({"leak_by_night"}))
+    [found] = incidents([replace(night, opened=leak.opened), each_other], AREAS)
+    assert found.explained == {}
     [found] = incidents([night, each_other], AREAS)
     assert found.explained == {night.alarm_id: "secondary_leak"}
