@@ -107,9 +107,16 @@ def _of_point(ts: NDArray[np.int64], columns: Sequence[NDArray[np.float64]], sha
         if len(present) <= room:
             parts.append(present)
         elif room:
-            chosen = M4Downsampler().downsample(ts[present], np.ascontiguousarray(values[present]), n_out=room)
-            parts.append(present[chosen.astype(np.intp)])
+            parts.append(present[_thinned(ts[present], np.ascontiguousarray(values[present]), room)])
     return np.concatenate(parts)
+
+
+def _thinned(ts: NDArray[np.int64], values: NDArray[np.float64], room: int) -> NDArray[np.intp]:
+    """Return the places of the first, last, least and largest value of each of `room` / 4 bins: M4."""
+    if room == _PER_BIN:  # which the library panics at
+        return np.unique([0, int(values.argmin()), int(values.argmax()), len(values) - 1])
+    chosen: NDArray[np.intp] = M4Downsampler().downsample(ts, values, n_out=room).astype(np.intp)
+    return chosen
 
 
 def _gaps(ts: NDArray[np.int64], values: NDArray[np.float64], least_us: int) -> NDArray[np.intp]:

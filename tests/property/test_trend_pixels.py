@@ -54,6 +54,15 @@ def test_a_single_spike_survives_thinning(width):
     assert min(trend.series[KIND.key_points[3]]["low"]) <= -40.0
 
 
+@pytest.mark.parametrize("pixels", range(1, 40))
+@pytest.mark.parametrize("width", ["raw", "1m"])
+def test_few_pixels_are_enough_for_points_with_wide_gaps(pixels, width):
+    ts = np.arange(1, 121) * (60 if width == "1m" else 1) * SECOND
+    columns = [np.where((ts // SECOND) % (7 + k) < 2 + k, np.nan, 40.0 + (ts // SECOND) % 11) for k in range(3)]
+    trend = drawn("d", KIND, 10.0, series(ts, columns, width), pixels)
+    assert 0 < len(trend.ts) <= most_instants(pixels)
+
+
 @pytest.mark.parametrize("pixels", [100, 5000])
 def test_a_gap_stays_a_gap(pixels):
     ts = np.concatenate([np.arange(0, 3600, 10), np.arange(7200, 10_800, 10)]) * SECOND + T0
