@@ -2,8 +2,8 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
-QUICK := $(wildcard tests/unit tests/property tests/contract tests/cases tests/architecture tests/faults)
-LONG := $(wildcard tests/integration tests/wasm tests/e2e)
+QUICK := $(wildcard tests/unit tests/property tests/contract tests/cases tests/architecture tests/faults tests/wasm tests/e2e)
+LONG := $(wildcard tests/integration)
 SOURCES := hearthline.py perception network support application presentation simulators scripts tests
 
 .DEFAULT_GOAL := help

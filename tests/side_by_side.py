@@ -1,7 +1,7 @@
-"""Run every check of `make test`: lint, quick tests and faults here, and at the same time the long tests in a log.
+"""Run every check of `make test`: lint and half of the tests here, and at the same time the other half in a log.
 
-The long tests and the faults mostly wait for other processes, the quick ones mostly compute; one after the other they
-leave a core idle for minutes. What the long ones say is followed once the quick ones have ended: nothing is mixed.
+Tests with a broker and a database mostly wait for other processes, the quick ones mostly compute; one after the other
+they leave a core idle for minutes. What the long half says is followed once the quick one has ended: nothing is mixed.
 
 Usage: side_by_side.py QUICK... -- LONG... with the folders of tests. Lint is the target `lint` of MAKE.
 """
