@@ -165,8 +165,12 @@ def _per_ten_minutes(opened: NDArray[np.int64], span: tuple[int, int]) -> NDArra
     return np.diff(np.searchsorted(opened, edges))
 
 
+_FEW = 20
+"""Of fewer, one alarm is more than the share that is aimed at."""
+
+
 def _top_share(new: Sequence[Occurrence]) -> float | None:
-    if not new:
+    if len(new) <= _TOP:  # all of them are among the ten most frequent
         return None
     most = Counter(o.condition for o in new).most_common(_TOP)
     return 100 * sum(count for _, count in most) / len(new)
@@ -177,7 +181,7 @@ def _split(new: Sequence[Occurrence]) -> list[Kpi]:
     shares = {p: 100 * sum(o.priority == p for o in new) / len(new) if new else None for p in (1, 2, 3)}
     high = shares[1]
     return [
-        Kpi("high priority", high, "%", "5", "", None if high is None else high <= 2 * 5),
+        Kpi("high priority", high, "%", "5", "", None if high is None or len(new) < _FEW else high <= 2 * 5),
         Kpi("medium priority", shares[2], "%", "15", "", None),
         Kpi("low priority", shares[3], "%", "80", "", None),
     ]

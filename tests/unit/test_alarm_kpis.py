@@ -84,3 +84,13 @@ def test_delays_are_proposed_from_what_came_and_went():
 def test_a_span_since_the_beginning_of_the_calendar_is_refused_at_once():
     with pytest.raises(SpanError, match="739000 days are too many"):
         kpis([], (0, 739_000 * DAY))
+
+
+def test_of_a_few_alarms_no_share_is_judged():
+    two = [alarm(HOUR, priority=1), alarm(2 * HOUR, condition="b")]
+    assert value(two, "share of the ten most frequent").value is None
+    high = value(two, "high priority")
+    assert (high.value, high.met) == (50, None)
+    many = [alarm(k * HOUR, priority=1, condition=str(k)) for k in range(20)]
+    assert value(many, "share of the ten most frequent").value == 50
+    assert value(many, "high priority").met is False
