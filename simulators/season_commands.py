@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulators.bars import bar
 from simulators.ports import Ports
 from simulators.settings import MOST_SEED
 from simulators.wish import iso, moment_of
@@ -88,7 +87,7 @@ def season(
         "begin": iso(plan.begin), "end": iso(plan.end), "step_s": plan.step / _SECOND_US,
         "every_s": plan.every / _SECOND_US, "points": list(plan.points),
     }  # fmt: skip
-    with SeasonFile(out, substations(world), facts) as file, _bar(stations) as progress:
+    with SeasonFile(out, substations(world), facts) as file, bar(f"a season of {stations} stations") as progress:
         for bucket in run_season(world, plan, stop=stop, progress=progress):
             file.add(bucket)
         if stop.is_set():
@@ -111,17 +110,3 @@ def _world(
     sky = SEASONS[weather] if weather in SEASONS else read_weather(Path(weather))
     [world] = worlds_of(catalogue, ports.kinds(), told, begin, None, scenario, sky)
     return world
-
-
-@contextmanager
-def _bar(stations: int) -> Iterator[Callable[[int, int], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(f"a season of {stations} stations", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

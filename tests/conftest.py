@@ -163,6 +163,7 @@ class System:
     slow: float = 1.0
     process: subprocess.Popen[str] | None = None
     lines: list[str] = field(default_factory=list)
+    heard: threading.Condition = field(default_factory=threading.Condition)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -233,7 +234,20 @@ class System:
     def drain(self) -> None:
         """Go on reading the log in the background, so that it never blocks."""
         assert self.process is not None
-        threading.Thread(target=self.lines.extend, args=(self.process.stdout,), daemon=True).start()
+        threading.Thread(target=self._hear, args=(self.process.stdout,), daemon=True).start()
+
+    def _hear(self, log) -> None:
+        for line in log:
+            with self.heard:
+                self.lines.append(line)
+                self.heard.notify_all()
+
+    def heard_line(self, words: str, within_s: float) -> str:
+        """Return the first line with these words of a log that is drained, as soon as it has come."""
+        with self.heard:
+            found = self.heard.wait_for(lambda: [line for line in self.lines if words in line], within_s)
+        assert found, f"no {words!r} within {within_s} s:\n{''.join(self.lines[-40:])}"
+        return found[0]
 
     def stop(self) -> float:
         """Stop as Ctrl-C does and return how long it took."""

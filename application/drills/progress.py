@@ -171,7 +171,7 @@ def _withdrawn(on: Connection, course: Course, now: int) -> Iterator[Event]:
 
 def _order_event(step: str, row: Found, at: int, says: str) -> Event:
     number = str(row.work_order_id)
-    return Event(step, number, at, says, f"work/{number}", "work_order", number)
+    return Event(step, number, at, says, f"work-orders/{number}", "work_order", number)
 
 
 STEPS: Sequence[Callable[[Connection, Course, int], Iterator[Event]]] = (

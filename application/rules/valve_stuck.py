@@ -13,7 +13,7 @@ from application.rule import Family, Judgement, Parameters, Rule, Window, judged
 from perception.point import Title
 
 _MINUTES = 10
-_STILL_MIN = 4
+_STILL_MIN = 1
 
 
 class ValveStuck(Parameters):
@@ -31,6 +31,13 @@ def _off(window: Window) -> NDArray[np.float64]:
     return np.abs(window.value("valve_pri_command") - window.value("valve_pri_position"))
 
 
+def _way(window: Window) -> NDArray[np.float64]:
+    """float64[n, 1]: how far the valve came towards its command within a minute; below nought: away from it."""
+    position = window.value("valve_pri_position")
+    ahead: NDArray[np.float64] = np.sign(window.value("valve_pri_command") - position)
+    return (position - window.past("valve_pri_position", _STILL_MIN)) * ahead
+
+
 def _in_vain(window: Window, p: ValveStuck) -> NDArray[np.bool_]:
     """bool[n, 1]: within ten minutes the command moved far and the flow stayed where it was."""
     command, flow = window.past("valve_pri_command", _MINUTES), window.past("flow_pri", _MINUTES)
@@ -42,12 +49,11 @@ def _in_vain(window: Window, p: ValveStuck) -> NDArray[np.bool_]:
 def judge(window: Window, p: ValveStuck) -> Judgement:
     """Compare where the valve is with where it should be, and what its moves do to the flow.
 
-    A valve that travels is not stuck, however far it is behind a command that swings.
+    A valve that travels towards its command is not stuck, however far it is behind; one that was torn away from it is.
     """
     off = _off(window)
     limit = p.limit_pct - np.where(window.raised, p.deadband_pct, 0.0)
-    way = np.abs(window.value("valve_pri_position") - window.past("valve_pri_position", _STILL_MIN))
-    apart = (off > limit) & (window.raised | ~(way > p.deadband_pct))
+    apart = (off > limit) & (window.raised | ~(_way(window) > p.deadband_pct))
     return judged(apart | _in_vain(window, p), np.where(apart, off, off + window.value("flow_pri")))
 
 

@@ -57,14 +57,14 @@ def work_router(desk: Desk, door: Door) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["work"])
     Writer = Annotated[Signed, Depends(writer_of(door))]  # noqa: N806 - a type
 
-    @router.get("/cities/{city}/work")
+    @router.get("/cities/{city}/work-orders")
     async def work(city: Name) -> Sequence[OrderRow]:
         """Return the work orders of a city under way, overdue first, then by priority and due time."""
         await require_city(desk, city)
         found = await desk.ask_shared(("work", city), lambda v: v.work(city, now_us()))
         return [] if found is None else found.live
 
-    @router.get("/work/{order}")
+    @router.get("/work-orders/{order}")
     async def order_story(order: UUID) -> OrderStory:
         """Return a work order with its journal and its alarms."""
         found = await desk.ask(lambda v: v.work_story(order, now_us()))
@@ -72,7 +72,7 @@ def work_router(desk: Desk, door: Door) -> APIRouter:
             raise HTTPException(404, f"there is no work order {order}")
         return found.told
 
-    @router.post("/work", status_code=201)
+    @router.post("/work-orders", status_code=201)
     async def open_order(body: Opening, who: Writer) -> Opened:
         """Open a work order for an alarm."""
         try:
@@ -81,7 +81,7 @@ def work_router(desk: Desk, door: Door) -> APIRouter:
             raise HTTPException(404 if isinstance(err, UnknownWorkError) else 409, str(err)) from err
         return Opened(work_order_id=found)
 
-    @router.post("/work/{order}/steps")
+    @router.post("/work-orders/{order}/steps")
     async def take_step(order: UUID, body: Taking, who: Writer) -> Stands:
         """Take a step of a work order."""
         act = act_of(who, body.comment)

@@ -90,8 +90,8 @@
 
   async function order(alarm) {
     try {
-      const told = await send("/api/v1/work", { alarm });
-      location.assign(`/${location.pathname.split("/")[1]}/work/${told.work_order_id}`);
+      const told = await send("/api/v1/work-orders", { alarm });
+      location.assign(`/${location.pathname.split("/")[1]}/work-orders/${told.work_order_id}`);
     } catch (error) {
       say(fill(words.failed, { why: error.message }));
       one("told")?.classList.add("trouble");

@@ -18,7 +18,7 @@
   async function take(card, body) {
     const id = card.dataset.order;
     try {
-      await send(`/api/v1/work/${id}/steps`, body);
+      await send(`/api/v1/work-orders/${id}/steps`, body);
       say(fill(words.stepped, { what: card.dataset.name }));
       again = id;
       document.dispatchEvent(new Event("refresh"));

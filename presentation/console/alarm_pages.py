@@ -1,6 +1,6 @@
 """Alarm pages: the addresses of the pages about alarms, incidents and their figures."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -68,7 +68,9 @@ class AlarmSite:
         view = None if city is None else views.work(city, now_us())
         if view is None:
             return None
-        return board_page(view, self._frame(f"/work?city={city}", view.city, cities, "work", "/work?city={city}"), t)
+        return board_page(
+            view, self._frame(f"/work-orders?city={city}", view.city, cities, "work", "/work-orders?city={city}"), t
+        )
 
     def order(self, views: ConsoleViews, order: UUID, t: Texts) -> str | None:
         """Return the page of a work order."""
@@ -76,7 +78,9 @@ class AlarmSite:
         if story is None:
             return None
         cities = in_order(views.cities())
-        return order_page(story, self._frame(f"/work/{order}", story.city, cities, "work", "/work?city={city}"), t)
+        return order_page(
+            story, self._frame(f"/work-orders/{order}", story.city, cities, "work", "/work-orders?city={city}"), t
+        )
 
     def numbers(self, views: ConsoleViews, choice: NumbersChoice, t: Texts) -> str | None:
         """Return the figures of a city, the first one if none is named."""
@@ -105,6 +109,9 @@ def _fields(wanted: AlarmFilter) -> dict[str, str]:
     return {name: getattr(wanted, name) for name in AlarmFilter.__slots__}
 
 
+MakePage = Callable[[ConsoleViews, UUID, Texts], str | None]
+
+
 def alarm_pages_router(site: AlarmSite, desk: Desk) -> APIRouter:
     """Return the routes. Those who want the same page within a second share one."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -115,35 +122,34 @@ def alarm_pages_router(site: AlarmSite, desk: Desk) -> APIRouter:
         found = await desk.ask_shared(("alarms page", language, wanted), lambda v: sheet(site.alarms(v, wanted, t)))
         return page_answer(found, t.say("There is no city of this name."), request)
 
+    async def of_one(what: str, text: str, unknown: str, make: MakePage, t: Texts, request: Request) -> Response:
+        number = _number(text, unknown)
+        found = await desk.ask_shared((what, t.language, number), lambda v: sheet(make(v, number, t)))
+        return page_answer(found, unknown, request)
+
     @router.get("/{language}/alarms/{alarm}")
     async def alarm(language: str, alarm: str, request: Request) -> Response:
         t = language_texts(language)
         unknown = t.say("There is no alarm of this number.")
-        number = _number(alarm, unknown)
-        found = await desk.ask_shared(("alarm page", language, number), lambda v: sheet(site.alarm(v, number, t)))
-        return page_answer(found, unknown, request)
+        return await of_one("alarm page", alarm, unknown, site.alarm, t, request)
 
     @router.get("/{language}/incidents/{incident}")
     async def incident(language: str, incident: str, request: Request) -> Response:
         t = language_texts(language)
         unknown = t.say("There is no incident of this number.")
-        number = _number(incident, unknown)
-        found = await desk.ask_shared(("incident page", language, number), lambda v: sheet(site.incident(v, number, t)))
-        return page_answer(found, unknown, request)
+        return await of_one("incident page", incident, unknown, site.incident, t, request)
 
-    @router.get("/{language}/work")
+    @router.get("/{language}/work-orders")
     async def board(language: str, request: Request, city: str = "") -> Response:
         t = language_texts(language)
         found = await desk.ask_shared(("work page", language, city), lambda v: sheet(site.board(v, city, t)))
         return page_answer(found, t.say("There is no city of this name."), request)
 
-    @router.get("/{language}/work/{order}")
+    @router.get("/{language}/work-orders/{order}")
     async def order(language: str, order: str, request: Request) -> Response:
         t = language_texts(language)
         unknown = t.say("There is no work order of this number.")
-        number = _number(order, unknown)
-        found = await desk.ask_shared(("order page", language, number), lambda v: sheet(site.order(v, number, t)))
-        return page_answer(found, unknown, request)
+        return await of_one("order page", order, unknown, site.order, t, request)
 
     @router.get("/{language}/kpis")
     async def numbers(language: str, request: Request) -> Response:

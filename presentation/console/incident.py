@@ -65,7 +65,7 @@ def _order(story: IncidentStory, t: Texts) -> Markup:
     if order is not None:
         name = f"#{order.number} · {state_word(WorkState(order.state), t)}"
         told: Child = fragment(
-            t.say("Work order"), " ", el("a", name, href=f"/{t.language}/work/{order.work_order_id}")
+            t.say("Work order"), " ", el("a", name, href=f"/{t.language}/work-orders/{order.work_order_id}")
         )
     elif story.cause is not None and story.card.closed_at is None:
         button = el("button", t.say("Open a work order"), type="button", data_open_order=story.cause.alarm_id)

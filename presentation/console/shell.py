@@ -127,7 +127,7 @@ def _pages(frame: Frame, t: Texts) -> Markup | None:
     pages = {
         "overview": (t.say("Overview"), overview_path(city)),
         "alarms": (t.say("Alarms"), f"/alarms?city={city}"),
-        "work": (t.say("Work orders"), f"/work?city={city}"),
+        "work": (t.say("Work orders"), f"/work-orders?city={city}"),
         "numbers": (t.say("KPIs"), f"/kpis?city={city}"),
     }
     links = [

@@ -60,7 +60,7 @@ def _column(state: WorkState, view: WorkView, t: Texts) -> Markup:
 
 
 def _card(row: OrderRow, view: WorkView, t: Texts) -> Markup:
-    link = el("a", f"#{row.number} {t.title(row.title)}", href=f"/{t.language}/work/{row.work_order_id}",
+    link = el("a", f"#{row.number} {t.title(row.title)}", href=f"/{t.language}/work-orders/{row.work_order_id}",
               class_="order-name")  # fmt: skip
     station = el("a", t.title(row.station_title), href=f"/{t.language}/stations/{row.station}")
     who = row.assignee or t.title(row.body_title)
@@ -121,7 +121,7 @@ def _ended(view: WorkView, t: Texts) -> Markup:
     heads = [t.say("Order"), t.say("Station"), t.say("State"), t.say("Since"), t.say("Minutes")]
     rows = [
         el("tr",
-           el("th", el("a", f"#{r.number} {t.title(r.title)}", href=f"/{t.language}/work/{r.work_order_id}"),
+           el("th", el("a", f"#{r.number} {t.title(r.title)}", href=f"/{t.language}/work-orders/{r.work_order_id}"),
               drill_mark(t) if r.drill else None, scope="row"),
            el("td", t.title(r.station_title)), el("td", state_word(WorkState(r.state), t)),
            el("td", t.moment(r.closed_at, view.city.timezone, "MM-dd HH:mm")),
@@ -137,7 +137,7 @@ def order_page(story: WorkStory, frame: Frame, t: Texts) -> str:
     """Return the page of one order, which prints as a sheet."""
     row = story.told.order
     title = f"#{row.number} {t.title(row.title)}"
-    board = el("a", t.say("Work orders"), href=f"/{t.language}/work?city={story.city.name}")
+    board = el("a", t.say("Work orders"), href=f"/{t.language}/work-orders?city={story.city.name}")
     station = el("a", t.title(row.station_title), href=f"/{t.language}/stations/{row.station}")
     main = [
         el("div", el("p", fragment(board, " › ", station), class_="path"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from simulators.bars import bar
 from simulators.settings import MOST_SEED
 from simulators.wish import moment_of
 
@@ -81,7 +82,7 @@ def register(app: typer.Typer, ports: Ports) -> None:
                 if real:
                     own = ports.engines(rules, None)
                     played(recordings or ports.recordings, ports.cities(), ports.kinds(), own, folder)
-                with _bar(trial.stations) as progress:
+                with bar(f"a trial of {trial.stations} stations") as progress:
                     told = run(trial, ports.kinds(), engines, folder, ports.stop(), progress)
         typer.echo(json.dumps(told, indent=2) if as_json else printed(told))
 
@@ -107,17 +108,3 @@ def _folder(out: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="hearthline-score-") as made:
         yield Path(made)
-
-
-@contextmanager
-def _bar(stations: int) -> Iterator[Callable[[int, int], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(f"a trial of {stations} stations", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

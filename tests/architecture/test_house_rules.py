@@ -14,7 +14,7 @@ LAYERS = ("perception", "network", "support", "application", "presentation", "si
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "base", "misc", "core", "data", "process", "handler"}
 MODULE_LINES, FUNCTION_LINES = 330, 48
 """About 300 and about 40, as the habits say: a tenth and a few lines of tolerance, no more."""
-ROOT_MODULE_LINES = 550
+ROOT_MODULE_LINES = 520
 """hearthline.py knows every adapter, in functions of a few lines."""
 TABLES = {"simulators/heat/design.py: design"}
 """Functions that are one line per quantity, and would only be harder to read in pieces."""

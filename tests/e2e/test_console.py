@@ -202,11 +202,7 @@ def test_a_page_that_has_lost_everything_says_so(tab, foreign):
 
 
 def test_the_address_that_run_prints_lets_one_person_in_and_no_file_keeps_it(tab, system, browser):
-    limit = time.monotonic() + 10
-    while not (found := [line for line in system.lines if "#sign-in=" in line]):
-        assert time.monotonic() < limit, "no address to sign in was printed"
-        time.sleep(0.1)  # the log is read on a thread of its own
-    address = found[0].split()[-1]
+    address = system.heard_line("#sign-in=", within_s=10).split()[-1]
     tab.goto(address)
     tab.wait_for_selector("body.may-write")
     assert "sign-in" not in tab.url

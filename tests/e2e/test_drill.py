@@ -103,8 +103,7 @@ def follow(system, on, page, what):
         assert row_of(on, drill.step("mended"))["state"] == "done"
         ended = drill.end()
         rules = {s["says"].split()[0].rstrip(",") for s in drill.steps if s["step"] == "alarm"}
-        # what homes feel may be told before its cause, which then comes when the drill is over
-        assert EXPECTED[what] in {*rules, ""} or "supply_off_setpoint" in rules
+        assert EXPECTED[what] in {*rules, ""}
         assert drill.steps[-1]["after_s"] < WITHIN_S
         return ended, drill
     finally:

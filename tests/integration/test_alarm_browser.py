@@ -125,7 +125,7 @@ def test_an_operator_needs_no_mouse(open_tab, town):
 def test_an_order_is_moved_along_by_keys(open_tab, site, town):
     order = town.ordered(town.raised())
     tab = open_tab()
-    tab.goto(f"{site}/en/work")
+    tab.goto(f"{site}/en/work-orders")
     tab.wait_for_selector("body.may-write")
     card = tab.locator(f'[data-order="{order}"]')
     tab.keyboard.press("j")

@@ -169,14 +169,14 @@ def test_a_station_goes_out_of_service_and_comes_back(client, town, signed):
 
 def test_an_order_is_opened_moved_along_and_verified_by_the_data_alone(client, town, signed):
     alarm = town.raised()
-    none = client.post("/api/v1/work", json={"alarm": str(alarm)}, headers=signed)
+    none = client.post("/api/v1/work-orders", json={"alarm": str(alarm)}, headers=signed)
     assert (none.status_code, "nobody answers" in none.json()["detail"]) == (409, True)
     order = town.ordered(alarm)
-    assert client.post("/api/v1/work", json={"alarm": str(alarm)}, headers=signed).status_code == 409
-    assert client.post("/api/v1/work", json={"alarm": str(uuid4())}, headers=signed).status_code == 404
+    assert client.post("/api/v1/work-orders", json={"alarm": str(alarm)}, headers=signed).status_code == 409
+    assert client.post("/api/v1/work-orders", json={"alarm": str(uuid4())}, headers=signed).status_code == 404
 
     def step(word, **more):
-        answer = client.post(f"/api/v1/work/{order}/steps", json={"step": word, **more}, headers=signed)
+        answer = client.post(f"/api/v1/work-orders/{order}/steps", json={"step": word, **more}, headers=signed)
         return answer.status_code, answer.json().get("state")
 
     assert step("started") == (409, None)
@@ -187,18 +187,18 @@ def test_an_order_is_opened_moved_along_and_verified_by_the_data_alone(client, t
     assert step("done", minutes=10) == (200, "done")
     assert step("verified") == (409, None)
     assert step("exploded") == (422, None)
-    [row] = client.get("/api/v1/cities/testopolis/work").json()
+    [row] = client.get("/api/v1/cities/testopolis/work-orders").json()
     assert (row["state"], row["minutes"], row["parts"]) == ("done", 30, ["gasket"])
-    told = client.get(f"/api/v1/work/{order}").json()
+    told = client.get(f"/api/v1/work-orders/{order}").json()
     assert [e["what"] for e in told["journal"]] == ["opened", "assigned", "arrived", "noted", "done"]
     assert {e["actor"] for e in told["journal"]} == {"console:anna"}
     for language in ("zh", "en"):
-        assert f'data-order="{order}"' in client.get(f"/{language}/work", headers=HTML).text
-        page = client.get(f"/{language}/work/{order}", headers=HTML).text
+        assert f'data-order="{order}"' in client.get(f"/{language}/work-orders", headers=HTML).text
+        page = client.get(f"/{language}/work-orders/{order}", headers=HTML).text
         assert "crew 3 &lt;b&gt;" in page
         assert "valve leaks" in page
-    assert client.get(f"/api/v1/work/{uuid4()}").status_code == 404
-    assert client.get("/en/work?city=nowhere", headers=HTML).status_code == 404
+    assert client.get(f"/api/v1/work-orders/{uuid4()}").status_code == 404
+    assert client.get("/en/work-orders?city=nowhere", headers=HTML).status_code == 404
 
 
 def test_a_latched_alarm_is_acknowledged_and_then_reset(client, town, signed):
@@ -330,7 +330,7 @@ def test_a_body_that_is_too_long_is_refused_before_anybody_holds_it(client, sign
 @pytest.mark.parametrize("rubbish", ["a\x00b", "\x1b[31mred", "line\nline"])
 def test_nobody_and_no_part_is_named_with_control_characters(client, town, signed, rubbish):
     order = town.ordered(town.raised())
-    path = f"/api/v1/work/{order}/steps"
+    path = f"/api/v1/work-orders/{order}/steps"
     told = [
         {"step": "assigned", "to": rubbish},
         {"step": "noted", "comment": "seen", "to": rubbish},

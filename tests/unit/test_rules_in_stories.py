@@ -91,6 +91,15 @@ def hunting(v, m, _d):
     return v | dict.fromkeys(("valve_pri_position", "valve_pri_command"), 55.0 + (9.0 if m % 4 < 2 else -9.0))
 
 
+def travelling(v, m, _d):
+    """A slow actuator on its way to a command that is far off, and the flow with it."""
+    return v | {
+        "valve_pri_command": v["valve_pri_command"] + 40.0,
+        "valve_pri_position": v["valve_pri_position"] + 4.0 * m,
+        "flow_pri": v["flow_pri"] * (1 + 0.05 * m),
+    }
+
+
 def swapped(v, _m, _d):
     return v | {"t_sec_supply": v["t_sec_return"], "t_sec_return": v["t_sec_supply"]}
 
@@ -166,6 +175,8 @@ STORIES = {rule: (change, limit + 2, 1) for rule, (change, _, limit) in FAULTS.i
     "ordinary-2": (as_it_is, 6 * 60, 2),
     "cooling": (cooling, 180, 1),
     "in_vain": (in_vain, 30, 1),
+    "torn away": (hold(valve_pri_position=15.0), 9, 1),
+    "travelling": (travelling, 9, 1),
 }
 """How a station changes once it is warmed up, for how many minutes, and its dice. Each station hears only itself."""
 PLACES = {f"d-{k}": name for k, name in enumerate(STORIES, 1)}
@@ -235,6 +246,11 @@ def test_a_loop_that_cools_by_ten_kelvin_in_two_hours_draws_water_and_is_no_leak
 
 def test_a_valve_that_moves_in_vain_is_stuck():
     assert "valve_stuck" in {f[1] for f in lived()["in_vain"]}
+
+
+def test_a_valve_that_was_torn_away_from_its_command_is_stuck_at_once_and_one_on_its_way_is_not():
+    assert [(f[0], f[3]) for f in lived()["torn away"] if f[1] == "valve_stuck"] == [("raised", 6.0)]
+    assert "valve_stuck" not in {f[1] for f in lived()["travelling"]}
 
 
 def test_every_rule_of_a_substation_has_its_story():
