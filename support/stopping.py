@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import time
+from queue import SimpleQueue
 from threading import Event, Thread
 
 SUPERVISOR_PID = "HEARTHLINE_SUPERVISOR_PID"
@@ -16,20 +17,34 @@ TURN_ON_INPUT = "HEARTHLINE_TURN"
 
 _PR_SET_PDEATHSIG = 1
 _LOOK_S = 0.1
+_SAME_S = 0.5
 _stops: list[Event] = []
 
 
 def stop_event() -> Event:
-    """Return an event that SIGTERM and SIGINT set; a second one ends the process at once. Main thread only."""
-    stop = Event()
+    """Return an event that SIGTERM and SIGINT set; a further one, half a second later, ends the process at once.
+
+    Main thread only. A supervisor that is killed may be heard of twice within microseconds: the kernel
+    tells at the end of each of its threads. The second telling finds the first in the midst of its work,
+    and an Event's lock is not to be taken twice: so a handler only leaves a word in a queue, which is made
+    for that, and a thread of its own sets the event.
+    """
+    stop, word = Event(), SimpleQueue[None]()
     _stops.append(stop)
+    first: list[float] = []
 
     def ask(number: int, _frame: object) -> None:
-        if stop.is_set():
+        first.append(time.monotonic())
+        if first[-1] - first[0] > _SAME_S:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
+        word.put(None)
+
+    def heed() -> None:
+        word.get()
         stop.set()
 
+    Thread(target=heed, name="stop", daemon=True).start()
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
     return stop

@@ -1,7 +1,8 @@
 """Texts: every word that people read, in Chinese and English.
 
 English is written where it is used: `t.say("Stations")`, `t.count("{n} station", "{n} stations", n)`.
-Chinese stands in texts/zh/*.po, one file per application (console.po, portal.po), read at start.
+Chinese stands in texts/zh/*.po, read at start: console.po and portal.po, and beside them one for each larger part of
+either, named like console-accounts.po.
 The language is a value that is handed down from the URL's first part; nothing here is global.
 """
 

@@ -127,6 +127,31 @@ def test_who_waits_for_its_turn_and_is_asked_to_stop_ends_at_once(moment):
         process.wait()
 
 
+TWICE = """
+import signal, sys
+from support.stopping import stop_event
+stop = stop_event()
+
+def again(frame, event, _):
+    if frame.f_code.co_name in {"ask", "set"} and event == "line":
+        signal.raise_signal(signal.SIGTERM)
+    return again
+
+sys.settrace(again)
+signal.raise_signal(signal.SIGTERM)
+sys.settrace(None)
+stop.wait()
+print("leaves", flush=True)
+"""
+
+
+def test_a_signal_that_finds_its_like_at_work_stops_no_less():
+    done = subprocess.run(
+        [sys.executable, "-c", TWICE], cwd=ROOT, text=True, capture_output=True, timeout=10, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "leaves\n"), done.stderr
+
+
 def test_a_killed_program_starts_again(supervised):
     process, _ = supervised
     until(process, "everything is ready")

@@ -23,8 +23,8 @@ def said() -> set[str | tuple[str, ...]]:
     return {message for _, _, message, _, _ in found}
 
 
-def translated(*names: str):
-    shelves = [read_catalogue(path) for path in catalogues("zh") if not names or path.stem in names]
+def translated(prefix: str = ""):
+    shelves = [read_catalogue(path) for path in catalogues("zh") if path.name.startswith(prefix)]
     return {message.id: message.string for shelf in shelves for message in shelf if message.id}
 
 

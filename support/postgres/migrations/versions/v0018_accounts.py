@@ -1,0 +1,15 @@
+"""Accounts: who may sign in to the console, and what for."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0018"
+down_revision = "0017"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply the SQL that stands beside this file."""
+    op.execute(Path(__file__).with_suffix(".sql").read_text("utf-8"))

@@ -1,0 +1,15 @@
+"""Service: room temperatures, refunds and evaluations."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0020"
+down_revision = "0019"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply the SQL that stands beside this file."""
+    op.execute(Path(__file__).with_suffix(".sql").read_text("utf-8"))

@@ -1,0 +1,15 @@
+"""Disclosure: what the public may see, and emergencies."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0022"
+down_revision = "0021"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply the SQL that stands beside this file."""
+    op.execute(Path(__file__).with_suffix(".sql").read_text("utf-8"))
