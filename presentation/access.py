@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request, Response
 
+from application.accounts.permission import ROLES, Permission, Role
+
 COOKIE = "hearthline_console"
 PROOF = "x-hearthline-proof"
 """The header that carries the second word."""
@@ -52,6 +54,16 @@ class Signed:
     name: str
     key: str
     until: float
+    role: Role = Role.ADMINISTRATOR
+    """Until there are accounts: who reads what the machine prints is its administrator."""
+    body: str | None = None
+    """The code of the body that somebody belongs to; None: of the operator's own house."""
+    area: str = ""
+    """Where somebody may act: `city:<name>`, `district:<name>`; empty: everywhere."""
+
+    def may(self, permission: Permission) -> bool:
+        """Return whether the role allows it."""
+        return permission in ROLES[self.role]
 
     @property
     def actor(self) -> str:
@@ -77,8 +89,17 @@ class Door:
         holder = None if key is None or self._sessions is None else self._sessions.holder(key)
         return None if holder is None or key is None else Signed(holder.name, key, holder.until)
 
-    def writer(self, request: Request) -> Signed:
-        """Return who writes. Raises HTTPException: 401 without a session, 403 without the proof of an own page."""
+    def writer(self, request: Request, permission: Permission) -> Signed:
+        """Return who writes.
+
+        Raises HTTPException: 401 without a session, 403 without the proof of an own page or without the permission.
+        """
+        who = self._proven(request)
+        if not who.may(permission):
+            raise HTTPException(403, f"your role, {who.role}, does not include the permission {permission}")
+        return who
+
+    def _proven(self, request: Request) -> Signed:
         require_same_origin(request)
         who = self.signed(request)
         if who is None:
@@ -99,8 +120,9 @@ class Door:
         )  # fmt: skip
         return Signed(holder.name, key, holder.until)
 
-    def close(self, who: Signed, response: Response) -> None:
-        """End a session."""
+    def close(self, request: Request, response: Response) -> None:
+        """End the session of who asks. Raises HTTPException as `writer` does."""
+        who = self._proven(request)
         if self._sessions is not None:
             self._sessions.leave(who.key)
         response.delete_cookie(COOKIE, path="/", secure=self._secure, httponly=True, samesite="strict")

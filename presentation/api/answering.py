@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from application.accounts.permission import Permission
 from application.acts import Done
 from application.alarm import AlarmError
 from application.disposition import Act, UnknownSubjectError
@@ -110,17 +111,17 @@ def answering_router(desk: Desk, door: Door) -> APIRouter:
     return router
 
 
-def writer_of(door: Door) -> Callable[[Request], Signed]:
-    """Return the dependency of a writing route: who writes. It reads a file, so it runs on a thread."""
+def writer_of(door: Door, permission: Permission) -> Callable[[Request], Signed]:
+    """Return the dependency of a writing route: who writes, and may. It looks a session up, so it runs on a thread."""
 
     def writer(request: Request) -> Signed:
-        return door.writer(request)
+        return door.writer(request, permission)
 
     return writer
 
 
 def _several(router: APIRouter, desk: Desk, door: Door) -> None:
-    Writer = Annotated[Signed, Depends(writer_of(door))]  # noqa: N806 - a type
+    Writer = Annotated[Signed, Depends(writer_of(door, Permission.ALARMS))]  # noqa: N806 - a type
 
     @router.post("/alarms/acknowledge")
     async def acknowledge(body: Acknowledgements, who: Writer) -> Answered:
@@ -150,7 +151,7 @@ def _several(router: APIRouter, desk: Desk, door: Door) -> None:
 
 
 def _single(router: APIRouter, desk: Desk, door: Door) -> None:
-    Writer = Annotated[Signed, Depends(writer_of(door))]  # noqa: N806 - a type
+    Writer = Annotated[Signed, Depends(writer_of(door, Permission.ALARMS))]  # noqa: N806 - a type
 
     @router.post("/alarms/{alarm}/acknowledge")
     async def acknowledge_one(alarm: UUID, body: Acknowledgement, who: Writer) -> Answered:
@@ -180,7 +181,7 @@ def _single(router: APIRouter, desk: Desk, door: Door) -> None:
 
 
 def _subjects(router: APIRouter, desk: Desk, door: Door) -> None:
-    Writer = Annotated[Signed, Depends(writer_of(door))]  # noqa: N806 - a type
+    Writer = Annotated[Signed, Depends(writer_of(door, Permission.ALARMS))]  # noqa: N806 - a type
 
     @router.post("/subjects/{subject}/out-of-service", status_code=204)
     async def take_out(subject: Subject, body: Maintenance, who: Writer) -> None:

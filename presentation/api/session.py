@@ -45,7 +45,7 @@ def session_router(door: Door) -> APIRouter:
     @router.delete("/session")
     def sign_out(request: Request, response: Response) -> Session:
         """End the session."""
-        door.close(door.writer(request), response)
+        door.close(request, response)
         return Session()
 
     return router

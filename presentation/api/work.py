@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
+from application.accounts.permission import Permission
 from application.work.order import LONGEST_MINUTES, LONGEST_PART, MOST_PARTS, UnknownWorkError, WorkError
 from application.work.view import OrderRow, OrderStory
 from presentation.access import Door, Signed
@@ -55,7 +56,7 @@ class Stands(BaseModel):
 def work_router(desk: Desk, door: Door) -> APIRouter:
     """Return the routes."""
     router = APIRouter(prefix="/api/v1", tags=["work"])
-    Writer = Annotated[Signed, Depends(writer_of(door))]  # noqa: N806 - a type
+    Writer = Annotated[Signed, Depends(writer_of(door, Permission.WORK))]  # noqa: N806 - a type
 
     @router.get("/cities/{city}/work-orders")
     async def work(city: Name) -> Sequence[OrderRow]:

@@ -1,0 +1,1 @@
+"""Accounts: who may do what in the console and at its interfaces."""
