@@ -3,7 +3,7 @@
 Recalling emits nothing: it only fills windows, and puts open alarms and waiting delays back.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -63,7 +63,12 @@ class Recollector:
     def __init__(self, kinds: Mapping[str, KindState], *, event_time: bool) -> None:
         self._kinds = dict(kinds)
         self._event_time = event_time
-        self._homes = {key: home for name, kind in kinds.items() for key, home in _homes(name, kind)}
+        self._places = {name: {w.rule.name: place for place, w in enumerate(k.watched)} for name, k in kinds.items()}
+        self._rows: dict[str, list[tuple[str, int]]] = {}
+        for name, kind in kinds.items():
+            for row, member in enumerate(kind.facts.members):
+                self._rows.setdefault(f"station:{member.station}", []).append((name, row))
+                self._rows.setdefault(f"device:{member.name}", []).append((name, row))
 
     def recall(self, told: Recollection) -> tuple[dict[str, KindState], tuple[OpenAlarm, ...]]:
         """Return the states, and the open alarms that nobody watches any more."""
@@ -116,21 +121,16 @@ class Recollector:
     def _find(self, subject: str, rule: str, element: str) -> tuple[KindState, int, int, int] | None:
         head, slash, tail = element.partition("/")
         for device, part in (("", element), (head, tail if slash else "")):
-            name, place, row = self._homes.get((subject, rule, device), ("", -1, -1))
-            if name and part in self._kinds[name].watched[place].elements:
-                kind = self._kinds[name]
-                return kind, place, row, kind.watched[place].elements.index(part)
+            for name, row in self._rows.get(subject, ()):
+                kind, place = self._kinds[name], self._places[name].get(rule, -1)
+                if place >= 0 and _keeps(kind, place, row, subject, device) and part in kind.watched[place].elements:
+                    return kind, place, row, kind.watched[place].elements.index(part)
         return None
 
 
-def _homes(name: str, kind: KindState) -> Iterator[tuple[tuple[str, str, str], tuple[str, int, int]]]:
-    """Yield where each subject, rule and (where needed) device is kept: kind, place of the rule, row."""
-    for place, watched in enumerate(kind.watched):
-        for row in range(len(kind.facts.members)):
-            yield (
-                (kind.condition(place, row, 0).subject, watched.rule.name, _bearer(watched, kind, row)),
-                (name, place, row),
-            )
+def _keeps(kind: KindState, place: int, row: int, subject: str, device: str) -> bool:
+    """Return whether a rule keeps what it knows of a subject in a row, under the name of a device or under none."""
+    return kind.condition(place, row, 0).subject == subject and _bearer(kind.watched[place], kind, row) == device
 
 
 def _bearer(watched: Watched, kind: KindState, row: int) -> str:

@@ -24,7 +24,7 @@ from application.track import Track
 from application.tuning import Tuning
 from perception.catalogue import DeviceStatus
 from perception.readings import Readings
-from perception.roster import Roster
+from perception.roster import Member, Roster
 from support.store import Row
 
 
@@ -78,7 +78,8 @@ class Watch:
         Raises StoreDownError when it begins from nothing and the tables cannot be read.
         """
         before = state or State()
-        kinds = {kind: self._laid_out(kind, roster, before.now) for kind in self._kinds(roster)}
+        apart = _apart([rule for rule, _ in self._rules if rule.subject == "station"], roster)
+        kinds = {kind: self._laid_out(kind, roster, before.now, apart) for kind in self._kinds(roster)}
         if not before.kinds:
             recollector = Recollector(kinds, event_time=self._event_time)
             told = self._remember()
@@ -138,10 +139,9 @@ class Watch:
             {m.kind.name for m in roster.members.values() if m.status is DeviceStatus.ACTIVE and not m.kind.derived}
         )
 
-    def _laid_out(self, name: str, roster: Roster, joined: int) -> KindState:
+    def _laid_out(self, name: str, roster: Roster, joined: int, apart: Mapping[str, frozenset[int]]) -> KindState:
         members = [m for m in roster.members.values() if m.kind.name == name and m.status is DeviceStatus.ACTIVE]
         facts = Facts.of(members[0].kind, members)
-        apart = {rule.name: _apart(rule, roster) for rule, _ in self._rules if rule.subject == "station"}
         watched = fitting(self._rules, facts, apart)
         tracks = tuple(Track.blank(len(members), len(w.elements)) for w in watched)
         back = tuple(facts.kind.bits[point] for point in looked_back_at(self._rules, facts.kind))
@@ -151,13 +151,24 @@ class Watch:
         return KindState.of(facts, watched, calm, ground)
 
 
-def _apart(rule: Rule, roster: Roster) -> frozenset[int]:
-    """Return the devices that are not the first of their station which this rule can watch, retired ones counted."""
+def _apart(rules: Sequence[Rule], roster: Roster) -> Mapping[str, frozenset[int]]:
+    """Return by rule the devices that are not the first of their station which it can watch, retired ones counted.
+
+    Most rules can watch the same kinds, and a roster has thousands of devices: each such set is looked through once.
+    """
+    every = sorted(roster.members.values(), key=lambda m: m.device_id)
+    kinds = {m.kind.name: m.kind for m in every}
+    suited = {rule.name: frozenset(name for name, kind in kinds.items() if rule.fits(kind)) for rule in rules}
+    found = {names: _not_first([m for m in every if m.kind.name in names]) for names in set(suited.values())}
+    return {rule: found[names] for rule, names in suited.items()}
+
+
+def _not_first(members: Sequence[Member]) -> frozenset[int]:
+    """Return those of members, given in order, that are not the first of their station."""
     first: dict[str, int] = {}
-    suited = sorted((m for m in roster.members.values() if rule.fits(m.kind)), key=lambda m: m.device_id)
-    for member in suited:
+    for member in members:
         first.setdefault(member.station, member.device_id)
-    return frozenset(m.device_id for m in suited if first[m.station] != m.device_id)
+    return frozenset(m.device_id for m in members if first[m.station] != m.device_id)
 
 
 def _carry(new: KindState, old: KindState | None) -> None:
