@@ -20,6 +20,7 @@ from support.columns import readings_name
 from support.outage import Heartbeat
 from support.postgres import announcements, letters, numbers, quarantine, rosters
 from support.postgres.accounts import account, conflicts, joined
+from support.postgres.beginning import Savepoint, begun
 from support.postgres.connect import Lock, make_engine, options, try_lock
 from support.postgres.faults import in_store_words
 from support.postgres.merging import (
@@ -122,11 +123,8 @@ class PostgresStore:
         write, FencedError when another took it over.
         """
         try:
-            with in_store_words():
-                link = self._writing_link()
-                with link.transaction():
-                    self._check_epoch(link)
-                    yield PostgresTransaction(link, self._ensure)
+            with in_store_words(), begun(link := self._writing_link(), self._require_epoch) as savepoint:
+                yield PostgresTransaction(link, savepoint, self._ensure)
         except StoreDownError:
             self._disconnect()
             raise
@@ -163,8 +161,11 @@ class PostgresStore:
         return self._connected()
 
     def _check_epoch(self, link: Link) -> None:
-        row = link.execute("select epoch from ingest_epoch for share").fetchone()
-        if row is None or row[0] != self._epoch:
+        row = link.execute("select epoch from ingest_epoch").fetchone()
+        self._require_epoch(None if row is None else row[0])
+
+    def _require_epoch(self, epoch: int | None) -> None:
+        if epoch != self._epoch:
             raise FencedError("another ingest has taken over the right to write: this one stops")
 
     def _connected(self) -> Link:
@@ -192,8 +193,9 @@ class PostgresStore:
 class PostgresTransaction:
     """One open transaction (port: support.store.StoreTransaction)."""
 
-    def __init__(self, link: Link, ensure: Ensure) -> None:
+    def __init__(self, link: Link, savepoint: Savepoint, ensure: Ensure) -> None:
         self._link = link
+        self._savepoint = savepoint
         self._ensure = ensure
 
     def write(self, readings: Readings, roster: Roster, again: NDArray[np.bool_] | None = None) -> Written:
@@ -210,22 +212,22 @@ class PostgresTransaction:
 
     def reject(self, rejects: Sequence[Reject]) -> None:
         """Keep what could not be taken in; of a Reject with `more`, the number."""
-        with in_store_words():
+        with self._writing():
             quarantine.keep(self._link, rejects)
 
     def still_asked(self, reject_ids: Sequence[int]) -> set[int]:
         """Return those kept Rejects that still wait to be replayed, and lock them."""
-        with in_store_words():
+        with self._writing():
             return quarantine.still_asked(self._link, reject_ids)
 
     def replayed(self, outcomes: Mapping[int, Mapping[str, int]]) -> None:
         """Record what became of kept Rejects in their replay."""
-        with in_store_words():
+        with self._writing():
             quarantine.replayed(self._link, outcomes)
 
     def tally(self, at: int, tallies: Mapping[str, Tally]) -> None:
         """Add to the ledger under the hour of `at`."""
-        with in_store_words():
+        with self._writing():
             told = Tallies.of(tallies)
             if told:
                 columns = (array(INT8, column) for column in told.counts.T)
@@ -233,41 +235,47 @@ class PostgresTransaction:
 
     def meet(self, births: Sequence[Birth], states: Sequence[StateChange]) -> None:
         """Record what devices said of themselves."""
-        with in_store_words():
+        with self._writing():
             announcements.meet(self._link, births, states)
 
     def put(self, rows: Sequence[Row]) -> None:
         """Write rows of fixed tables; times may be epoch microseconds."""
-        with in_store_words():
+        with self._writing():
             put_rows(self._link, rows)
 
     def counts(self) -> Mapping[str, Count]:
         """Return what is known of running numbers, by device name."""
-        with in_store_words():
+        with self._writing():
             return numbers.load(self._link)
 
     def recount(
         self, before: Mapping[str, Count], after: Mapping[str, Count], gaps: Sequence[tuple[str, Boot, Spans]]
     ) -> None:
         """Replace counts of running numbers, and keep the gaps that are final now."""
-        with in_store_words():
+        with self._writing():
             numbers.save(self._link, before, after)
             numbers.keep(self._link, gaps)
 
     def answered(self, replies: Sequence[Reply]) -> Sequence[Reply]:
         """Record replies beside their commands; return those that answer none."""
-        with in_store_words():
+        with self._writing():
             return letters.answered(self._link, replies)
 
     def outgoing(self, most: int, under_way: Sequence[int]) -> Sequence[Letter]:
         """Return the oldest letters that wait and are not under way."""
-        with in_store_words():
+        with self._writing():
             return letters.outgoing(self._link, most, under_way)
 
     def dispatched(self, sent: Sequence[int], refused: Mapping[int, str]) -> None:
         """Note which letters the broker has taken, and which cannot be sent."""
-        with in_store_words():
+        with self._writing():
             letters.dispatched(self._link, sent, refused)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._savepoint.fresh = False
+        with in_store_words():
+            yield
 
     def _settle(self, readings: Readings, again: NDArray[np.bool_] | None) -> Merged:
         if again is None or not again.any():
@@ -304,5 +312,5 @@ class PostgresTransaction:
     def _copy_readings(self, readings: Readings) -> None:
         columns = points_present(readings)
         names = ("device_id", "ts", "received_at", *(readings.kind.names[c] for c in columns), "quality")
-        with self._link.transaction():  # a savepoint, so that a violation undoes this block alone
+        with self._savepoint.block():  # so that a violation undoes this block alone
             copy_in(self._link, readings_name(readings.kind), names, copy_block(readings, columns))
