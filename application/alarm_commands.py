@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from application.views import Views
 
 Rows = Sequence[Mapping[str, object]]
+FormerText = Annotated[str | None, typer.Option("--text", hidden=True)]
+"""As `--comment` was called before."""
+
+
+def _name_in(scope: str | None) -> str | None:
+    """Return the name in a scope as lists show it (station:NAME), or the bare name that it is."""
+    return None if scope is None else scope.removeprefix("city:").removeprefix("station:")
+
+
+City = Annotated[str | None, typer.Option(help="Only of this city.", callback=_name_in)]
+Station = Annotated[str | None, typer.Option(help="Only of this station.", callback=_name_in)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Ids = Annotated[list[str], typer.Argument(help="Numbers of alarms, or how they begin: six characters or more.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, in words: it is kept beside who did it.")]
@@ -56,8 +67,8 @@ def register(app: typer.Typer, ports: Ports) -> None:
 def _about_seeing(alarms: typer.Typer, ports: Ports) -> None:
     @alarms.command("list")
     def alarms_list(
-        city: Annotated[str | None, typer.Option(help="Only of this city.")] = None,
-        station: Annotated[str | None, typer.Option(help="Only of this station.")] = None,
+        city: City = None,
+        station: Station = None,
         closed: Annotated[bool, typer.Option("--closed", help="Also those cleared in the last 30 days.")] = False,
         most: Annotated[int, typer.Option(min=1, max=100_000, help="How many of each city.")] = 50,
         as_json: AsJson = False,
@@ -76,7 +87,7 @@ def _about_seeing(alarms: typer.Typer, ports: Ports) -> None:
 
     @alarms.command("incidents")
     def alarms_incidents(
-        city: Annotated[str | None, typer.Option(help="Only of this city.")] = None,
+        city: City = None,
         closed: Annotated[bool, typer.Option("--closed", help="Also those that are over.")] = False,
         most: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 50,
         as_json: AsJson = False,
@@ -162,11 +173,18 @@ def _about_answering(alarms: typer.Typer, ports: Ports) -> None:
         _do(ports, ids, comment, disposition.reset, "reset")
 
     @alarms.command("comment")
-    def alarms_comment(ids: Ids, text: Annotated[str, typer.Option("--text", help="What there is to say.")]) -> None:
+    def alarms_comment(
+        ids: Ids,
+        comment: Annotated[str | None, typer.Option(help="What there is to say.")] = None,
+        text: FormerText = None,
+    ) -> None:
         """Write a comment beside alarms, into the journal."""
         from application import disposition
 
-        _do(ports, ids, text, disposition.comment, "commented")
+        said = comment or text
+        if said is None:
+            raise typer.BadParameter("what is there to say? --comment WORDS")
+        _do(ports, ids, said, disposition.comment, "commented")
 
 
 def _about_shelving(alarms: typer.Typer, ports: Ports) -> None:

@@ -184,5 +184,12 @@ def _about_the_queue(notify: typer.Typer, ports: Ports) -> None:
         if bool(numbers) == every:
             raise typer.BadParameter("give numbers of notices, or --all")
         with ports.engine().begin() as on:
-            amount = queue.drop(on, numbers or [], ports.actor())
-        typer.echo(f"{amount} notices are dropped")
+            gone = queue.drop(on, numbers or [], ports.actor())
+        typer.echo(f"{len(gone)} notices are dropped")
+        left = sorted(set(numbers or []) - set(gone))
+        if left:
+            typer.echo(
+                f"no notice that waits has the number {', '.join(map(str, left))}: `hearthline notify list` shows them",
+                err=True,
+            )
+            raise typer.Exit(1)

@@ -10,6 +10,7 @@ from application.consequence_store import Site, batches, foresee, learn, sites
 from application.derived.deriving import Deriving
 from application.derived.keeping import Room, no_room
 from application.disposition import ask_again, end_expired
+from application.drills.desk import end_over
 from application.incident_store import group
 from application.quality.numbers import Numbers
 from application.quality.searching import search
@@ -56,6 +57,7 @@ def _of_alarms(tools: Tools) -> list[Pass]:
     engine, rules = tools.engine, tools.rules
     return [
         Pass("shelving", _EVERY_S, _committed(engine, end_expired), "shelvings and maintenances that ended"),
+        Pass("drills", _EVERY_S, _committed(engine, end_over), "drills whose time was over"),
         Pass("realarms", _EVERY_S, _committed(engine, ask_again), "acknowledged alarms that ask again"),
         Pass(
             "incidents",

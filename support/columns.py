@@ -17,6 +17,8 @@ class Width(StrEnum):
 
 
 SECONDS = {Width.MINUTE: 60, Width.TEN_MINUTES: 600, Width.HOUR: 3600, Width.DAY: 86400}
+BEYOND = 1e100
+"""No instrument says so much: what is as far from zero is left out of every sum, which it would take out of range."""
 STATISTICS = ("n", "min", "mean", "max")
 COVERED = "covered_s"
 

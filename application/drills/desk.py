@@ -243,10 +243,16 @@ def _repair(on: Connection, row: Any, actor: str, now: int) -> None:
     step(on, row.work_order_id, Entry(Step.DONE, at, _CREW, "the drill is over: it is whole again", {"minutes": 1}))
 
 
+def end_over(on: Connection, now: int) -> int:
+    """End the drills whose time is over (epoch microseconds), at that time; return how many. The caller commits."""
+    over = (_drill.c.ended_at.is_(None), _drill.c.until <= moment(now))
+    ended = update(_drill).where(*over).values(ended_at=_drill.c.until).returning(_drill.c.drill_id)
+    return len(on.execute(ended).all())
+
+
 def _put(on: Connection, row: Mapping[str, object], now: int) -> None:
     """Write a drill, after closing those whose time is over. Raises UnderWayError."""
-    over = (_drill.c.ended_at.is_(None), _drill.c.until <= moment(now))
-    on.execute(update(_drill).where(*over).values(ended_at=_drill.c.until))
+    end_over(on, now)
     try:
         on.execute(insert(_drill).values(**row))
     except IntegrityError as err:

@@ -96,8 +96,8 @@ def retry(on: Connection, numbers: Sequence[int], now: int) -> int:
     return on.execute(again.values(told)).rowcount
 
 
-def drop(on: Connection, numbers: Sequence[int], actor: str) -> int:
-    """Drop notices that wait, for good: those of these numbers, or all; return how many. Audited."""
+def drop(on: Connection, numbers: Sequence[int], actor: str) -> list[int]:
+    """Drop notices that wait, for good: those of these numbers, or all; return their numbers. Audited."""
     mine = update(_notice).where(_notice.c.state.in_(WAITING), *_chosen(numbers))
     gone = list(on.scalars(mine.values(state="dropped", last_error=f"by {actor}").returning(_notice.c.notification_id)))
     if gone:
@@ -108,7 +108,7 @@ def drop(on: Connection, numbers: Sequence[int], actor: str) -> int:
             "detail": {"notices": gone},
         }
         on.execute(insert(tables.audit).values(row))
-    return len(gone)
+    return gone
 
 
 def _chosen(numbers: Sequence[int]) -> tuple[ColumnElement[bool], ...]:

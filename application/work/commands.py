@@ -182,14 +182,15 @@ def _about_doing(work: typer.Typer, ports: Ports) -> None:
     @work.command("note")
     def work_note(
         order: Order,
-        text: Annotated[str | None, typer.Option("--text", help="What there is to say.")] = None,
+        comment: Words = None,
+        text: Annotated[str | None, typer.Option("--text", hidden=True)] = None,  # as it was called before
         minutes: Minutes = 0,
         part: Parts = None,
         at: At = None,
         as_json: AsJson = False,
     ) -> None:
         """Write something beside an order: words, minutes spent, parts used."""
-        _take(ports, order, Step.NOTED, text, at, as_json, minutes=minutes, parts=part or [])
+        _take(ports, order, Step.NOTED, comment or text, at, as_json, minutes=minutes, parts=part or [])
 
 
 def _about_ending(work: typer.Typer, ports: Ports) -> None:

@@ -8,7 +8,7 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 from perception.sensor_kind import SensorKind
-from support.columns import SECONDS, Width, rollup_name, widths
+from support.columns import BEYOND, SECONDS, Width, rollup_name, widths
 from support.postgres.copy_out import FLOAT8, INT8, TIMESTAMP, copy_out, epoch_us, matrix
 from support.postgres.rows import moment
 from support.postgres.series import ORIGIN_US, ROLLUP_ROWS_PER_INSTANT, Span, bin_s
@@ -26,7 +26,7 @@ select min(at), count(*), avg(mean), min(low), max(high), sum(mean) from (
     from unnest({ids}::int4[]) as d(device_id) cross join lateral (
         select * from {table} as s where s.device_id = d.device_id and s.bucket >= {start} and s.bucket < {stop}
     ) as r
-    where r.{n} > 0
+    where r.{n} > 0 and abs(r.{mean}) < {beyond}
     group by 1, 3
 ) as each
 group by bin order by 1
@@ -44,6 +44,7 @@ def area(on: Connection, kind: SensorKind, device_ids: Sequence[int], point: str
         table=sql.Identifier(rollup_name(kind, width)),
         start=sql.Literal(moment(span[0])),
         stop=sql.Literal(moment(span[1])),
+        beyond=sql.Literal(BEYOND),
         **{name: sql.Identifier(f"{point}_{column}") for name, column in _COLUMNS.items()},
     )
     rows = copy_out(on, query, [], [TIMESTAMP, INT8, *[FLOAT8] * 4])

@@ -7,6 +7,8 @@ intervals, at least 180 s. `covered_s` is the sum of that; in a coarser bucket a
 its `covered_s` times the share of its readings in which the point was good.
 
 A value that lies in a quality_span of its point is not good, whatever was known at receipt (ADR 20).
+Nor is one that no instrument says, not finite or beyond 1e100: only who writes past ingest can leave it, and a sum with
+it would leave the range of numbers and end the pass, again and again.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,10 +18,12 @@ from typing import NamedTuple
 from psycopg import sql
 
 from perception.sensor_kind import SensorKind
-from support.columns import COVERED, STATISTICS, Width, readings_name, rollup_name, widths
+from support.columns import BEYOND, COVERED, STATISTICS, Width, readings_name, rollup_name, widths
 
 HOLD_INTERVALS, HOLD_LEAST_S = 3, 180
 """The same as for lateness (store.late_after_us): a reading older than that says nothing of the present."""
+
+_SANE = sql.Literal(BEYOND)
 
 _FROM_RAW = """
 insert into {rollup} (device_id, bucket, n, covered_s, {columns})
@@ -143,8 +147,8 @@ def _updates(columns: Iterable[str]) -> Iterator[sql.Composable]:
 
 def _good(kind: SensorKind) -> Iterator[sql.Composable]:
     for bit, name in enumerate(kind.names):
-        yield sql.SQL("case when s.word & {} = 0 then s.{} end as {}").format(
-            sql.Literal(1 << bit), sql.Identifier(name), sql.Identifier(name)
+        yield sql.SQL("case when s.word & {bit} = 0 and abs(s.{name}) < {sane} then s.{name} end as {name}").format(
+            bit=sql.Literal(1 << bit), name=sql.Identifier(name), sane=_SANE
         )
 
 
@@ -164,5 +168,6 @@ def _of_finer(name: str) -> Iterator[sql.Composable]:
     n, low, mean, high = (sql.SQL("r.{}").format(sql.Identifier(f"{name}_{s}")) for s in STATISTICS)
     yield sql.SQL("sum({})").format(n)
     yield sql.SQL("min({})").format(low)
-    yield sql.SQL("sum({0} * {1} * r.each_s) / nullif(sum({1} * r.each_s), 0)").format(mean, n)
+    sane = sql.SQL("filter (where abs({}) < {})").format(mean, _SANE)
+    yield sql.SQL("sum({0} * {1} * r.each_s) {2} / nullif(sum({1} * r.each_s) {2}, 0)").format(mean, n, sane)
     yield sql.SQL("max({})").format(high)

@@ -8,7 +8,7 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 from perception.sensor_kind import SensorKind
-from support.columns import Width, rollup_name
+from support.columns import BEYOND, Width, rollup_name
 from support.postgres.copy_out import FLOAT8, INT4, TIMESTAMP, copy_out, epoch_us
 from support.postgres.rows import moment
 from support.postgres.statistics import missing
@@ -25,8 +25,8 @@ def tenths(
 ) -> Tenths:
     """Return the means of these points in the buckets that begin within [from, to), in the order of time.
 
-    `points` names one at least. KeyError when the kind lacks one of them. What is not finite is unknown: no
-    instrument says so, and what is learned from it would stay.
+    `points` names one at least. KeyError when the kind lacks one of them. What is not finite or beyond 1e100 is
+    unknown: no instrument says so, and what is learned from it would stay.
     """
     names = [kind.point(point).name for point in points]
     means = sql.SQL(", ").join(missing(sql.SQL("r.{}").format(sql.Identifier(f"{name}_mean"))) for name in names)
@@ -38,5 +38,5 @@ def tenths(
 
 
 def _finite(column: NDArray[np.float64]) -> NDArray[np.float64]:
-    told: NDArray[np.float64] = np.where(np.isfinite(column), column, np.nan)
+    told: NDArray[np.float64] = np.where(np.abs(column) < BEYOND, column, np.nan)
     return told

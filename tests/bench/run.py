@@ -19,7 +19,7 @@ from rig import rig
 STATIONS, FEW_STATIONS = 2500, 600
 BENCHES = (
     "physics", "rules_speed", "inlets", "receiving", "copy_path", "ingest_rate", "redelivery", "latency",
-    "steady_latency", "browser", "backfill", "sizes", "rollup_share", "fleet", "memory", "storm",
+    "steady_latency", "alarm_latency", "browser", "backfill", "sizes", "rollup_share", "fleet", "memory", "storm",
 )  # fmt: skip
 """Each a module of this folder with `measure(rig)`; the long ones last."""
 ASKED_FOR = ("peers", "reads")

@@ -16,6 +16,7 @@ from application.drills.desk import (
 )
 from application.drills.hurry import under_drill
 from application.instants import MINUTE, SECOND, moment
+from application.tending import Tools, passes
 from perception.readings import Readings
 from support import tables
 from support.orders import given
@@ -125,6 +126,17 @@ def test_one_drill_at_a_time_at_a_station_also_when_nobody_ended_the_last(engine
     with engine.connect() as on:
         row = on.execute(select(tables.drill).where(tables.drill.c.drill_id == drill.drill_id)).one()
     assert row.ended_at == moment(drill.until)
+
+
+def test_tend_ends_a_drill_that_nobody_ended(engine, desk, say):
+    say(NOW, PRETEND, t_sec_supply=50.0)
+    drill = desk.begin("pump", PRETEND, "cli:test", NOW)
+    tools = Tools(engine, {}, PostgresReader(), KINDS)
+    [tended] = [each for each in passes(tools) if each.name == "drills"]
+    assert list(tended.run(drill.until - 1)) == [0]
+    assert list(tended.run(drill.until + MINUTE)) == [1]
+    with engine.connect() as on:
+        assert on.scalar(select(tables.drill.c.ended_at)) == moment(drill.until)
 
 
 def test_a_device_that_does_not_do_it_is_said(engine, desk, say):

@@ -176,3 +176,28 @@ def test_tend_makes_partitions_rolls_up_and_drops_what_is_old(bench):
     assert bench.count("readings_heat_substation") == 1
     assert bench.marks() == 0
     assert all(beats)
+
+
+def test_numbers_that_no_instrument_says_are_left_out_instead_of_ending_the_pass(bench):
+    start = NOW - 2 * HOUR
+    bench.write(start + np.arange(4) * 10 * MINUTE // 20, [1e308, -1e308, 1e308, 42.0])
+    with bench.engine.begin() as conn:  # whoever writes past us
+        conn.exec_driver_sql("update readings_heat_substation set t_pri_supply = 'NaN', t_pri_return = 'Infinity'")
+    bench.drain()
+    assert bench.bucket(Width.MINUTE, start) == (2, 0, None, None, None)
+    assert bench.bucket(Width.TEN_MINUTES, start) == (4, 1, 42.0, 42.0, 42.0)
+    assert bench.bucket(Width.HOUR, start, "t_pri_return") == (4, 0, None, None, None)
+
+
+def test_a_rollup_that_somebody_wrote_over_does_not_end_the_pass(bench):
+    start = NOW - 2 * HOUR
+    bench.write([start, start + 30 * MINUTE], [40.0, 50.0])
+    bench.drain()
+    with bench.engine.begin() as conn:
+        conn.exec_driver_sql(
+            "update rollup_heat_substation_10m set t_sec_supply_mean = 1e308, t_sec_return_mean = 1e308"
+            " where bucket < '2026-01-20 10:10+00'"
+        )
+    bench.write([start + 40 * MINUTE], [60.0])
+    bench.drain()
+    assert bench.bucket(Width.HOUR, start)[3] == pytest.approx(55.0)

@@ -179,7 +179,7 @@ def test_the_verbs_carry_an_order_on(engine, five):
     desk.say("assign", number, "--to", "Team 热", "--comment", "the key is at the gate", "--at", "55m")
     desk.say("start", number, "--at", "50m")
     assert json.loads(desk.say("arrive", number, "--json"))["state"] == "on_site"
-    desk.say("note", number, "--text", "coupling broken", "--minutes", "10")
+    desk.say("note", number, "--comment", "coupling broken", "--minutes", "10")
     assert "is done" in desk.say("done", number, "--minutes", "30", "--part", "coupling", "--part", "oil")
     desk.say("verify", number, fails="pump_failed at st-warm still stands")
     sheet = desk.say("show", number)
