@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, or_, select
 
 from application import places
 from application.alarm import Alarm, AlarmState
-from application.instants import milliseconds
+from application.instants import milliseconds, moment
 from application.listings import Listings
 from application.read_models import AlarmRow, CityCard
 from application.rule import Family, Rule
@@ -108,12 +108,19 @@ class AlarmList:
             {s.district: s.district_title for s in stations.values()},
         )
 
-    def incidents(self, on: Connection, city: str, incident: UUID | None = None) -> list[IncidentCard]:
-        """Return the open incidents of a city, most urgent first; or the one of that number, open or not."""
+    def incidents(
+        self, on: Connection, city: str, incident: UUID | None = None, since: int | None = None
+    ) -> list[IncidentCard]:
+        """Return the open incidents of a city, most urgent first; or the one of that number, open or not.
+
+        `since` (epoch microseconds): with those that ended later than that.
+        """
         count = select(func.count()).where(_member.c.incident_id == _incident.c.incident_id).scalar_subquery()
         query = select(_incident, count.label("alarms"))
         if incident is not None:
             query = query.where(_incident.c.incident_id == incident)
+        elif since is not None:
+            query = query.where(or_(_incident.c.closed_at.is_(None), _incident.c.closed_at >= moment(since)))
         else:
             query = query.where(_incident.c.closed_at.is_(None))
         rows = on.execute(query.order_by(_incident.c.priority, _incident.c.opened_at.desc())).all()

@@ -218,6 +218,21 @@ def _soonest() -> Select[Any]:
     return mine.where(_member.c.incident_id == _incident.c.incident_id, c.hours.is_not(None)).order_by(c.hours).limit(1)
 
 
+def outlooks(on: Connection, incidents_: Sequence[UUID]) -> Mapping[UUID, tuple[float, float | None, float | None]]:
+    """Return by incident the hours until its first rooms are cold, with the least and the most, where foreseen."""
+    soonest = _soonest().lateral()
+    hours = (soonest.c[n] for n in ("hours", "hours_low", "hours_high"))
+    query = select(_incident.c.incident_id, *hours).join_from(_incident, soonest, literal(True))  # noqa: FBT003
+    rows = on.execute(query.where(_incident.c.incident_id.in_(_unnested(incidents_))))
+    return {row.incident_id: (row.hours, row.hours_low, row.hours_high) for row in rows}
+
+
+def drilled(on: Connection, incidents_: Sequence[UUID]) -> set[UUID]:
+    """Return which of these incidents have an alarm that was raised in a drill."""
+    mine = _incident.c.incident_id.in_(_unnested(incidents_))
+    return set(on.scalars(select(_incident.c.incident_id).where(mine, _drilled().exists())))
+
+
 def ranged(low: float | None, high: float | None) -> str:
     """Return the range of hours in words; no end: open behind."""
     if low is None:

@@ -15,12 +15,13 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoneFreeError
 
-from application import alarm_numbers, districts, incident_store, incident_story, listings, places, pulse
+from application import alarm_numbers, districts, incident_list, incident_store, incident_story, listings, places, pulse
 from application.alarm_list import AlarmList, AlarmsView, state_of
 from application.alarm_numbers import NumbersNow, NumbersView
 from application.alarm_story import AlarmStory, IncidentStory, Stories
 from application.districts import DistrictNow, DistrictTrend
 from application.fleet_view import STATION_KIND, FleetView
+from application.incident_list import IncidentsView
 from application.incident_story import Story
 from application.metering import consumption
 from application.metering.consumption import Consumption, Per
@@ -170,6 +171,12 @@ class Views:
         with self._reading() as on:
             card = places.city(on, city)
             return None if card is None else self._list.of_city(on, card, now)
+
+    def incidents_of(self, city: str, now: int) -> IncidentsView | None:
+        """Return the incidents of a city, those that stand and those of the last week."""
+        with self._reading() as on:
+            card = places.city(on, city)
+            return None if card is None else incident_list.of_city(on, self._list, card, now)
 
     def alarm_story(self, alarm: UUID, now: int) -> AlarmStory | None:
         """Return an alarm with its journal."""

@@ -10,6 +10,7 @@ from application.alarm_numbers import NumbersNow, NumbersView
 from application.alarm_story import AlarmStory, IncidentStory
 from application.disposition import Act
 from application.districts import DistrictNow, DistrictTrend
+from application.incident_list import IncidentsView
 from application.metering.consumption import Consumption, Per
 from application.read_models import (
     AlarmRow,
@@ -69,6 +70,9 @@ class ConsoleViews(Protocol):
 
     def alarms_of(self, city: str, now: int) -> AlarmsView | None:
         """Return what the page of alarms of a city chooses from."""
+
+    def incidents_of(self, city: str, now: int) -> IncidentsView | None:
+        """Return the incidents of a city, those that stand and those of the last week."""
 
     def alarm_story(self, alarm: UUID, now: int) -> AlarmStory | None:
         """Return an alarm with its journal."""

@@ -13,6 +13,7 @@ from presentation.console.alarm import alarm_page
 from presentation.console.alarm_filter import AlarmFilter, filter_of
 from presentation.console.alarms import alarms_page
 from presentation.console.incident import incident_page
+from presentation.console.incidents import incidents_page
 from presentation.console.numbers import SPANS, NumbersChoice, numbers_choice, numbers_page
 from presentation.console.pages import in_order, language_texts, page_answer, sheet
 from presentation.console.shell import Frame
@@ -60,6 +61,16 @@ class AlarmSite:
         return incident_page(
             story, self._frame(path, story.city, in_order(views.cities()), "alarms", "/alarms?city={city}"), t
         )
+
+    def incidents(self, views: ConsoleViews, wanted: str, t: Texts) -> str | None:
+        """Return the incidents of a city, the first one if none is named."""
+        cities = in_order(views.cities())
+        city = _city(wanted, cities)
+        view = None if city is None else views.incidents_of(city, now_us())
+        if view is None:
+            return None
+        frame = self._frame(f"/incidents?city={city}", view.city, cities, "incidents", "/incidents?city={city}")
+        return incidents_page(view, frame, t)
 
     def board(self, views: ConsoleViews, wanted: str, t: Texts) -> str | None:
         """Return the work orders of a city, the first one if none is named."""
@@ -132,6 +143,12 @@ def alarm_pages_router(site: AlarmSite, desk: Desk) -> APIRouter:
         t = language_texts(language)
         unknown = t.say("There is no alarm of this number.")
         return await of_one("alarm page", alarm, unknown, site.alarm, t, request)
+
+    @router.get("/{language}/incidents")
+    async def incidents(language: str, request: Request, city: str = "") -> Response:
+        t = language_texts(language)
+        found = await desk.ask_shared(("incidents page", language, city), lambda v: sheet(site.incidents(v, city, t)))
+        return page_answer(found, t.say("There is no city of this name."), request)
 
     @router.get("/{language}/incidents/{incident}")
     async def incident(language: str, incident: str, request: Request) -> Response:

@@ -165,6 +165,7 @@ def _tools(t: Texts) -> Markup:
         ("shelve", t.say("Shelve …"), None),
         ("comment", t.say("Comment …"), None),
         ("out-of-service", t.say("Out of service …"), None),
+        ("reset", t.say("Reset"), None),
     ]
     upon = el(
         "div",

@@ -53,7 +53,7 @@ def _numbers(story: IncidentStory, t: Texts) -> Markup:
         (t.say("Stations"), t.number(len(card.stations)), ""),
         (t.say("Communities touched"), t.number(sum(len(s.communities) for s in story.stations)), ""),
         (t.say("Homes"), ABSENT if card.homes is None else t.number(card.homes), ""),
-        (t.say("Rooms at 18 °C in"), _hours(story, t), ""),
+        (t.say("Rooms at 18 °C in"), hours_text(story.hours, t), ""),
         (t.say("Alarms"), t.number(card.alarms), ""),
     ]
     return el("dl", [el("div", el("dt", what), el("dd", el("b", value))) for what, value, _ in told], class_="strip")
@@ -75,11 +75,11 @@ def _order(story: IncidentStory, t: Texts) -> Markup:
     return el("p", told, class_="read-at order-of", data_part="incident-order")
 
 
-def _hours(story: IncidentStory, t: Texts) -> str:
+def hours_text(told: tuple[float, float | None, float | None] | None, t: Texts) -> str:
     """Return the range of hours until the first rooms are cold; a dash where none are foreseen."""
-    if story.hours is None:
+    if told is None:
         return ABSENT
-    hours, low, high = story.hours
+    hours, low, high = told
     least, most = (
         None if h is None else t.number(h, 0 if h >= 10 else 1) for h in (hours if low is None else low, high)
     )

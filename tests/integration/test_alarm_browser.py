@@ -69,7 +69,7 @@ def test_pages_with_a_flood_are_accessible_and_fit_their_screen(open_tab, site, 
     incident, tab = flood(town), open_tab(shape)
     alarm = town.raised("tricky", "pump_failed", "pump_circ_1_fault")
     town.ordered(alarm)
-    for path in ("alarms", f"incidents/{incident}", "kpis", "work", f"alarms/{alarm}"):
+    for path in ("alarms", "incidents", f"incidents/{incident}", "kpis", "work", f"alarms/{alarm}"):
         tab.goto(f"{site}/{language}/{path}")
         tab.wait_for_selector("body.may-write")
         tab.evaluate("document.querySelectorAll('details').forEach((d, i) => { d.open = i < 40; })")
@@ -179,3 +179,33 @@ def test_on_call_on_a_phone_two_taps_acknowledge_and_a_reader_is_told_how(open_t
     expect(reader.locator("#told")).to_contain_text("hearthline sign-in")
     expect(reader.locator(".alarm-tools .read-only")).to_be_visible()
     assert reader.locator("[data-act]:visible").count() == 0
+
+
+def test_four_taps_on_a_phone_acknowledge_the_worst_alarm_and_open_its_order(open_tab, site, town):
+    town.ordered(town.raised("cool", "pump_failed", "1"))  # which brings the responsibility list in
+    alarm = town.raised("warm", "power_cut", minutes=5)
+    tab = open_tab("phone")
+    tab.goto(f"{site}/en/cities/testopolis")
+    tab.wait_for_selector("body.may-write")
+    taps = 0
+
+    def tap(target):
+        nonlocal taps
+        target.tap()
+        taps += 1
+
+    tap(tab.get_by_role("navigation", name="Pages").get_by_role("link", name="Alarms"))
+    tab.wait_for_selector("body.may-write .alarm-row")
+    tap(tab.locator(f'.alarm-row[data-alarm="{alarm}"]').locator(f'a[href$="/alarms/{alarm}"]').first)
+    tab.wait_for_selector("body.may-write [data-act=acknowledge]")
+    tap(tab.locator("[data-act=acknowledge]"))
+    expect(tab.locator("#told")).to_have_text("Acknowledged: 1")
+    tap(tab.locator("[data-act=order]"))
+    tab.wait_for_url("**/work-orders/*")
+    with town.engine.connect() as on:
+        a, w = tables.alarm.c, tables.work_order.c
+        assert on.scalar(select(a.acknowledged_at).where(a.alarm_id == alarm)) is not None
+        assert on.scalar(select(w.number).where(w.alarm_id == alarm)) is not None
+    assert taps <= 4
+    assert tab.evaluate("document.documentElement.scrollWidth") == 360
+    assert tab.troubles == []

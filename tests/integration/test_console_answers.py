@@ -2,12 +2,13 @@
 
 import json
 import re
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from alarmed import Alarmed
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from support import tables
 from tests.integration.conftest import catalogue
@@ -341,3 +342,36 @@ def test_nobody_and_no_part_is_named_with_control_characters(client, town, signe
         assert answer.status_code == 409, (body, answer.text)
         assert "control characters" in answer.json()["detail"]
     assert client.post(path, json={"step": "noted", "parts": ["seal 35 mm"]}, headers=signed).status_code == 200
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_incidents_are_listed_with_cause_homes_hours_and_order(client, town, language):
+    cause, child = town.raised("warm", "power_cut"), town.raised("warm", "pump_failed", element="1")
+    incident = town.incident("warm", "power_cut", [cause, child])
+    order = town.ordered(cause)
+    page = client.get(f"/{language}/incidents", headers=HTML).text
+    assert f'href="/{language}/incidents/{incident}"' in page
+    assert f'href="/{language}/work-orders/{order}"' in page
+    [line] = client.get("/api/v1/cities/testopolis/incidents").json()
+    assert (line["card"]["rule"], line["card"]["alarms"], line["drill"]) == ("power_cut", 2, False)
+    assert line["order"][0] == str(order)
+    assert line["hours"] is None  # nobody has foreseen anything yet
+
+
+def test_an_incident_that_is_over_stays_for_a_week(client, town):
+    alarms = [town.raised("warm", "power_cut"), town.raised("cool", "power_cut")]
+    kept, gone = (town.incident(place, "power_cut", [a]) for place, a in zip(("warm", "cool"), alarms, strict=True))
+    ends = {kept: town.now + timedelta(minutes=1), gone: town.now - timedelta(days=8)}
+    with town.engine.begin() as on:
+        for incident, end in ends.items():
+            c = tables.incident.c
+            times = {"closed_at": end, "opened_at": end - timedelta(hours=1)}
+            on.execute(update(tables.incident).where(c.incident_id == incident).values(times))
+    page = client.get("/en/incidents", headers=HTML).text
+    assert str(kept) in page
+    assert str(gone) not in page
+    assert client.get("/en/incidents?city=nowhere", headers=HTML).status_code == 404
+
+
+def test_the_selected_alarms_can_be_reset_together(client):
+    assert 'data-bulk="reset"' in client.get("/en/alarms", headers=HTML).text
