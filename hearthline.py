@@ -140,9 +140,12 @@ def rules_file() -> Path:
 
 def duties() -> int:
     """Return how many items the responsibility list has. Raises ResponsibilityError with every problem."""
-    from application.work.bringing import areas_of, checked
+    from application.work.bringing import areas_of, checked, checked_kinds
 
-    return len(checked(CHECKOUT / settings().watch.responsibilities, rules_file(), areas_of(cities()), clock()).items)
+    areas = areas_of(cities())
+    told = checked(CHECKOUT / settings().watch.responsibilities, rules_file(), areas, clock())
+    checked_kinds(CHECKOUT / settings().watch.requests, told, areas, clock())
+    return len(told.items)
 
 
 @cache
@@ -215,8 +218,8 @@ def prepare() -> str:
 
     await_turn()
     remark = spine(database_url(), kinds() and load_kinds(), portal_password())
-    file = CHECKOUT / settings().watch.responsibilities
-    return f"{remark}\n{bring_in(engine('verb'), file, rules_file(), cities, actor(), clock())}"
+    file, asked = CHECKOUT / settings().watch.responsibilities, CHECKOUT / settings().watch.requests
+    return f"{remark}\n{bring_in(engine('verb'), file, rules_file(), cities, actor(), clock(), asked)}"
 
 
 def cities(stations: int | None = None, number: int = 1) -> "Catalogue":

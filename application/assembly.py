@@ -61,6 +61,7 @@ def passes_of(
 ) -> Sequence[Pass]:
     """Return what application has to do again and again, as passes of tend."""
     from application.quality.numbers import Numbers
+    from application.requests.upkeep import requests_pass
     from application.rules_file import RulesFile
     from application.slow_tending import slow_rules
     from application.tending import Tools, passes
@@ -82,7 +83,7 @@ def passes_of(
         room=room,
         orders=lambda number: metrics.tell(number.by_state, number.overdue),
     )
-    return [*passes(tools), slow_rules(engine, reader, RulesFile(rules), roster)]
+    return [*passes(tools), requests_pass(engine), slow_rules(engine, reader, RulesFile(rules), roster)]
 
 
 def notices_of(rules: Path, engine: Engine, desk: Desk, clock: Callable[[], int]) -> Sequence[Pass]:

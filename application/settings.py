@@ -17,7 +17,9 @@ class WatchClock(StrEnum):
 
 
 class WatchSettings(BaseModel):
-    """Section [watch]. `rules` is the file of the rules' parameters, `responsibilities` the responsibility list's.
+    """Section [watch]: `rules`, `responsibilities` and `requests` are files.
+
+    They hold the rules' parameters, the responsibility list and the kinds of citizens' requests.
 
     A work order opens by itself for incidents of `order_priorities`, `order_settle_s` after their cause was seen, so
     that one over an area has taken its stations in. What was called done has `order_proof_s` to clear; what comes
@@ -29,6 +31,7 @@ class WatchSettings(BaseModel):
     clock: WatchClock = WatchClock.WALL
     rules: Path = Path("configs/rules.toml")
     responsibilities: Path = Path("configs/responsibilities.toml")
+    requests: Path = Path("configs/requests.toml")
     order_priorities: tuple[Annotated[int, Field(ge=1, le=3)], ...] = (1, 2)
     order_settle_s: float = Field(default=60, ge=0, le=86_400)
     order_proof_s: float = Field(default=1800, ge=0, le=7 * 86_400)

@@ -1,7 +1,8 @@
 """Responsibility: an item of the list that says who must do what, on which ground, and by when. Pure.
 
 Every rule points to exactly one item in every area: the one that names the rule goes before the one that names its
-family, and that before the one that names neither and so catches everything. Of equals the narrower area wins.
+family, and that before the one that names nothing and so catches everything. Of equals the narrower area wins. Kinds of
+citizens' requests are covered in the same way.
 """
 
 from collections import Counter
@@ -41,7 +42,8 @@ class Responsibility(BaseModel):
 
     `respond_h`: hours until somebody is there, `repair_h`: until it is repaired, each by priority 1, 2, 3. `visit`:
     it takes somebody on site, so that orders open by themselves. `area` is `district:<name>`, `city:<name>` or
-    empty. An item without rules and families catches what no other covers.
+    empty. `requests` are kinds of citizens' requests. An item without rules, families and requests catches what no
+    other covers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -52,6 +54,7 @@ class Responsibility(BaseModel):
     supporting: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     families: tuple[Family, ...] = ()
+    requests: tuple[str, ...] = ()
     area: str = Field(default="", pattern=AREA)
     respond_h: tuple[float, float, float]
     repair_h: tuple[float, float, float]
@@ -74,6 +77,11 @@ class Responsibility(BaseModel):
         if any(respond > repair for respond, repair in zip(self.respond_h, self.repair_h, strict=True)):
             raise ValueError("nobody repairs before he is there: respond_h is longer than repair_h")
         return self
+
+    @property
+    def catches(self) -> bool:
+        """Whether it catches what no other item covers."""
+        return not (self.rules or self.families or self.requests)
 
     def on(self, day: date) -> bool:
         """Return whether it is in force on a day."""
@@ -106,6 +114,16 @@ class ResponsibilityList:
         fitting = [r for r in ranked if r[0] is not None]
         return min(fitting, key=lambda r: r[:3])[3] if fitting else None
 
+    def item_for(self, request: str, place: Place, day: date) -> Responsibility | None:
+        """Return the one item that covers a kind of request at a place on a day; None: nobody answers for it."""
+        covering = [i for i in self.items if i.on(day) and _covers(i.area, place)]
+        fitting = [i for i in covering if request in i.requests or i.catches]
+        return min(
+            fitting,
+            key=lambda i: (request not in i.requests, _NARROW[i.area.partition(":")[0]], i.code),
+            default=None,
+        )
+
     def problems(self, families: Mapping[str, Family], areas: Iterable[str], day: date) -> list[str]:
         """Return what is wrong with the list, given the rules with their families and the areas that there are."""
         bodies = {b.code for b in self.bodies}
@@ -125,7 +143,7 @@ class ResponsibilityList:
                     f"{where} there is no area {each.area!r}: use city:<name>, district:<name>, or leave it out"
                 )
         found += self._overlaps()
-        if not any(not i.rules and not i.families and not i.area and i.on(day) for i in self.items):
+        if not any(i.catches and not i.area and i.on(day) for i in self.items):
             found.append("no item without rules, families and area is in force: what no other covers would be nobody's")
         return found
 
@@ -134,6 +152,7 @@ class ResponsibilityList:
         claims: dict[tuple[str, str], list[Responsibility]] = {}
         for each in self.items:
             named = [*(f"rule {r}" for r in each.rules), *(f"family {f.value}" for f in each.families)]
+            named += [f"requests {r}" for r in each.requests]
             for what in named or ["everything else"]:
                 claims.setdefault((what, each.area), []).append(each)
         for (what, area), items in claims.items():
@@ -152,7 +171,7 @@ def _match(item: Responsibility, rule: str, family: Family) -> int | None:
         return 0
     if family in item.families:
         return 1
-    return 2 if not item.rules and not item.families else None
+    return 2 if item.catches else None
 
 
 def _covers(area: str, place: Place) -> bool:

@@ -6,12 +6,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from application.rule import Family
 from application.work.responsibility import Body, Responsibility, ResponsibilityError, ResponsibilityList
 
-Read = TypeVar("Read", Body, Responsibility)
+Read = TypeVar("Read", bound=BaseModel)
 _KEYS = ("bodies", "items")
 
 
@@ -22,16 +22,11 @@ def read_responsibilities(
 
     Raises ResponsibilityError with every problem.
     """
-    try:
-        tables = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as err:
-        raise ResponsibilityError(f"{file}: {err}") from err
-    except RecursionError as err:
-        raise ResponsibilityError(f"{file}: tables or lists stand too deep in each other") from err
+    tables = tables_of(file)
     problems = [f"unknown key {key!r}: expected {' and '.join(_KEYS)}" for key in tables if key not in _KEYS]
     told = ResponsibilityList(
-        tuple(_rows(Body, tables.get("bodies", []), "bodies", problems)),
-        tuple(_rows(Responsibility, tables.get("items", []), "items", problems)),
+        tuple(rows_of(Body, tables.get("bodies", []), "bodies", problems)),
+        tuple(rows_of(Responsibility, tables.get("items", []), "items", problems)),
     )
     problems = problems or told.problems(families, areas, today)
     if problems:
@@ -39,7 +34,18 @@ def read_responsibilities(
     return told
 
 
-def _rows(model: type[Read], rows: object, key: str, problems: list[str]) -> list[Read]:
+def tables_of(file: Path) -> dict[str, Any]:
+    """Return what a file of TOML holds. Raises ResponsibilityError."""
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as err:
+        raise ResponsibilityError(f"{file}: {err}") from err
+    except RecursionError as err:
+        raise ResponsibilityError(f"{file}: tables or lists stand too deep in each other") from err
+
+
+def rows_of(model: type[Read], rows: object, key: str, problems: list[str]) -> list[Read]:
+    """Return the rows of an array of tables; what is wrong with the others goes to `problems`."""
     if not isinstance(rows, list):
         problems.append(f"{key}: expected an array of tables, [[{key}]]")
         return []

@@ -71,7 +71,7 @@ def _end_others(on: Connection, told: ResponsibilityList, today: date) -> list[s
 
 def _row(item: Responsibility) -> Mapping[str, Any]:
     plain = item.model_dump(include={"code", "body", "area", "visit", "valid_from", "valid_until"})
-    listed = {name: list(getattr(item, name)) for name in ("supporting", "rules", "respond_h", "repair_h")}
+    listed = {name: list(getattr(item, name)) for name in ("supporting", "rules", "requests", "respond_h", "repair_h")}
     return {
         **plain,
         **listed,

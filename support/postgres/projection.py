@@ -17,6 +17,8 @@ from support.postgres.connect import options, store_down
 
 ROLE = "hearthline_portal"
 VIEWS = Path(__file__).parent / "sql" / "portal.sql"
+COUNTER = VIEWS.with_name("counter.sql")
+"""What a visitor may do with requests: functions that the role may call."""
 _APPLY = 0x48454154706F7274
 """Advisory lock: one at a time in this database. "HEATport", a single key, apart from the pairs of connect.py."""
 _OPTIONS: Any = options("portal")
@@ -60,6 +62,7 @@ def apply_projection(conn: psycopg.Connection[Any], password: str | None) -> Pro
         conn.execute("select pg_advisory_xact_lock(%s)", [_APPLY])
         projection = _settle_role(conn, password)
         conn.execute(VIEWS.read_bytes())
+        conn.execute(COUNTER.read_bytes())
     conn.commit()
     if projection.access is Access.LOGIN and not _can_log_in(conn, password or ""):
         return _without_login(conn)

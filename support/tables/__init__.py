@@ -40,6 +40,15 @@ from support.tables.places import (
     room,
     station,
 )
+from support.tables.requests import (
+    evaluation,
+    rectification,
+    request,
+    request_event,
+    request_joiner,
+    request_key,
+    request_kind,
+)
 from support.tables.upkeep import consumption, counter_mark, raw_horizon, rollup_mark, rollup_touch
 from support.tables.work import body, responsibility, work_order, work_order_alarm, work_order_event
 
@@ -63,6 +72,7 @@ __all__ = [
     "device_seq",
     "district",
     "drill",
+    "evaluation",
     "foreign_approval",
     "foreign_device",
     "heat_source",
@@ -80,7 +90,13 @@ __all__ = [
     "quality_span",
     "raw_horizon",
     "recomputation",
+    "rectification",
     "reject",
+    "request",
+    "request_event",
+    "request_joiner",
+    "request_key",
+    "request_kind",
     "responsibility",
     "rollup_mark",
     "rollup_touch",

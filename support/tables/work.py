@@ -41,6 +41,7 @@ responsibility = Table(
     Column("visit", Boolean, nullable=False),
     Column("legal_zh", Text, nullable=False),
     Column("legal_en", Text, nullable=False),
+    Column("requests", ARRAY(Text), nullable=False, server_default="{}"),
     CheckConstraint("cardinality(respond_h) = 3 and cardinality(repair_h) = 3", name="a_limit_per_priority"),
     CheckConstraint("valid_until > valid_from", name="dates_in_order"),
 )

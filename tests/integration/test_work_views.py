@@ -247,7 +247,7 @@ def test_a_list_is_brought_in_once_and_what_it_drops_ends(engine, tmp_path):
         rows = on.scalars(text("select detail from audit where action = 'responsibilities' order by audit_id")).all()
         assert rows[-1] == {"changed": ["item:frost-2026", "ended:frost"]}
     file.write_text(LIST.read_text("utf-8") + '\n[[items]]\ncode = "x"\n', "utf-8")
-    with pytest.raises(ResponsibilityError, match="number 11 x: title"):
+    with pytest.raises(ResponsibilityError, match="number 14 x: title"):
         bring(3)
     rules = tmp_path / "rules.toml"
     rules.write_text("[pump_failed]\non_delay_s = -1\n", "utf-8")
