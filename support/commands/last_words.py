@@ -9,11 +9,13 @@ from support.set_up import CONFIGURATION_EXIT
 _OURS = {"perception", "network", "support", "application", "simulators"}
 _NO_USE_RESTARTING = {
     "ConfigurationError",
+    "DisclosureError",
     "HomeError",
     "KindError",
     "MappingError",
     "ResponsibilityError",
     "ScenarioError",
+    "UndeclaredError",
 }
 _LOST = {"sqlalchemy.OperationalError", "psycopg.OperationalError"}
 

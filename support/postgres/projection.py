@@ -13,7 +13,9 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import Engine, create_engine, event, make_url
 
+from support.disclosure import disclosure
 from support.postgres.connect import options, store_down
+from support.postgres.publishing import publish
 
 ROLE = "hearthline_portal"
 VIEWS = Path(__file__).parent / "sql" / "portal.sql"
@@ -56,12 +58,14 @@ class Projection:
 def apply_projection(conn: psycopg.Connection[Any], password: str | None) -> Projection:
     """Build the views anew and see to the role. Commits. `password` None: the role cannot log in.
 
-    Raises psycopg.Error when the views do not fit the tables, and then nothing has changed.
+    Raises psycopg.Error when the views do not fit the tables, DisclosureError or UndeclaredError when the declaration
+    is broken or is not what the views show; then nothing has changed.
     """
     with conn.transaction():
         conn.execute("select pg_advisory_xact_lock(%s)", [_APPLY])
         projection = _settle_role(conn, password)
         conn.execute(VIEWS.read_bytes())
+        publish(conn, disclosure(), ROLE)
         conn.execute(COUNTER.read_bytes())
     conn.commit()
     if projection.access is Access.LOGIN and not _can_log_in(conn, password or ""):

@@ -11,6 +11,7 @@ from support.tables.alarms import (
     watch_state,
 )
 from support.tables.baselines import baseline
+from support.tables.civic import disclosure, emergency, emergency_entry, public_alert
 from support.tables.drills import drill
 from support.tables.foreign import foreign_approval, foreign_device
 from support.tables.house import audit, command_reply, ingest_epoch, outbox, roster_version
@@ -49,6 +50,7 @@ from support.tables.requests import (
     request_key,
     request_kind,
 )
+from support.tables.service import measurement, service_day
 from support.tables.upkeep import consumption, counter_mark, raw_horizon, rollup_mark, rollup_touch
 from support.tables.work import body, responsibility, work_order, work_order_alarm, work_order_event
 
@@ -70,9 +72,12 @@ __all__ = [
     "credential",
     "device",
     "device_seq",
+    "disclosure",
     "district",
     "drill",
     "evaluation",
+    "emergency",
+    "emergency_entry",
     "foreign_approval",
     "foreign_device",
     "heat_source",
@@ -82,11 +87,13 @@ __all__ = [
     "ledger",
     "ledger_entry",
     "ledger_hour",
+    "measurement",
     "metadata",
     "notification",
     "out_of_service",
     "outbox",
     "point",
+    "public_alert",
     "quality_span",
     "raw_horizon",
     "recomputation",
@@ -103,6 +110,7 @@ __all__ = [
     "room",
     "roster_version",
     "seq_gap",
+    "service_day",
     "shelving",
     "station",
     "watch_state",

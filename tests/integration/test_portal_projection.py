@@ -8,12 +8,13 @@ from psycopg import sql
 
 from application.answer import Category
 from perception.kinds import load_kinds
+from support.disclosure import disclosure
 from support.postgres.projection import ROLE, Access, apply_projection, choose_access, portal_engine
 from support.postgres.schema import migrate
 from support.store import StoreDownError
 
 PASSWORD = "only-for-tests"
-PUBLISHED = {"city", "community", "current", "history", "notice", "availability"}
+PUBLISHED = set(disclosure().columns())
 
 
 @pytest.fixture

@@ -1,39 +1,42 @@
--- The reviewed projection: all that the public may see, and nothing else.
+-- The sources of the public projection: what configs/disclosure.toml may publish.
 --
--- A view here is a decision to publish. Left out on purpose: positions of homes, heated areas, numbers
--- of homes, rooms and what is measured in them, devices and their names, pressures, flows, energy, rules and their evidence, the journal, people.
--- A rule that is not named in portal.notice is not published. Numbers are rounded to 0.1 kelvin, times of
--- notices to the minute. Views read with the rights of their owner; the role of the portal is granted the
--- views listed at the end by name, so that a view added above stays unpublished until somebody says so.
--- The file runs as one transaction and builds the schema anew each time.
+-- A view here is no decision to publish. The declaration says which columns of which of these views leave, how they are
+-- rounded, and who reviewed that; support.postgres.publishing builds the views of the schema `portal` from it, checks
+-- that no other column stands there, and grants them to the role of the portal, which can read nothing else. Left out
+-- on purpose: positions of homes, heated areas, numbers of homes, single rooms and what is measured in them, devices and
+-- their names, pressures, flows, energy, rules and their evidence, the journal, people. A rule that is not named in
+-- portal_source.notice is not published. Views read with the rights of their owner.
+-- The file runs as one transaction and builds both schemas anew each time.
 
 create schema if not exists portal;
+create schema if not exists portal_source;
 
 do $$
 declare
     old record;
 begin
-    for old in select viewname from pg_views where schemaname = 'portal' loop
-        execute format('drop view if exists portal.%I cascade', old.viewname);
+    for old in select schemaname, viewname from pg_views where schemaname in ('portal', 'portal_source') loop
+        execute format('drop view if exists %I.%I cascade', old.schemaname, old.viewname);
     end loop;
 end $$;
 
-create view portal.city with (security_barrier) as
+create view portal_source.city as
 select name, title_zh, title_en, timezone, simulated, season_zh, season_en, attribution
 from public.city;
 
-create view portal.community with (security_barrier) as
+create view portal_source.community as
 select
     c.name, c.title_zh, c.title_en,
     d.name as district, d.title_zh as district_zh, d.title_en as district_en,
     d.city,
-    s.title_zh as station_zh, s.title_en as station_en
+    s.title_zh as station_zh, s.title_en as station_en,
+    c.lat, c.lon
 from public.community c
 join public.station s on s.name = c.station
 join public.district d on d.name = s.district;
 
 -- Unpublished: bits of the quality word that the portal looks at.
-create view portal.quality_bit as
+create view portal_source.quality_bit as
 select
     max(bit) filter (where name = 't_sec_supply') as t_supply,
     max(bit) filter (where name = 't_sec_supply_setpoint') as t_target,
@@ -42,7 +45,7 @@ from public.point
 where kind = 'heat_substation';
 
 -- Unpublished: of a community's station, the active device that reported last, heard in the last 7 days.
-create view portal.newest as
+create view portal_source.newest as
 select c.name as community, n.device_id, n.interval_s, n.heard_at
 from public.community c
 cross join lateral (
@@ -63,15 +66,15 @@ cross join lateral (
 -- The newest good value of each point, carried forward for its hold: the set-point comes on change and every
 -- 15 minutes (hold 45), the outdoor temperature every minute or more slowly. The water's temperature is shown
 -- with the time at which it was read; whether that is recent enough is for the reader to judge.
-create view portal.current with (security_barrier) as
+create view portal_source.current as
 select
     n.community, n.heard_at, n.interval_s,
     supply.ts as read_at,
-    round(supply.value::numeric, 1)::float8 as t_supply,
-    round(target.value::numeric, 1)::float8 as t_target,
-    round(outdoor.value::numeric, 1)::float8 as t_outdoor
-from portal.newest n
-cross join portal.quality_bit q
+    supply.value as t_supply,
+    target.value as t_target,
+    outdoor.value as t_outdoor
+from portal_source.newest n
+cross join portal_source.quality_bit q
 left join lateral (
     select r.ts, r.t_sec_supply as value
     from public.readings_heat_substation r
@@ -99,15 +102,15 @@ left join lateral (
 
 -- The last 48 hours in steps of 10 minutes: rollups, and from the newest of them on (less 20 minutes, in case
 -- they are still being recomputed) the readings themselves.
-create view portal.history with (security_barrier) as
+create view portal_source.history as
 select
     n.community, h.bucket as at,
-    round(h.mean::numeric, 1)::float8 as t_supply,
-    round(h.low::numeric, 1)::float8 as t_supply_low,
-    round(h.high::numeric, 1)::float8 as t_supply_high,
-    round(h.target::numeric, 1)::float8 as t_target
-from portal.newest n
-cross join portal.quality_bit q
+    h.mean as t_supply,
+    h.low as t_supply_low,
+    h.high as t_supply_high,
+    h.target as t_target
+from portal_source.newest n
+cross join portal_source.quality_bit q
 cross join lateral (
     select coalesce(max(b.bucket) - interval '20 minutes', now() - interval '48 hours') as raw_from
     from public.rollup_heat_substation_10m b
@@ -132,11 +135,11 @@ cross join lateral (
 ) h;
 
 -- What is wrong now, in plain categories: nothing of the rule's inner numbers.
-create view portal.notice with (security_barrier) as
+create view portal_source.notice as
 select
     c.name as community,
     w.category,
-    date_trunc('minute', min(a.opened_at)) as since,
+    min(a.opened_at) as since,
     bool_and(a.acknowledged_at is not null) as confirmed
 from public.community c
 join public.alarm a on a.station = c.station
@@ -162,7 +165,7 @@ group by c.name, w.category;
 
 -- Of the last 24 hours, up to the last interval that is surely over: in how many intervals there was at least one
 -- good temperature of the water. An interval is 10 minutes, or as many times 10 minutes as a slower device needs.
-create view portal.availability with (security_barrier) as
+create view portal_source.availability as
 select
     c.name as community, d.city,
     floor(extract(epoch from interval '24 hours') / extract(epoch from cadence.slot))::int as intervals,
@@ -188,12 +191,148 @@ cross join lateral (
     select date_bin(cadence.slot, now() - interval '10 minutes', '2000-01-03 00:00+00') as until
 ) span;
 
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'hearthline_portal') then
-        grant usage on schema portal to hearthline_portal;
-        grant select on
-            portal.city, portal.community, portal.current, portal.history, portal.notice, portal.availability
-        to hearthline_portal;
-    end if;
-end $$;
+-- The rooms of a community over one hour that ended ten minutes ago: never of fewer than three, so that no figure is a
+-- home's. The number of sampled rooms is told in any case.
+create view portal_source.rooms as
+select
+    c.name as community, count(m.mean)::int as rooms,
+    case when count(m.mean) >= 3 then percentile_cont(0.5) within group (order by m.mean) end as median_c,
+    case when count(m.mean) >= 3 then min(m.mean) end as low_c,
+    case when count(m.mean) >= 3 then max(m.mean) end as high_c,
+    max(m.until) as until
+from public.community c
+join public.building b on b.community = c.name
+join public.room o on o.building = b.name
+join public.device d on d.room = o.name and d.kind = 'room_climate' and d.status = 'active'
+left join lateral (
+    select avg(x.t_indoor_mean) as mean, max(x.bucket) + interval '10 minutes' as until
+    from public.rollup_room_climate_10m x
+    where x.device_id = d.device_id and x.t_indoor_n > 0
+        and x.bucket between now() - interval '80 minutes' and now() - interval '20 minutes'
+) m on true
+group by c.name;
+
+-- The last seven days by the hour.
+create view portal_source.week as
+select n.community, h.bucket as at, h.t_sec_supply_mean as t_supply, h.t_sec_supply_setpoint_mean as t_target
+from portal_source.newest n
+join public.rollup_heat_substation_1h h
+    on h.device_id = n.device_id and h.bucket > now() - interval '7 days 1 hour';
+
+-- How warm the homes were, day by day, and the refund that the rules give. `measurements` are counted, never shown; of
+-- fewer than three sensors there is no figure. A refund that rests on them alone is said without the temperature.
+create view portal_source.service_day as
+select
+    s.community, s.day, s.rooms, s.hours,
+    case when s.rooms >= 3 then s.median_c end as median_c,
+    case when s.rooms >= 3 then s.degree_hours end as degree_hours,
+    s.measurements, s.in_season, s.basis, s.refund_percent, s.refund_yuan_m2, s.rule_from
+from public.service_day s
+where s.day > (now() - interval '200 days')::date;
+
+-- Bodies that answer for work: roles, never people. What each has promised and kept in ninety days.
+create view portal_source.body as
+select
+    b.code, b.title_zh, b.title_en,
+    count(w.work_order_id) filter (where w.state = 'verified')::int as finished,
+    count(w.work_order_id) filter (
+        where w.state = 'verified' and coalesce(w.done_at, w.closed_at) <= w.due_at
+    )::int as in_time,
+    count(w.work_order_id) filter (where w.closed_at is null)::int as under_way,
+    count(w.work_order_id) filter (where w.closed_at is null and w.due_at < now())::int as overdue
+from public.body b
+left join public.work_order w
+    on w.body = b.code and (w.closed_at is null or w.closed_at > now() - interval '90 days')
+group by b.code, b.title_zh, b.title_en;
+
+-- Work under way at the station of a community: whose it is, since when, and until when it is promised.
+create view portal_source.work as
+select
+    c.name as community, w.body, b.title_zh as body_zh, b.title_en as body_en,
+    r.title_zh as duty_zh, r.title_en as duty_en,
+    w.opened_at as since, w.due_at as due,
+    case
+        when w.state in ('on_the_way', 'on_site') then 'under_way'
+        when w.state = 'done' then 'done'
+        else 'waiting'
+    end as step
+from public.community c
+join public.work_order w on w.station = c.station
+join public.body b on b.code = w.body
+join public.responsibility r on r.code = w.responsibility and r.valid_from = w.responsibility_from
+where w.closed_at is null;
+
+-- The responsibility list, with what was in force before and what will be.
+create view portal_source.duty as
+select
+    r.code, r.valid_from, r.valid_until, r.title_zh, r.title_en, r.body, b.title_zh as body_zh, b.title_en as body_en,
+    (select string_agg(o.title_zh, '、' order by o.code) from public.body o where o.code = any(r.supporting))
+        as supporting_zh,
+    (select string_agg(o.title_en, '; ' order by o.code) from public.body o where o.code = any(r.supporting))
+        as supporting_en,
+    r.area, r.respond_h[1] as respond_urgent_h, r.respond_h[2] as respond_soon_h, r.respond_h[3] as respond_later_h,
+    r.repair_h[1] as repair_urgent_h, r.repair_h[2] as repair_soon_h, r.repair_h[3] as repair_later_h,
+    r.legal_zh, r.legal_en
+from public.responsibility r
+join public.body b on b.code = r.body;
+
+-- The system's own results of thirty days, per city: good and bad alike.
+create view portal_source.result as
+select
+    y.name as city,
+    count(a.alarm_id)::int as alarms,
+    count(a.acknowledged_at)::int as acknowledged,
+    percentile_cont(0.5) within group (order by extract(epoch from a.acknowledged_at - a.recorded_at) / 60)
+        as acknowledge_min,
+    count(*) filter (where a.alarm_id is not null and a.cleared_at is null)::int as standing,
+    (
+        select count(*) from public.work_order w
+        join public.station ws on ws.name = w.station join public.district wd on wd.name = ws.district
+        where wd.city = y.name and w.opened_at > now() - interval '30 days'
+    )::int as orders,
+    (
+        select count(*) from public.work_order w
+        join public.station ws on ws.name = w.station join public.district wd on wd.name = ws.district
+        where wd.city = y.name and w.opened_at > now() - interval '30 days' and w.state = 'verified'
+    )::int as orders_finished,
+    (
+        select count(*) from public.work_order w
+        join public.station ws on ws.name = w.station join public.district wd on wd.name = ws.district
+        where wd.city = y.name and w.opened_at > now() - interval '30 days' and w.state = 'verified'
+            and coalesce(w.done_at, w.closed_at) <= w.due_at
+    )::int as orders_in_time,
+    (
+        select count(*) from public.work_order w
+        join public.station ws on ws.name = w.station join public.district wd on wd.name = ws.district
+        where wd.city = y.name and w.closed_at is null and w.due_at < now()
+    )::int as orders_overdue
+from public.city y
+left join public.district d on d.city = y.name
+left join public.station s on s.district = d.name
+left join public.alarm a on a.station = s.name and a.opened_at > now() - interval '30 days'
+group by y.name;
+
+-- Emergencies: who leads, who supports, which communities; of the timeline what was marked public; alerts as sent.
+create view portal_source.emergency as
+select
+    e.number, e.city, e.title_zh, e.title_en, b.title_zh as lead_zh, b.title_en as lead_en,
+    (select string_agg(o.title_zh, '、' order by o.code) from public.body o where o.code = any(e.supporting))
+        as supporting_zh,
+    (select string_agg(o.title_en, '; ' order by o.code) from public.body o where o.code = any(e.supporting))
+        as supporting_en,
+    e.communities, e.declared_at, e.over_at
+from public.emergency e
+join public.body b on b.code = e.lead
+where e.over_at is null or e.over_at > now() - interval '400 days';
+
+create view portal_source.emergency_entry as
+select e.number, t.at, b.title_zh as body_zh, b.title_en as body_en, t.title_zh, t.title_en
+from public.emergency_entry t
+join public.emergency e on e.emergency_id = t.emergency_id
+join public.body b on b.code = t.body
+where t.public;
+
+create view portal_source.alert as
+select a.identifier, e.number, a.msg_type, a.sent, a.title_zh, a.title_en, a.xml
+from public.public_alert a
+join public.emergency e on e.emergency_id = a.emergency_id;
