@@ -117,8 +117,8 @@ def seed(database):
 
 
 @contextmanager
-def ingesting(database, address, client=None, settings=None, watcher=None, losses=None, *, event_time=False):
-    """Run ingest in a thread for the length of the block."""
+def ingesting(database, address, client=None, settings=None, watcher=None, losses=None, *, clock=wall):
+    """Run ingest in a thread for the length of the block. `clock` gives epoch microseconds."""
     client = client or f"ingest-{next(_numbers)}"
     watcher = watcher or Recorder()
     live = MqttInlet(address, client, filters(Channel.READINGS, Channel.BIRTH, Channel.STATE, Channel.REPLY))
@@ -133,9 +133,8 @@ def ingesting(database, address, client=None, settings=None, watcher=None, losse
         try:
             ingest(
                 Links(live, backfill, own, losses=losses), store, watcher, receive, settings or IngestSettings(),
-                wall, stop,
+                clock, stop,
                 lambda detail="", *, ready=True: beats.append((ready, detail)), IngestMetrics(CollectorRegistry()),
-                event_time=event_time,
             )  # fmt: skip
         except StoreError as err:
             failures.append(err)
