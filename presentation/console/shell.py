@@ -129,6 +129,7 @@ def _pages(frame: Frame, t: Texts) -> Markup | None:
         "alarms": (t.say("Alarms"), f"/alarms?city={city}"),
         "work": (t.say("Work orders"), f"/work-orders?city={city}"),
         "numbers": (t.say("KPIs"), f"/kpis?city={city}"),
+        "explore": (t.say("Explore"), f"/explore?city={city}"),
     }
     links = [
         el("a", text, href=f"/{t.language}{path}", aria_current="page" if name == frame.place else None)
