@@ -38,6 +38,7 @@ from application.read_models import (
     Trend,
 )
 from application.rule import Rule
+from application.station_views import StationReads
 from application.trend import RAW, drawn, most_instants
 from application.work import board
 from application.work.board import WorkStory, WorkView
@@ -53,7 +54,7 @@ MOST_ENTRIES = 30
 Told = Mapping[str, object]
 
 
-class Views:
+class Views(StationReads):
     """The read side of everything. Safe to share between threads; the engine belongs to the caller."""
 
     def __init__(

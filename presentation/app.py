@@ -25,10 +25,12 @@ from presentation.api.kinds import describe_kinds, kinds_router
 from presentation.api.orders import orders_router
 from presentation.api.places import places_router, stations_router
 from presentation.api.session import session_router
+from presentation.api.takeout import takeout_router
 from presentation.api.trends import trends_router
 from presentation.api.work import work_router
 from presentation.console.alarm_pages import AlarmSite, alarm_pages_router
 from presentation.console.charts import create_charts
+from presentation.console.explore_pages import explore_router
 from presentation.console.pages import Site, door_router, pages_router
 from presentation.console.trouble import trouble_page
 from presentation.desk import Desk
@@ -59,12 +61,9 @@ def create_console(
     acts, sessions = writing or (None, None)
     desk, shelf, door = Desk(views, acts), Shelf(), Door(sessions, secure=settings.behind_proxy)
     app = FastAPI(
-        title="Hearthline console",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url="/api/openapi.json",
+        title="Hearthline console", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json",
         lifespan=_fed(hub, live, desk, AlarmMetrics(registry)),
-    )
+    )  # fmt: skip
     app.include_router(live_router(hub))
     app.include_router(health_router(desk, hub, registry, settings.live_quiet_s))
     for make in (places_router, stations_router, trends_router, districts_router, alarms_router, orders_router):
@@ -73,13 +72,16 @@ def create_console(
     app.include_router(answering_router(desk, door))
     app.include_router(work_router(desk, door))
     app.include_router(kinds_router(desk, kinds))
+    app.include_router(takeout_router(desk, kinds))
     describe_kinds(app, kinds)
     app.include_router(handbook_router(app, shelf.urls))
     _answer_unknown_api(app)
     app.include_router(shelf.router())
     app.include_router(door_router())  # before Dash, which would claim the bare address
     charts = create_charts(app, desk, kinds)
-    app.include_router(pages_router(Site(charts, kinds, shelf.urls, settings), desk))
+    site = Site(charts, kinds, shelf.urls, settings)
+    app.include_router(explore_router(site, desk))
+    app.include_router(pages_router(site, desk))
     app.include_router(alarm_pages_router(AlarmSite(kinds, shelf.urls), desk))
     _answer_unknown_pages(app)
     _answer_trouble(app, shelf.urls)

@@ -1,69 +1,58 @@
-"""Figures: series to charts. Pure: read models in, Plotly figures as plain data out."""
+"""Figures: series to charts. Pure: read models in, Plotly figures as plain data out.
 
+A chart is a stack of panels, one for each unit, over one time axis; under them lie lanes of what happened.
+"""
+
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from application.read_models import Trend
 from perception.point import Point
-from presentation.theme import BAND, FONT, GRID, INK, LINES, OTHERS, Line
+from presentation.scene import Corridor, Figure, Lane, Scene, axis_name, layout_of, local_time, plain
+from presentation.theme import BAND, CORRIDOR, LINES, OTHERS, Line
 from presentation.units import unit_text
 
-Figure = dict[str, object]
-
 _TABLE_ROWS = 24
-_DAYS_FROM_MS = 4 * 86_400_000
-"""From this span on the axis names days and no hours. Numbers alone: they read the same in both languages."""
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
-    """What a trend chart shows: its points by axis, their titles, and the span in epoch milliseconds.
+class Curve:
+    """One line of a chart: a point of a trend, in which panel, how it looks, and how much later it is drawn.
 
-    `titles` by point name, in the reader's language. `banded` is the point whose low..high is shaded.
+    `banded`: the range between low and high is shaded where rollups were read.
     """
 
-    above: Sequence[Point]
-    below: Sequence[Point]
-    titles: Mapping[str, str]
-    span: tuple[int, int]
-    zone: str
-    banded: str | None = None
+    name: str
+    point: Point
+    trend: Trend
+    line: Line
+    panel: int = 0
+    banded: bool = False
+    later_ms: int = 0
 
 
-def trend_figure(trend: Trend, chart: Chart) -> Figure:
-    """Return the chart of a trend: gaps stay gaps, times are those of the city."""
-    times = [local_time(ms, chart.zone) for ms in trend.ts]
-    above = [p for p in chart.above if _has_values(trend, p.name)]
-    below = [p for p in chart.below if _has_values(trend, p.name)]
-    looks = _looks([*chart.above, *chart.below])
+def figure(curves: Sequence[Curve], scene: Scene) -> Figure:
+    """Return the chart: gaps stay gaps, times are those of the city. Panels without a line are left out."""
+    drawn = [c for c in curves if _has_values(c.trend, c.point.name)]
+    used = sorted({c.panel for c in drawn})
+    axes = {panel: axis_name(place) for place, panel in enumerate(used)}
+    clocks = _Clocks(scene.zone)
     data: list[Figure] = []
-    for axis, points in (("y", above), ("y2", below)):
-        for point in points:
-            if point.name == chart.banded and trend.width != "raw":
-                data.extend(_band(trend, point, times, axis))
-            data.append(_line(trend, point, times, axis, chart.titles, looks[point.name]))
-    return {"data": data, "layout": _layout(chart, above, below)}
+    for corridor in scene.corridors:
+        if corridor.panel in axes and _has_values(corridor.trend, corridor.point):
+            data.extend(_corridor(corridor, axes[corridor.panel], clocks))
+    for curve in drawn:
+        if curve.banded and curve.trend.width != "raw":
+            data.extend(_band(curve, axes[curve.panel], clocks))
+        data.append(_line(curve, axes[curve.panel], clocks))
+    lanes_axis = axis_name(len(used))
+    for row, lane in enumerate(scene.lanes):
+        data.extend(_marks(lane, row, lanes_axis, scene, clocks))
+    return {"data": data, "layout": layout_of([c.name for c in drawn], scene, axes, lanes_axis)}
 
 
-def local_time(ms: int, zone: str) -> str:
-    """Return the wall-clock time in the zone, as Plotly reads it."""
-    return datetime.fromtimestamp(ms / 1000, UTC).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def table_rows(trend: Trend, points: Sequence[str], most: int = _TABLE_ROWS) -> list[tuple[int, list[float | None]]]:
-    """Return at most about `most` instants of the chart as (time, value by point), newest first."""
-    step = max(1, -(-len(trend.ts) // most))
-    places = range(len(trend.ts) - 1, -1, -step)
-    return [(trend.ts[i], [trend.series[p]["mean"][i] if p in trend.series else None for p in points]) for i in places]
-
-
-def _has_values(trend: Trend, point: str) -> bool:
-    return point in trend.series and any(v is not None for v in trend.series[point]["mean"])
-
-
-def _looks(points: Sequence[Point]) -> Mapping[str, Line]:
+def looks(points: Sequence[Point]) -> Mapping[str, Line]:
     """Return how each line looks: as it always does, or the next of those for points without a look of their own."""
     strange = [p for p in points if p.name not in LINES]
     given = {p.name: OTHERS[i % len(OTHERS)] for i, p in enumerate(strange)}
@@ -71,14 +60,50 @@ def _looks(points: Sequence[Point]) -> Mapping[str, Line]:
     return {**LINES, **given, **steps}
 
 
-def _line(trend: Trend, point: Point, times: list[str], axis: str, titles: Mapping[str, str], line: Line) -> Figure:
-    unit = unit_text(point.unit)
+def table_rows(curves: Sequence[Curve], most: int = _TABLE_ROWS) -> list[tuple[int, list[float | None]]]:
+    """Return at most about `most` instants of a chart as (time, value by curve), newest first.
+
+    The instants are those of the first curve; of each other it is what it last said by then.
+    """
+    if not curves:
+        return []
+    instants = [ms + curves[0].later_ms for ms in curves[0].trend.ts]
+    step = max(1, -(-len(instants) // most))
+    return [(ms, [_said(curve, ms) for curve in curves]) for ms in instants[::-1][::step]]
+
+
+def _said(curve: Curve, ms: int) -> float | None:
+    place = bisect_right(curve.trend.ts, ms - curve.later_ms) - 1
+    series = curve.trend.series.get(curve.point.name)
+    return None if series is None or place < 0 else series["mean"][place]
+
+
+class _Clocks:
+    """Times of trends by the clock of the city, each trend's made once."""
+
+    def __init__(self, zone: str) -> None:
+        self.zone = zone
+        self._made: dict[tuple[int, int], list[str]] = {}
+
+    def of(self, trend: Trend, later_ms: int = 0) -> list[str]:
+        key = id(trend), later_ms
+        if key not in self._made:
+            self._made[key] = [local_time(ms + later_ms, self.zone) for ms in trend.ts]
+        return self._made[key]
+
+
+def _has_values(trend: Trend, point: str) -> bool:
+    return point in trend.series and any(v is not None for v in trend.series[point]["mean"])
+
+
+def _line(curve: Curve, axis: str, clocks: _Clocks) -> Figure:
+    point, line = curve.point, curve.line
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": titles[point.name],
-        "x": times,
-        "y": trend.series[point.name]["mean"],
+        "name": plain(curve.name),
+        "x": clocks.of(curve.trend, curve.later_ms),
+        "y": curve.trend.series[point.name]["mean"],
         "yaxis": axis,
         "connectgaps": False,
         "line": {
@@ -87,71 +112,54 @@ def _line(trend: Trend, point: Point, times: list[str], axis: str, titles: Mappi
             "dash": line.dash,
             "shape": "hv" if line.steps else "linear",
         },
-        "hovertemplate": f"%{{y:.{point.decimals}f}} {unit}<extra>{_plain(titles[point.name])}</extra>",
+        "hovertemplate": f"%{{y:.{point.decimals}f}} {unit_text(point.unit)}<extra>{plain(curve.name)}</extra>",
     }
 
 
-def _band(trend: Trend, point: Point, times: list[str], axis: str) -> list[Figure]:
-    edge: Figure = {
+def _edge(x: Sequence[str], axis: str) -> Figure:
+    return {
         "type": "scatter",
         "mode": "lines",
-        "x": times,
+        "x": x,
         "yaxis": axis,
         "line": {"width": 0},
         "hoverinfo": "skip",
         "showlegend": False,
     }
-    series = trend.series[point.name]
+
+
+def _band(curve: Curve, axis: str, clocks: _Clocks) -> list[Figure]:
+    edge = _edge(clocks.of(curve.trend, curve.later_ms), axis)
+    series = curve.trend.series[curve.point.name]
     return [{**edge, "y": series["low"]}, {**edge, "y": series["high"], "fill": "tonexty", "fillcolor": BAND}]
 
 
-def _layout(chart: Chart, above: Sequence[Point], below: Sequence[Point]) -> Figure:
-    split = 0.3 if above and below else 0.0
-    layout: Figure = {
-        "font": {"family": FONT, "size": 13, "color": INK},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "margin": {"l": 56, "r": 16, "t": 8, "b": 36},
-        "hovermode": "x unified",
-        "dragmode": "zoom",
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "y": 1.02,
-            "yanchor": "bottom",
-            "traceorder": "normal",
-            "font": {"size": 12},
-        },
-        "xaxis": {
-            "type": "date",
-            "range": [local_time(ms, chart.zone) for ms in chart.span],
-            "gridcolor": GRID,
-            "linecolor": GRID,
-            "anchor": "y2" if below else "y",
-            "zeroline": False,
-            "hoverformat": "%m-%d %H:%M",
-            "tickformat": "%H:%M\n%m-%d" if chart.span[1] - chart.span[0] < _DAYS_FROM_MS else "%m-%d",
-        },
-        "uirevision": f"{chart.span[1] - chart.span[0]}-{','.join(p.name for p in chart.above)}",
-    }
-    if above:
-        layout["yaxis"] = _axis(above, [split + 0.06 if split else 0.0, 1.0])
-    if below:
-        layout["yaxis2"] = _axis(below, [0.0, split or 1.0])
-    return layout
+def _corridor(corridor: Corridor, axis: str, clocks: _Clocks) -> list[Figure]:
+    edge = _edge(clocks.of(corridor.trend), axis)
+    edge["line"] = {"width": 0, "shape": "hv"}
+    middle = corridor.trend.series[corridor.point]["mean"]
+    low, high = ([None if v is None else v + d for v in middle] for d in (-corridor.around, corridor.around))
+    return [{**edge, "y": low}, {**edge, "y": high, "fill": "tonexty", "fillcolor": CORRIDOR}]
 
 
-def _axis(points: Sequence[Point], domain: list[float]) -> Figure:
-    return {
-        "title": {"text": unit_text(points[0].unit), "standoff": 6},
-        "domain": domain,
-        "gridcolor": GRID,
-        "linecolor": GRID,
-        "zeroline": False,
-        "nticks": 6 if domain[1] - domain[0] > 0.5 else 4,
-    }
-
-
-def _plain(text: str) -> str:
-    """Return a title without the characters that Plotly would read as markup."""
-    return text.replace("<", "‹").replace(">", "›").replace("%{", "% {")
+def _marks(lane: Lane, row: int, axis: str, scene: Scene, clocks: _Clocks) -> list[Figure]:
+    """Return what happened as bars of one lane; what took no time is a dot."""
+    told: list[Figure] = []
+    for start, stop, words, colour in lane.marks:
+        ends = [max(start, scene.span[0]), min(max(stop, start), scene.span[1])]
+        middle = sum(ends) // 2
+        x = [local_time(ms, clocks.zone) for ms in (ends[0], middle, ends[1])]
+        told.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "x": x,
+                "y": [row] * 3,
+                "yaxis": axis,
+                "line": {"color": colour, "width": 8},
+                "marker": {"color": colour, "size": 8, "symbol": "square"},
+                "showlegend": False,
+                "hovertemplate": f"{plain(words)}<extra></extra>",
+            }
+        )
+    return told

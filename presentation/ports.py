@@ -25,13 +25,14 @@ from application.read_models import (
     Trend,
 )
 from application.work.board import WorkStory, WorkView
+from presentation.station_ports import StationViews
 from support.orders import OrderRow
 
 LiveFrames = AsyncIterator[tuple[str, bytes]]
 """Live frames as they come: (city, JSON bytes of one frame). Its end means that the feed was closed."""
 
 
-class ConsoleViews(Protocol):
+class ConsoleViews(StationViews, Protocol):
     """The read side. Every method blocks: pages call it on a thread. Times are epoch microseconds UTC.
 
     Every method raises StoreDownError when the database is away. None means that no such thing is known.

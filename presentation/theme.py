@@ -12,6 +12,15 @@ FONT: Final = "system-ui, 'Noto Sans', 'Noto Sans CJK SC', 'PingFang SC', 'Micro
 INK: Final = "#3d4852"
 GRID: Final = "#d5d9de"
 BAND: Final = "rgba(0,114,178,0.14)"
+CORRIDOR: Final = "rgba(120,130,140,0.16)"
+"""What may be off the setpoint."""
+SHADE: Final = "rgba(120,130,140,0.12)"
+"""The time through which an alarm stood."""
+LEVEL: Final = "#8c3a00"
+"""Where alarms begin."""
+PRIORITIES: Final = ("#d55e00", "#e69f00", "#56b4e9")
+OCCURRED: Final = "#6b7682"
+"""Marks of what is no alarm."""
 
 
 @dataclass(frozen=True, slots=True)

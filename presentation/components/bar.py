@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from application.limits import Limit
 from perception.point import Point
 from presentation.markup import el
 
@@ -38,15 +39,22 @@ def scale_of(point: Point) -> Scale:
     return Scale(max(point.low, low - width / 2), min(point.high, high + width / 2))
 
 
-def bar(point: Point, value: float | None, device_id: int, setpoint: float | None = None, ref: str = "") -> Markup:
+def bar(
+    point: Point, value: float | None, device_id: int, setpoint: float | None = None, ref: str = "",
+    limit: Limit | None = None,
+) -> Markup:  # fmt: skip
     """Return the bar of a point. `ref` is the name of the point that is its setpoint, if it has one."""
     scale = scale_of(point)
+    around = None if limit is None or limit.around is None else _corridor(limit.around, scale)
     return el(
         "svg",
         el("rect", class_="track", x=0, y=9, width="100%", height=8),
         _typical(point, scale),
+        [] if limit is None else _beyond(limit, scale),
         _limits(point, scale),
-        _pointer("setpoint", "M0,21 L4,26 H-4 Z M0,7 V19", scale, setpoint, device_id, ref) if ref else None,
+        _pointer("setpoint", "M0,21 L4,26 H-4 Z M0,7 V19", scale, setpoint, device_id, ref, behind=around)
+        if ref
+        else None,
         _pointer("pointer", "M0,12 L5.5,2 H-5.5 Z M0,8 V19", scale, value, device_id, point.name),
         class_="bar",
         height=28,
@@ -84,6 +92,23 @@ def _limits(point: Point, scale: Scale) -> list[Markup]:
     return [el("line", class_="limit", x1=x, x2=x, y1=6, y2=20) for x, is_limit in ends if is_limit]
 
 
+def _beyond(limit: Limit, scale: Scale) -> list[Markup]:
+    """Return the bands in which the rules raise alarms, as far as they are on the scale."""
+    low, high = (None if v is None else scale.at(v) for v in (limit.low, limit.high))
+    ends = ((0.0, low) if low is not None else None, (high, 100.0) if high is not None else None)
+    return [
+        el("rect", class_="beyond", x=f"{end[0]}%", y=9, width=f"{round(end[1] - end[0], 2)}%", height=8)
+        for end in ends
+        if end is not None and end[1] > end[0]
+    ]
+
+
+def _corridor(around: float, scale: Scale) -> Markup:
+    """Return the band about a setpoint within which no alarm is raised; it moves along with it."""
+    half = round(100 * around / (scale.high - scale.low), 2)
+    return el("rect", class_="corridor", x=f"-{half}%", y=9, width=f"{2 * half}%", height=8)
+
+
 def _pointer(
     class_: str,
     path: str,
@@ -92,9 +117,11 @@ def _pointer(
     device_id: int,
     point: str | None = None,
     minus: str | None = None,
+    behind: Markup | None = None,
 ) -> Markup:
     return el(
         "svg",
+        behind,
         el("path", d=path),
         class_=class_,
         x="0" if value is None else f"{scale.at(value)}%",

@@ -33,10 +33,11 @@ class ChartApp(Dash):  # type: ignore[misc]  # the library ships no types
     def mount(self, asset: Mapping[str, str]) -> Mount:
         """Return what a page needs to show the chart: the scripts that Dash's own index page would load."""
         plotly = el("script", src=asset[BUNDLE]) if BUNDLE in asset else Markup()
+        own = el("script", src=asset["station.js"], defer=True)
         scripts = f"{self._generate_config_html()}{self._generate_scripts_html()}{self._generate_renderer()}"
         return Mount(
             entry=el("div", id="react-entry-point"),
-            scripts=plotly + Markup(scripts),  # noqa: S704 - made by Dash from our settings alone
+            scripts=plotly + own + Markup(scripts),  # noqa: S704 - made by Dash from our settings alone
         )
 
 

@@ -10,11 +10,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from application.read_models import CityCard
 from perception.sensor_kind import SensorKind
+from presentation.console.chart_place import chart_place
 from presentation.console.charts import ChartApp
 from presentation.console.overview import overview_page
 from presentation.console.shell import Frame, overview_path
-from presentation.console.station import chart_place, station_page
-from presentation.console.trend import Choice, choice_of
+from presentation.console.station import station_page
+from presentation.console.trend_choice import Choice, choice_of
 from presentation.console.trouble import trouble_page
 from presentation.desk import Desk, now_us
 from presentation.ports import ConsoleViews
@@ -49,12 +50,14 @@ class Site:
         """Return the page of a station."""
         now = now_us()
         view = views.station(station, now)
-        if view is None:
+        file = views.station_file(station, choice.tab, now)
+        if view is None or file is None:
             return None
         mount = self.charts.mount(self.asset)
         cities = in_order(views.cities())
         frame = Frame(f"/stations/{station}", view.city, cities, self.kinds, self.asset, mount.scripts)
-        return station_page(view, frame, t, now // 1000, chart_place(mount.entry, choice, view, self.kinds, t))
+        chart = chart_place(mount.entry, choice, view, self.kinds, t)
+        return station_page(view, file, frame, t, now // 1000, chart, choice)
 
 
 def in_order(cities: Sequence[CityCard]) -> list[CityCard]:

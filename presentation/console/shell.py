@@ -130,6 +130,7 @@ def _pages(frame: Frame, t: Texts) -> Markup | None:
         "work": (t.say("Work orders"), f"/work-orders?city={city}"),
         "numbers": (t.say("KPIs"), f"/kpis?city={city}"),
         "incidents": (t.say("Incidents"), f"/incidents?city={city}"),
+        "explore": (t.say("Explore"), f"/explore?city={city}"),
     }
     links = [
         el("a", text, href=f"/{t.language}{path}", aria_current="page" if name == frame.place else None)

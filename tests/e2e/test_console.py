@@ -240,7 +240,7 @@ def test_the_keyboard_is_enough(tab, system):
 
 def test_the_chart_follows_its_buttons_and_the_address(tab, system, station):
     open_chart(tab, f"{system.console}/en/stations/{station}?span=48h")
-    assert tab.locator("[data-choice][aria-current]").all_inner_texts() == ["48 h", "Temperatures"]
+    assert tab.locator("[data-choice][aria-current]").all_inner_texts() == ["48 h", "Temperatures", "alone"]
     tab.get_by_role("link", name="Pressures").press("Enter")
     tab.wait_for_function(
         "() => document.querySelector('.trend-graph').textContent.includes('Primary supply pressure')"

@@ -24,6 +24,7 @@ from application.read_models import (
     StationView,
 )
 from application.rules import load_rules
+from application.station_file import StationFile
 from perception.kinds import load_kinds
 from perception.point import Title
 from presentation.components.city_map import projection_of
@@ -31,12 +32,13 @@ from presentation.components.evidence import evidence_text
 from presentation.components.marker import state_of
 from presentation.components.station_table import rank
 from presentation.components.strip import mean_deviation
+from presentation.console.chart_place import chart_place
 from presentation.console.charts import create_charts
 from presentation.console.groups import SETPOINTS, grouped, topics_of
 from presentation.console.overview import overview_page
 from presentation.console.shell import Frame
-from presentation.console.station import chart_place, station_page
-from presentation.console.trend import Choice, choice_of
+from presentation.console.station import station_page
+from presentation.console.trend_choice import Choice, choice_of
 from presentation.desk import Desk
 from presentation.markup import el
 from presentation.static import Shelf
@@ -86,13 +88,14 @@ def overview(language="en"):
     return overview_page(VIEW, FRAME, texts_for(language), 500)
 
 
-def station_html(row, language="en", devices=None):
+def station_html(row, language="en", devices=None, tab="alarms", file=StationFile()):  # noqa: B008 - frozen
     t = texts_for(language)
     own = DeviceRow(row.device_id, row.device, "heat_substation", row.name, "active", 10.0, online=True,
                     simulated=False, last_ts=row.ts)  # fmt: skip
     homes = [CommunityCard("c", Title(zh="小区", en=EVIL), None, None, 1)]
     view = StationView(CITY, row, CITY.title, CITY.title, homes, devices or [own], [ALARM], [ENTRY])
-    return station_page(view, FRAME, t, NOW, chart_place(el("div"), choice_of("?span=7d"), view, KINDS, t))
+    choice = choice_of(f"?span=7d&tab={tab}")
+    return station_page(view, file, FRAME, t, NOW, chart_place(el("div"), choice, view, KINDS, t), choice)
 
 
 PAGES = [overview(x) for x in LANGUAGES] + [station_html(row, x) for row in ROWS for x in LANGUAGES]
@@ -211,7 +214,9 @@ def other_devices(language="en", **choice):
     newest = {d.name: DeviceNow(d.name, "calm", NOW, {p.name: p.low for p in KINDS[d.kind].points}, ()) for d in others}
     view = StationView(CITY, ROWS[0], CITY.title, CITY.title, [], [own, *others], [], [], newest)
     t = texts_for(language)
-    return station_page(view, FRAME, t, NOW, chart_place(el("div"), Choice(**choice), view, KINDS, t))
+    chosen = Choice(**choice)
+    chart = chart_place(el("div"), chosen, view, KINDS, t)
+    return station_page(view, StationFile(), FRAME, t, NOW, chart, chosen)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -238,9 +243,11 @@ def test_every_point_of_another_kind_has_a_chart(kind):
 
 def test_the_chart_follows_the_chosen_device_and_an_unknown_one_is_the_station_s_own():
     chosen = other_devices(device="one-noise_monitor", topic="laeq")
-    assert re.search(r'href="\?device=one-noise_monitor#trend-title" aria-current="true"', chosen)
-    assert re.search(r'href="\?topic=laeq&amp;device=one-noise_monitor"[^>]*aria-current="true"', chosen)
-    assert re.search(r'href="\?topic=temperatures"[^>]*aria-current="true"', other_devices(device="nobody", topic="x"))
+    assert re.search(r'<option value="one-noise_monitor" selected>', chosen)
+    assert re.search(r'href="\?topic=laeq&amp;device=one-noise_monitor&amp;points="[^>]*aria-current="true"', chosen)
+    assert re.search(
+        r'href="\?topic=temperatures&amp;points="[^>]*aria-current="true"', other_devices(device="nobody", topic="x")
+    )
 
 
 def test_devices_of_one_kind_are_told_apart_by_their_rooms():
