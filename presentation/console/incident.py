@@ -161,7 +161,7 @@ def _alarms(story: IncidentStory, t: Texts) -> Markup:
         )
         for row, state in story.alarms
     ]  # fmt: skip
-    return _table(heads, rows, t.say("Alarms of the incident, the first to come first"))
+    return numbered_table(heads, rows, t.say("Alarms of the incident, the first to come first"))
 
 
 def _stations(story: IncidentStory, t: Texts) -> Markup:
@@ -176,10 +176,11 @@ def _stations(story: IncidentStory, t: Texts) -> Markup:
         )
         for s in story.stations
     ]
-    return _table(heads, rows, t.say("Stations, communities and homes that it touches"), (3,))
+    return numbered_table(heads, rows, t.say("Stations, communities and homes that it touches"), (3,))
 
 
-def _table(heads: list[str], rows: list[Markup], caption: str, numbers: tuple[int, ...] = ()) -> Markup:
+def numbered_table(heads: list[str], rows: list[Markup], caption: str, numbers: tuple[int, ...] = ()) -> Markup:
+    """Return a table that scrolls sideways where it has to; the columns of these places hold figures."""
     table = el(
         "table",
         el("caption", caption, class_="unseen"),

@@ -8,31 +8,32 @@ from application.incident_list import IncidentLine, IncidentsView
 from application.work.order import WorkState
 from presentation.components.alarms import drill_mark
 from presentation.components.marker import priority_state, symbol
-from presentation.console.incident import hours_text
+from presentation.console.incident import hours_text, numbered_table
 from presentation.console.shell import Frame, page
-from presentation.console.work import table
 from presentation.console.work_words import state_word
 from presentation.markup import Child, el
 from presentation.texts import ABSENT, Texts
+
+_NUMBERS = (4, 5, 6, 7)
+"""The columns of figures, which stand right."""
 
 
 def incidents_page(view: IncidentsView, frame: Frame, t: Texts) -> str:
     """Return the page of the incidents of a city."""
     title = t.say("{city}: incidents", city=t.title(view.city.title))
-    homes = sum(line.card.homes or 0 for line in view.standing)
-    told = [t.say("open: {n}", n=t.number(len(view.standing))), t.count("{n} home", "{n} homes", homes)]
+    told = t.say("open: {n}", n=t.number(len(view.standing)))
     standing, over = t.say("Open incidents"), t.say("Over within the last 7 days")
     main = [
         el(
             "div",
             el("h1", title),
-            el("p", " · ".join(told), class_="read-at", data_part="incident-counts"),
+            el("p", told, class_="read-at", data_part="incident-counts"),
             class_="heading",
         ),
         _panel(standing, "standing", _list(view.standing, view, standing, t)),
         _panel(over, "over", _list(view.over, view, over, t)),
     ]
-    return page(frame, t, title, main, class_="work-page")
+    return page(frame, t, title, main, class_="work-page incidents-page")
 
 
 def _list(lines: Sequence[IncidentLine], view: IncidentsView, name: str, t: Texts) -> Markup:
@@ -49,7 +50,7 @@ def _list(lines: Sequence[IncidentLine], view: IncidentsView, name: str, t: Text
         t.say("Alarms"),
         t.say("Work order"),
     ]
-    return table(heads, [_row(line, view, t) for line in lines], name)
+    return numbered_table(heads, [_row(line, view, t) for line in lines], name, _NUMBERS)
 
 
 def _row(line: IncidentLine, view: IncidentsView, t: Texts) -> Markup:
