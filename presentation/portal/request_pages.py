@@ -6,6 +6,7 @@ from application.public import PublicViews
 from application.requests.counter import Counter
 from presentation.portal.limits import Pace
 from presentation.portal.my_request import FollowDesk
+from presentation.portal.open311 import open311_router
 from presentation.portal.render import Renderer
 from presentation.portal.report import ReportDesk
 from presentation.texts import LANGUAGES
@@ -18,4 +19,5 @@ def request_pages(views: PublicViews, counter: Counter, renderer: Renderer) -> A
     for language in LANGUAGES:
         router.include_router(report.routes(language), prefix=f"/{language}")
         router.include_router(follow.routes(language), prefix=f"/{language}")
+    router.include_router(open311_router(counter, Pace(120)))
     return router
