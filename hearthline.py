@@ -472,13 +472,14 @@ def serve_console() -> None:
 def serve_portal() -> None:
     """Serve the citizens' portal, which sees the reviewed projection alone."""
     from application.public import PublicViews
+    from application.requests.counter import Counter
     from presentation.portal.app import create_portal
     from presentation.serving import serve as spine
     from support.postgres.projection import choose_access, portal_engine
 
     told, url, password, _ = settings().portal, database_url(), portal_password(), heartbeat("portal")
-    views = PublicViews(portal_engine(url, choose_access(url, password), password), clock)
-    spine(create_portal(views, told), told.host, told.port)
+    seen = portal_engine(url, choose_access(url, password), password)
+    spine(create_portal(PublicViews(seen, clock), told, Counter(seen)), told.host, told.port)
 
 
 @config.command("check")

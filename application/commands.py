@@ -13,6 +13,7 @@ import typer
 from application import alarm_commands, notify_commands, rule_commands
 from application.derived import commands as derived_commands
 from application.quality import commands as quality_commands
+from application.requests import commands as request_commands
 from application.work import commands as work_commands
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def register(app: typer.Typer, ports: Ports) -> None:
         app, work_commands.Ports(ports.engine, rules, ports.watch, ports.clock, ports.actor, ports.span, ports.show)
     )
 
+    request_commands.register(app, request_commands.Ports(ports.engine, ports.actor, ports.show))
     notify_commands.register(
         app, notify_commands.Ports(ports.engine, ports.desk, ports.rules_file, ports.clock, ports.actor, ports.show)
     )

@@ -123,6 +123,16 @@ class Counter:
         sent |= {"is_open": is_open, "city": city, "most": most, "start": start, "by_update": by_update}
         return self._rows(_LISTED, sent)
 
+    def updates(self, since: datetime, until: datetime, most: int, start: int) -> Sequence[RowMapping]:
+        """Return what happened to requests in a span, the oldest first: id, number, what, at, zh, en."""
+        sent = {"since": since, "until": until, "most": most, "start": start}
+        return self._rows("select * from counter.updates(:since, :until, :most, :start)", sent)
+
+    def nearest(self, lat: float, lon: float) -> str | None:
+        """Return the name of the community nearest to a position, within 3 km."""
+        found = self._value("select counter.nearest(:lat, :lon)", {"lat": lat, "lon": lon})
+        return None if found is None else str(found)
+
     def key_known(self, key: str) -> bool:
         """Return whether a program's key is one of ours and in force."""
         return self._value("select counter.key_known(:key)", {"key": _plain(key)[:200]}) is not None

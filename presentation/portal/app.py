@@ -10,10 +10,12 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from application.answer import Limits
 from application.public import PublicViews
+from application.requests.counter import Counter
 from presentation.portal.api import api
 from presentation.portal.guard import Guard
 from presentation.portal.pages import pages
 from presentation.portal.render import Renderer
+from presentation.portal.request_pages import request_pages
 from presentation.portal.trouble import add_trouble
 from presentation.settings import PortalSettings
 from support.store import StoreDownError
@@ -31,8 +33,11 @@ class Portal(FastAPI):
         return Guard(super().build_middleware_stack())
 
 
-def create_portal(views: PublicViews, settings: PortalSettings) -> FastAPI:
-    """Return the portal over the read models of the public projection. Does no I/O but reading its templates."""
+def create_portal(views: PublicViews, settings: PortalSettings, counter: Counter | None = None) -> FastAPI:
+    """Return the portal over the read models of the public projection. Does no I/O but reading its templates.
+
+    `counter`: where visitors report and follow; None: nothing can be sent to this portal.
+    """
     limits = Limits(stale_after_s=settings.stale_after_s, near_target_k=settings.near_target_k)
     renderer = Renderer()
     app = Portal(
@@ -49,6 +54,8 @@ def create_portal(views: PublicViews, settings: PortalSettings) -> FastAPI:
     _add_assets(app, renderer)
     app.include_router(api(views, limits))
     app.include_router(pages(views, renderer, limits))
+    if counter is not None:
+        app.include_router(request_pages(views, counter, renderer))
     return app
 
 

@@ -14,6 +14,7 @@ import pytest
 from ingesting import ingesting, seed
 
 from application.public import PublicViews
+from application.requests.counter import Counter
 from network.broker import EmbeddedBroker
 from perception.catalogue import Branch, Building, Catalogue, City, Community, Device, District, HeatSource, Station
 from perception.kinds import load_kinds
@@ -133,7 +134,8 @@ class Town:
         return PublicViews(engine, lambda: time.time_ns() // 1000)
 
     def portal(self):
-        return create_portal(self.views(), PortalSettings())
+        views = self.views()
+        return create_portal(views, PortalSettings(), Counter(self.engines[-1]))
 
 
 @pytest.fixture

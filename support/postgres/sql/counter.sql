@@ -152,7 +152,8 @@ language sql stable security definer set search_path = pg_catalog, public as $$
         'community_zh', c.title_zh, 'community_en', c.title_en, 'timezone', y.timezone, 'state', r.state,
         'opened_at', r.opened_at, 'state_at', r.state_at, 'rung_due', r.rung_due, 'due_at', r.due_at, 'rung', r.rung,
         'ladder', (select jsonb_agg(jsonb_build_object('body', l ->> 'body', 'hours', l -> 'hours', 'zh', lb.title_zh,
-            'en', lb.title_en)) from jsonb_array_elements(k.ladder) l join body lb on lb.code = l ->> 'body'),
+            'en', lb.title_en) order by place) from jsonb_array_elements(k.ladder) with ordinality e (l, place)
+            join body lb on lb.code = l ->> 'body'),
         'body', r.body, 'body_zh', b.title_zh, 'body_en', b.title_en, 'legal_zh', i.legal_zh, 'legal_en', i.legal_en,
         'item_zh', i.title_zh, 'item_en', i.title_en, 'description', case when mine then r.description end,
         'answer', r.answer, 'mine', mine, 'closed_at', r.closed_at, 'answered_at', r.answered_at,
@@ -255,6 +256,26 @@ create or replace function counter.listed(
     limit least(most, 1000) offset greatest(start, 0)
 $$;
 
+-- What happened to requests, without anybody's words: for programs that follow them.
+create or replace function counter.updates(since timestamptz, until timestamptz, most integer, start integer) returns table (
+    id bigint, number bigint, what text, at timestamptz, zh text, en text
+) language sql stable security definer set search_path = pg_catalog, public as $$
+    select v.request_event_id, v.number, v.what, date_trunc('minute', v.at), b.title_zh, b.title_en
+    from request_event v left join body b on b.code = v.detail ->> 'to'
+    where v.what in ('opened', 'accepted', 'started', 'answered', 'handed_up', 'handed_over', 'escalated', 'confirmed',
+        'expired', 'reopened', 'rectified') and v.at >= since and v.at <= until
+    order by v.at, v.request_event_id limit least(most, 1000) offset greatest(start, 0)
+$$;
+
+-- The community nearest to a position, within 3 km.
+create or replace function counter.nearest(at_lat double precision, at_lon double precision) returns text
+language sql stable security definer set search_path = pg_catalog, public as $$
+    select name from (
+        select c.name, 111.2 * sqrt((c.lat - at_lat) ^ 2 + ((c.lon - at_lon) * cos(radians(at_lat))) ^ 2) km
+        from community c where c.lat is not null and c.lon is not null
+    ) n where km <= 3 order by km limit 1
+$$;
+
 create or replace function counter.key_known(key text) returns text
 language sql stable security definer set search_path = pg_catalog, public as $$
     select name from request_key where hash = counter.digest(key) and revoked_at is null
@@ -295,6 +316,6 @@ begin
     if exists (select from pg_roles where rolname = 'hearthline_portal') then
         grant usage on schema counter to hearthline_portal;
         grant execute on function counter.kinds, counter.submit, counter.similar, counter.join_in, counter.read, counter.act,
-            counter.listed, counter.key_known, counter.score to hearthline_portal;
+            counter.listed, counter.updates, counter.nearest, counter.key_known, counter.score to hearthline_portal;
     end if;
 end $$;
