@@ -62,6 +62,8 @@ def passes_of(
     """Return what application has to do again and again, as passes of tend."""
     from application.quality.numbers import Numbers
     from application.rules_file import RulesFile
+    from application.service.book import keeping
+    from application.service.rules import read_service
     from application.slow_tending import slow_rules
     from application.tending import Tools, passes
     from support.metrics import work_metrics
@@ -82,7 +84,8 @@ def passes_of(
         room=room,
         orders=lambda number: metrics.tell(number.by_state, number.overdue),
     )
-    return [*passes(tools), slow_rules(engine, reader, RulesFile(rules), roster)]
+    service = keeping(engine, read_service())
+    return [*passes(tools), slow_rules(engine, reader, RulesFile(rules), roster), service]
 
 
 def notices_of(rules: Path, engine: Engine, desk: Desk, clock: Callable[[], int]) -> Sequence[Pass]:

@@ -13,6 +13,7 @@ import typer
 from application import alarm_commands, notify_commands, rule_commands
 from application.derived import commands as derived_commands
 from application.quality import commands as quality_commands
+from application.service import commands as service_commands
 from application.work import commands as work_commands
 
 if TYPE_CHECKING:
@@ -105,6 +106,10 @@ def register(app: typer.Typer, ports: Ports) -> None:
 
     derived_commands.register(
         app, derived_commands.Ports(ports.engine, ports.kinds, ports.span, ports.show, ports.room)
+    )
+
+    service_commands.register(
+        app, service_commands.Ports(ports.engine, ports.clock, ports.actor, ports.span, ports.show)
     )
 
     @app.command("trace")

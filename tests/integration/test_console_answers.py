@@ -51,6 +51,7 @@ def bodies():
     alarms = [str(uuid4())]
     return [
         {"step": "started"},
+        {"community": "home-warm", "temperature_c": 17.5, "noticed_at": "2026-01-20T08:00:00Z"},
         {"alarm": alarms[0]},
         {"comment": "x"},
         {"reason": "x", "minutes": 5},
@@ -341,3 +342,17 @@ def test_nobody_and_no_part_is_named_with_control_characters(client, town, signe
         assert answer.status_code == 409, (body, answer.text)
         assert "control characters" in answer.json()["detail"]
     assert client.post(path, json={"step": "noted", "parts": ["seal 35 mm"]}, headers=signed).status_code == 200
+
+
+def test_a_room_measured_on_site_is_recorded_and_nonsense_is_refused(client, signed, town):
+    told = {"community": "home-warm", "temperature_c": 16.5, "noticed_at": "2026-01-20T08:00:00+08:00"}
+    told |= {"taken_at": "2026-01-20T12:00:00+08:00", "request": "R-7"}
+    answer = client.post("/api/v1/measurements", json=told, headers=signed)
+    assert answer.status_code == 201, answer.text
+    with town.engine.connect() as on:
+        row = on.execute(select(tables.measurement)).one()
+    assert (row.measurement_id, row.temperature_c, row.request) == (answer.json()["measurement"], 16.5, "R-7")
+    assert row.actor == "console:anna"
+    for wrong, status in (({"community": "nowhere"}, 404), ({"temperature_c": 99}, 422), ({"noticed_at": "x"}, 422)):
+        assert client.post("/api/v1/measurements", json={**told, **wrong}, headers=signed).status_code == status
+    assert client.post("/api/v1/measurements", json=told).status_code in {401, 403}
