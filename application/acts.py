@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as NoneFreeError
 from application import disposition
 from application.alarm import AlarmError
 from application.disposition import Act
+from application.service.book import Measurement, record
 from application.work import store
 from application.work.desk import Desk
 from application.work.order import Entry, Step
@@ -81,6 +82,11 @@ class Acts:
             if step == Step.REOPENED:
                 return str(store.reopen(on, order, act).state)
             return str(store.step(on, order, Entry(Step(step), act.at, act.actor, act.comment, detail)).state)
+
+    def measure(self, told: Measurement, act: Act) -> int:
+        """Record a room temperature measured on site; return its number. Raises MeasurementError."""
+        with self._writing() as on:
+            return record(on, told, act.actor, act.at)
 
     def _each(self, alarms: Sequence[UUID], do: Callable[[Connection, UUID], None]) -> Done:
         """Do it to each, in one transaction and one order for everybody, so that two people never wait in a ring."""

@@ -63,6 +63,8 @@ def passes_of(
     from application.quality.numbers import Numbers
     from application.requests.upkeep import requests_pass
     from application.rules_file import RulesFile
+    from application.service.book import keeping
+    from application.service.rules import read_service
     from application.slow_tending import slow_rules
     from application.tending import Tools, passes
     from support.metrics import work_metrics
@@ -83,7 +85,9 @@ def passes_of(
         room=room,
         orders=lambda number: metrics.tell(number.by_state, number.overdue),
     )
-    return [*passes(tools), requests_pass(engine), slow_rules(engine, reader, RulesFile(rules), roster)]
+    service = keeping(engine, read_service())
+    slow = slow_rules(engine, reader, RulesFile(rules), roster)
+    return [*passes(tools), requests_pass(engine), slow, service]
 
 
 def notices_of(rules: Path, engine: Engine, desk: Desk, clock: Callable[[], int]) -> Sequence[Pass]:

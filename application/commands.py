@@ -12,8 +12,10 @@ import typer
 
 from application import alarm_commands, notify_commands, rule_commands
 from application.derived import commands as derived_commands
+from application.emergency import commands as emergency_commands
 from application.quality import commands as quality_commands
 from application.requests import commands as request_commands
+from application.service import commands as service_commands
 from application.work import commands as work_commands
 
 if TYPE_CHECKING:
@@ -107,6 +109,11 @@ def register(app: typer.Typer, ports: Ports) -> None:
 
     derived_commands.register(
         app, derived_commands.Ports(ports.engine, ports.kinds, ports.span, ports.show, ports.room)
+    )
+
+    emergency_commands.register(app, emergency_commands.Ports(ports.engine, ports.clock, ports.actor, ports.show))
+    service_commands.register(
+        app, service_commands.Ports(ports.engine, ports.clock, ports.actor, ports.span, ports.show)
     )
 
     @app.command("trace")

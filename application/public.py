@@ -11,10 +11,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from application.answer import Category, Notice, Water
 from perception.point import Title
+from support.disclosure import disclosure
 from support.store import StoreDownError
 
 STEP_MS = 600_000
 """The step of the published history."""
+HOUR_MS = 3_600_000
 KEPT_MS = 60_000
 """How long an answer that is costly and changes slowly is used again."""
 
@@ -183,6 +185,24 @@ class PublicViews:
         at = list(range(first, last + 1, STEP_MS))
         columns = ("t_supply", "t_supply_low", "t_supply_high", "t_target")
         return History(at, *([found[t][column] if t in found else None for t in at] for column in columns))
+
+    def table(self, name: str, **equal: object) -> Sequence[Mapping[str, Any]]:
+        """Return the rows of a published view, its declared columns, where these columns equal these values.
+
+        Raises KeyError for what is not declared: a name that comes from outside has to be looked up before.
+        """
+        columns = disclosure().columns()[name]
+        where = " and ".join(f"{columns[columns.index(c)]} = :{c}" for c in equal) or "true"
+        rows = self._rows(text(f"select {', '.join(columns)} from portal.{name} where {where}"), equal)  # noqa: S608
+        return [dict(row) for row in rows]
+
+    def week(self, name: str) -> History:
+        """Return the last seven days of a community by the hour; low and high are not published for it."""
+        last = self.now() // HOUR_MS * HOUR_MS
+        found = {_ms(row["at"]): row for row in self.table("week", community=name)}
+        at = list(range(last - 7 * 24 * HOUR_MS + HOUR_MS, last + 1, HOUR_MS))
+        supply, target = ([found[t][c] if t in found else None for t in at] for c in ("t_supply", "t_target"))
+        return History(at, supply, supply, supply, target)
 
     def availability(self) -> Sequence[Availability]:
         """Return the availability of each city's data over 24 h; at most a minute old."""

@@ -22,6 +22,7 @@ from presentation.api.districts import districts_router
 from presentation.api.handbook import handbook_router
 from presentation.api.health import health_router
 from presentation.api.kinds import describe_kinds, kinds_router
+from presentation.api.measurements import measurements_router
 from presentation.api.orders import orders_router
 from presentation.api.places import places_router, stations_router
 from presentation.api.session import session_router
@@ -71,6 +72,7 @@ def create_console(
     app.include_router(session_router(door))
     app.include_router(answering_router(desk, door))
     app.include_router(work_router(desk, door))
+    app.include_router(measurements_router(desk, door))
     app.include_router(kinds_router(desk, kinds))
     app.include_router(takeout_router(desk, kinds))
     describe_kinds(app, kinds)

@@ -24,6 +24,7 @@ from application.read_models import (
     StationView,
     Trend,
 )
+from application.service.book import Measurement
 from application.work.board import WorkStory, WorkView
 from presentation.station_ports import StationViews
 from support.orders import OrderRow
@@ -147,3 +148,6 @@ class ConsoleActs(Protocol):
 
     def order_step(self, order: UUID, step: str, act: Act, detail: Mapping[str, object]) -> str:
         """Take a step of a work order; return the state that it is in then. Raises WorkError."""
+
+    def measure(self, told: Measurement, act: Act) -> int:
+        """Record a room temperature measured on site; return its number. Raises MeasurementError."""

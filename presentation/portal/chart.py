@@ -113,22 +113,42 @@ def hour_ticks(at: Sequence[int], zone: str) -> list[tuple[float, str]]:
     ]
 
 
-def trend(history: History, zone: str, t: Texts, summary: str, patient: int = 0) -> Markup | None:
-    """Return the chart of a history, or None when there is nothing to draw. `summary` says it in words."""
+def day_ticks(at: Sequence[int], zone: str, t: Texts) -> list[tuple[float, str]]:
+    """Return (share of the width, "25 Nov") for the noon of every day of the city's clock: the middle of its column."""
+    place, step = ZoneInfo(zone), at[1] - at[0]
+    first, last = at[0], at[-1] + step
+    noons = (ms for ms in at if datetime.fromtimestamp(ms / 1000, UTC).astimezone(place).hour == 12)
+    return [((ms - first) / (last - first), t.moment(ms, zone, t.say("d/M"))) for ms in noons]
+
+
+def trend(
+    history: History,
+    zone: str,
+    t: Texts,
+    summary: str,
+    patient: int = 0,
+    *,
+    ticks: Sequence[tuple[float, str]] | None = None,
+    name: str = "trend",
+) -> Markup | None:
+    """Return the chart of a history, or None when there is nothing to draw. `summary` says it in words.
+
+    `ticks` are (share of the width, label), every sixth hour unless told; `name` is its own on a page.
+    """
     scale = scale_for([*history.supply, *history.target])
     if scale is None or all(v is None for v in history.supply):
         return None
     return el(
         "svg",
-        el("title", summary, id="trend-title"),
+        el("title", summary, id=f"{name}-title"),
         [_gap(first, length, len(history.at)) for first, length in gaps(history.supply, patient)],
         [_level(value, scale, t) for value in scale.ticks],
-        [_hour(share, label) for share, label in hour_ticks(history.at, zone)],
+        [_hour(share, label) for share, label in (hour_ticks(history.at, zone) if ticks is None else ticks)],
         _lines(history, scale, patient),
         _newest(history, scale),
         class_="trend",
         role="img",
-        aria_labelledby="trend-title",
+        aria_labelledby=f"{name}-title",
         width="100%",
         height=HEIGHT + BELOW,
     )

@@ -12,8 +12,10 @@ from starlette.exceptions import HTTPException
 
 from application.answer import Limits, Verdict, Why, answer
 from application.public import Availability, CommunityNow, DistrictCard, History, PublicCity, PublicViews
+from application.service.rules import read_service
 from perception.point import Title
 from presentation.portal.chart import gaps, patience, trend
+from presentation.portal.homes import home_context
 from presentation.portal.render import Renderer
 from presentation.portal.wording import endpoint_words, near_words, short, summary, words
 from presentation.texts import LANGUAGES, Language, Texts, negotiate, texts_for
@@ -86,7 +88,7 @@ def pages(views: PublicViews, renderer: Renderer, limits: Limits) -> APIRouter:
 
 
 def _pages_in(language: Language, views: PublicViews, renderer: Renderer, limits: Limits) -> APIRouter:
-    router, t = APIRouter(), texts_for(language)
+    router, t, rules = APIRouter(), texts_for(language), read_service()
 
     @router.get("/")
     def choose(request: Request, q: str = "", district: str = "", page: str = "1") -> Response:
@@ -98,7 +100,10 @@ def _pages_in(language: Language, views: PublicViews, renderer: Renderer, limits
         now = views.community(name)
         if now is None:
             raise HTTPException(404)
-        context = community_context(now, views.history(name, TREND_HOURS), limits, t)
+        context = {
+            **community_context(now, views.history(name, TREND_HOURS), limits, t),
+            **home_context(views, now, rules, t),
+        }
         return renderer.page(request, language, "community.html", context)
 
     @router.get("/about")

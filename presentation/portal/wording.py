@@ -95,7 +95,7 @@ def _means(verdict: Verdict, limits: Limits, t: Texts) -> Sequence[str]:
     near = near_words(limits, t)
     rooms = t.say(
         "This is the temperature of the water that leaves the heat-exchange station for your buildings."
-        " It is not the temperature of your rooms, which is not measured here."
+        " It is not the temperature of your rooms."
     )
     match verdict:
         case Verdict.NORMAL:

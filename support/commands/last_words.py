@@ -15,6 +15,7 @@ _NO_USE_RESTARTING = {
     "MappingError",
     "ResponsibilityError",
     "ScenarioError",
+    "ServiceError",
     "UndeclaredError",
 }
 _LOST = {"sqlalchemy.OperationalError", "psycopg.OperationalError"}

@@ -52,6 +52,7 @@ def bodies():
     alarms = [str(uuid4())]
     return [
         {"step": "started"},
+        {"community": "home-warm", "temperature_c": 17.5, "noticed_at": "2026-01-20T08:00:00Z"},
         {"alarm": alarms[0]},
         {"comment": "x"},
         {"reason": "x", "minutes": 5},
@@ -375,3 +376,17 @@ def test_an_incident_that_is_over_stays_for_a_week(client, town):
 
 def test_the_selected_alarms_can_be_reset_together(client):
     assert 'data-bulk="reset"' in client.get("/en/alarms", headers=HTML).text
+
+
+def test_a_room_measured_on_site_is_recorded_and_nonsense_is_refused(client, signed, town):
+    told = {"community": "home-warm", "temperature_c": 16.5, "noticed_at": "2026-01-20T08:00:00+08:00"}
+    told |= {"taken_at": "2026-01-20T12:00:00+08:00", "request": "R-7"}
+    answer = client.post("/api/v1/measurements", json=told, headers=signed)
+    assert answer.status_code == 201, answer.text
+    with town.engine.connect() as on:
+        row = on.execute(select(tables.measurement)).one()
+    assert (row.measurement_id, row.temperature_c, row.request) == (answer.json()["measurement"], 16.5, "R-7")
+    assert row.actor == "console:anna"
+    for wrong, status in (({"community": "nowhere"}, 404), ({"temperature_c": 99}, 422), ({"noticed_at": "x"}, 422)):
+        assert client.post("/api/v1/measurements", json={**told, **wrong}, headers=signed).status_code == status
+    assert client.post("/api/v1/measurements", json=told).status_code in {401, 403}
