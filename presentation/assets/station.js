@@ -10,7 +10,6 @@
   function go(change) {
     const asked = query();
     for (const [key, value] of Object.entries(change)) value ? asked.set(key, value) : asked.delete(key);
-    for (const key of ["from", "to", "points"]) if (asked.get(key) === "") asked.delete(key);
     const text = asked.toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
     history.pushState(null, "", `${location.pathname}${text ? `?${text}` : ""}`);
     window.dispatchEvent(new PopStateEvent("popstate"));
@@ -137,6 +136,12 @@
       for (const key of ["span", "from", "to", "tab"]) if (query().get(key)) asked.set(key, query().get(key));
       location.assign(`${location.pathname}?${asked}`);
     }
+  });
+  window.addEventListener("popstate", () => { // links that take something away leave it empty
+    const asked = query();
+    for (const key of ["from", "to", "points"]) if (asked.get(key) === "") asked.delete(key);
+    const text = asked.toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
+    if (`?${text}` !== location.search) history.replaceState(history.state, "", `${location.pathname}?${text}`);
   });
   window.addEventListener("resize", tellWidth);
   setInterval(watch, 300);

@@ -19,11 +19,17 @@ from pathlib import Path
 import numpy as np
 import psycopg
 from figures import emit, percentiles, say
+from plotly.utils import PlotlyJSONEncoder
 from psycopg import sql
 
 from application.districts import devices_of
 from application.views import Views
 from perception.kinds import load_kinds
+from presentation.console.drawing import curves_of, lanes_of, panels_of
+from presentation.console.trend_choice import Choice
+from presentation.figures import figure
+from presentation.scene import Scene
+from presentation.texts import texts_for
 from simulators.city import generate_city
 from support.catalogue_store import save_catalogue
 from support.columns import STATISTICS, Width, rollup_name
@@ -99,8 +105,20 @@ def reads(engine, views, one, now):
     yield "year_in_1000", 40, on_connection(lambda on: reader.series(on, KIND, one, POINTS, span(365 * 24), 1000))
     yield "week_in_1000", None, on_connection(lambda on: reader.series(on, KIND, one, POINTS, span(168), 1000))
     yield "page_trend_day", None, lambda: views.trend(name, POINTS, *span(24), 900)
+    yield "chart_year", 60, lambda: chart(views, name, *span(365 * 24))
     yield "page_overview", None, lambda: views.overview(city, now)
     yield f"district_day_of_{stations}", None, lambda: views.district_trend(district, "heat_power", *span(24), 300)
+
+
+def chart(views, device, start, stop):
+    """Make a year's chart of a station as the console does, from the reads to the bytes, after the click."""
+    panels = panels_of(KIND, Choice())
+    names = [p.name for points in panels for p in points]
+    trend = views.trend(device, names, start, stop, 900)
+    t, span = texts_for("en"), (start // 1000, stop // 1000)
+    lanes = lanes_of(views.marks(device, start, stop), KIND, span, t)
+    scene = Scene(["Cel", "Cel"], span, "Asia/Shanghai", lanes=lanes)
+    return PlotlyJSONEncoder().encode(figure(curves_of(trend, panels, t), scene))
 
 
 def fill(engine, url, now):

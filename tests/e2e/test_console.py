@@ -12,7 +12,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 CITY = "xuecheng"
-PAGES = ("/{language}/cities/xuecheng", "/{language}/cities/nis", "/{language}/stations/{station}", "/{language}/none")
+PAGES = (
+    "/{language}/cities/xuecheng", "/{language}/cities/nis", "/{language}/stations/{station}", "/{language}/none",
+    "/{language}/stations/{station}?tab=quality&compare=week", "/{language}/explore?series={station}:t_sec_supply",
+)  # fmt: skip
 COUNT_CHANGES = """() => {
     window.changes = 0;
     const value = document.querySelector('.value[data-point=t_sec_supply]');
@@ -62,13 +65,22 @@ def wait_live(tab):
 def test_axe_finds_nothing(tab, system, station, path, language, viewport):
     tab.set_viewport_size(viewport)
     address = system.console + path.format(language=language, station=station)
-    if "stations" in path:
+    if "stations" in path or "explore" in path:
         open_chart(tab, address)
     else:
         tab.goto(address)
     tab.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
     found = Axe().run(tab, options=AXE)
     assert found.violations_count == 0, found.generate_report()
+
+
+def test_axe_finds_nothing_in_the_dark(tab, system, station):
+    tab.emulate_media(color_scheme="dark")
+    for path in (f"zh/stations/{station}?tab=orders", f"en/explore?series={station}:t_sec_supply"):
+        open_chart(tab, f"{system.console}/{path}")
+        tab.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        found = Axe().run(tab, options=AXE)
+        assert found.violations_count == 0, found.generate_report()
 
 
 @pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
@@ -151,7 +163,7 @@ def foreign(system) -> ForeignDevice:
 
 
 def shown(tab):
-    return tab.locator(".value[data-point=t_sec_supply]").inner_text()
+    return tab.locator(".value[data-point=t_sec_supply]").first.inner_text()
 
 
 def wait_shown(tab, text, timeout_ms):
@@ -250,3 +262,37 @@ def test_the_chart_follows_its_buttons_and_the_address(tab, system, station):
     tab.wait_for_function("() => document.querySelector('.trend-graph').textContent.includes('Outdoor temperature')")
     tab.locator("#trend-table summary").click()
     assert tab.locator("#trend-table tbody tr").count() > 10
+
+
+def test_a_zoom_by_keys_asks_for_finer_data_and_the_way_back_leads_out(tab, system, station):
+    open_chart(tab, f"{system.console}/en/stations/{station}?span=48h")
+    tab.wait_for_selector(".trend-tools .trend-words")
+    coarse = tab.locator(".trend-words").inner_text()
+    assert "means of" in coarse
+    for _ in range(3):
+        with tab.expect_response(lambda r: "_dash-update" in r.url and "from=" in (r.request.post_data or "")):
+            tab.locator("[data-move=in]").press("Enter")
+        tab.wait_for_function("(was) => document.querySelector('.trend-words').textContent !== was", arg=coarse)
+        coarse = tab.locator(".trend-words").inner_text()
+    assert "every reading" in coarse
+    assert "&from=" in tab.url
+    tab.locator(".whole-span").press("Enter")
+    tab.wait_for_url(f"**/{station}?span=48h")
+
+
+def test_lists_keep_what_the_chart_shows_and_a_view_is_kept_by_name(tab, system, station):
+    open_chart(tab, f"{system.console}/en/stations/{station}")
+    tab.get_by_role("link", name="7 d", exact=True).press("Enter")
+    tab.locator("[data-tab=ledger]").press("Enter")
+    tab.wait_for_url("**tab=ledger**")
+    assert "span=7d" in tab.url
+    assert tab.locator("[data-tab=ledger]").get_attribute("aria-current") == "true"
+    open_chart(tab, f"{system.console}/en/explore?series={station}:t_sec_supply")
+    tab.locator("#save-view input").fill("mine")
+    tab.locator("#save-view input").press("Enter")
+    tab.reload()
+    address = tab.get_by_role("link", name="mine", exact=True).get_attribute("href")
+    assert address == f"?series={station}:t_sec_supply"
+    with tab.expect_download() as taken:
+        tab.locator("[data-picture]").click()
+    assert taken.value.suggested_filename == "hearthline-trend.png"
