@@ -34,6 +34,7 @@ KEYWORDS: Final[Mapping[str, tuple[int, ...] | None]] = {"say": None, "count": (
 ABSENT: Final = "—"
 """What stands where a value is missing: never a zero."""
 
+_BROKEN: Final = 2  # a number that is no whole one is told as several are: 1.5 hours
 _LOCALES: Final[Mapping[Language, str]] = {"zh": "zh_Hans_CN", "en": "en_GB"}
 _NATIVE: Final[Mapping[Language, str]] = {"zh": "中文", "en": "English"}
 
@@ -56,9 +57,11 @@ class Texts:
         said = self.words.gettext(text)
         return said.format(**values) if values else said
 
-    def count(self, one: str, many: str, n: int, **values: object) -> str:
-        """Return the form that fits `n`, which also fills {n}."""
-        return self.words.ngettext(one, many, n).format(n=self.number(n), **values)
+    def count(self, one: str, many: str, n: float, **values: object) -> str:
+        """Return the form that fits `n`, which also fills {n}: one decimal where it is no whole number."""
+        whole = n == round(n)
+        form = self.words.ngettext(one, many, round(n) if whole else _BROKEN)
+        return form.format(n=self.number(n, 0 if whole else 1), **values)
 
     def title(self, title: Title) -> str:
         """Return the title in this language."""

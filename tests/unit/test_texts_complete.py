@@ -92,3 +92,6 @@ def test_numbers_are_counted_in_the_language_s_own_way():
     assert [texts_for("zh").count("{n} silent", "{n} silent", n) for n in (0, 1, 3)] == [
         "0 台无数据", "1 台无数据", "3 台无数据",
     ]  # fmt: skip
+    assert [texts_for("en").count("{n} hour", "{n} hours", n) for n in (0.5, 1.0, 1.5, 24.0)] == [
+        "0.5 hours", "1 hour", "1.5 hours", "24 hours",
+    ]  # fmt: skip
