@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from support.tables.naming import metadata, now, when
+from support.tables.naming import metadata, now, told, when
 
 watch_state = Table(
     "watch_state",
@@ -74,11 +74,7 @@ alarm_event = Table(
     metadata,
     Column("alarm_event_id", BigInteger, Identity(), primary_key=True),
     Column("alarm_id", Uuid, ForeignKey("alarm.alarm_id"), nullable=False, index=True),
-    Column("what", Text, nullable=False),
-    when("at"),
-    now("recorded_at"),
-    Column("actor", Text, nullable=False),
-    Column("comment", Text),
+    *told(),
     Column("evidence", JSONB, nullable=False, server_default="{}"),
     UniqueConstraint("alarm_id", "what", "at"),
     Index("ix_alarm_event_recorded_at", "recorded_at"),

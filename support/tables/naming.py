@@ -32,3 +32,14 @@ def now(name: str) -> Column[object]:
 def title(*, nullable: bool = False) -> tuple[Column[object], Column[object]]:
     """Return the two columns of a title."""
     return Column("title_zh", Text, nullable=nullable), Column("title_en", Text, nullable=nullable)
+
+
+def told() -> tuple[Column[object], ...]:
+    """Return what each journal says of a step: what, when in event time and in record time, by whom, in which words."""
+    return (
+        Column("what", Text, nullable=False),
+        when("at"),
+        now("recorded_at"),
+        Column("actor", Text, nullable=False),
+        Column("comment", Text),
+    )

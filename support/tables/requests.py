@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from support.tables.naming import metadata, now, title, when
+from support.tables.naming import metadata, now, title, told, when
 
 request_kind = Table(
     "request_kind",
@@ -95,11 +95,7 @@ request_event = Table(
     metadata,
     Column("request_event_id", BigInteger, Identity(), primary_key=True),
     Column("number", BigInteger, ForeignKey("request.number"), nullable=False, index=True),
-    Column("what", Text, nullable=False),
-    when("at"),
-    now("recorded_at"),
-    Column("actor", Text, nullable=False),
-    Column("comment", Text),
+    *told(),
     Column("detail", JSONB, nullable=False, server_default="{}"),
 )
 """The journal of requests, in event time (`at`) and in record time."""

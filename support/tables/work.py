@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from support.tables.naming import metadata, now, title, when
+from support.tables.naming import metadata, now, title, told, when
 
 body = Table("body", metadata, Column("code", Text, primary_key=True), *title())
 """A body that answers for work: a role such as the area team of the heating company, never a person."""
@@ -118,11 +118,7 @@ work_order_event = Table(
     metadata,
     Column("work_order_event_id", BigInteger, Identity(), primary_key=True),
     Column("work_order_id", Uuid, ForeignKey("work_order.work_order_id"), nullable=False, index=True),
-    Column("what", Text, nullable=False),
-    when("at"),
-    now("recorded_at"),
-    Column("actor", Text, nullable=False),
-    Column("comment", Text),
+    *told(),
     Column("detail", JSONB, nullable=False, server_default="{}"),
     Index("ix_work_order_event_recorded_at", "recorded_at"),
 )

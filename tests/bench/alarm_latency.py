@@ -5,7 +5,6 @@ probe opens or closes it, and its alarm is raised or cleared at the time of the 
 """
 
 import re
-import time
 from pathlib import Path
 
 from figures import emit
@@ -40,7 +39,7 @@ def measure(rig):
     rig.empty()
     rules = {"HEARTHLINE_WATCH__RULES": str(_rules(rig.folder))}
     with rig.ingesting(**rules), Load(rig.port, [name for _, name in others], RATE):
-        time.sleep(rig.of(2, 5))
+        probe(rig, plain, rig.of(2, 5))  # warms up, and is not counted
         stored = probe(rig, plain, seconds)
         raised = probe(rig, (door, door), seconds, Wire(topic, _Door().text, _JOURNALED))
     (p50, p99, _), (alarm_p50, alarm_p99, most) = spread(stored), spread(raised)
@@ -48,7 +47,7 @@ def measure(rig):
     against = "publish to committed row, of a reading that raises nothing"
     emit("alarm_latency_p50", alarm_p50, "ms", against=against, yardstick=p50, **facts)
     emit("alarm_latency_p99", alarm_p99, "ms", against=against, yardstick=p99, greatest=most, **facts)
-    emit("alarm_latency_added_p99", max(0.0, alarm_p99 - p99), "ms", target=ASKED_MS, **facts)
+    emit("alarm_latency_added_p99", alarm_p99 - p99, "ms", target=ASKED_MS, **facts)
     rig.empty()
 
 
