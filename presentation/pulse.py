@@ -18,14 +18,17 @@ CHANGED = b'{"v":1,"changed":true}'
 
 
 async def beat(desk: Desk, hub: Hub, metrics: AlarmMetrics, clock: Callable[[], int] = now_us) -> None:
-    """Look again and again, until cancelled. A database that is away is asked again the next time."""
+    """Look again and again, until cancelled. A database that is away is asked again the next time.
+
+    The first look finds what nobody had compared with: who is already there may have a page that is older.
+    """
     known: tuple[int, ...] | None = None
     measured_at = 0
     while True:
         desk.changed.clear()
         with suppress(StoreDownError):
             found = await desk.ask(lambda v: v.pulse())
-            if known is not None and found != known:
+            if found != known:
                 hub.tell_all(CHANGED)
             known = found
             if clock() - measured_at > METRICS_S * 1e6:

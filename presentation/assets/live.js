@@ -198,6 +198,7 @@
   let paused = false;
   let socket = null;
   let last = null;
+  let opened = false;
   let retry = 1000;
   let snapshotAt = 0;
   function receive(frame) {
@@ -229,7 +230,14 @@
   function connect() {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     socket = new WebSocket(`${scheme}//${location.host}${feed.live}`);
-    socket.onopen = () => { retry = 1000; last = null; linkState("live"); snapshot(); };
+    socket.onopen = () => {
+      if (opened) refreshSoon(); // what changed while nobody could tell us
+      opened = true;
+      retry = 1000;
+      last = null;
+      linkState("live");
+      snapshot();
+    };
     socket.onmessage = (event) => receive(JSON.parse(event.data));
     socket.onclose = () => {
       socket = null;

@@ -209,3 +209,21 @@ def test_four_taps_on_a_phone_acknowledge_the_worst_alarm_and_open_its_order(ope
     assert taps <= 4
     assert tab.evaluate("document.documentElement.scrollWidth") == 360
     assert tab.troubles == []
+
+
+def test_a_page_whose_link_comes_back_looks_again(open_tab, town, site):
+    tab, links, missed = open_tab(), [], []
+
+    def deaf_at_first(page_side):
+        links.append(page_side)
+        served_side = page_side.connect_to_server()
+        if len(links) == 1:  # it goes with the very word that something has changed
+            served_side.on_message(lambda text: page_side.close() if missed and "changed" in text else None)
+
+    tab.route_web_socket("**/live**", deaf_at_first)
+    tab.goto(f"{site}/en/alarms")
+    tab.wait_for_selector('.link-state[data-state="live"]')
+    missed.append(town.raised("cool"))
+    expect(tab.locator(f'.alarm-row[data-alarm="{missed[0]}"]')).to_be_visible(timeout=20_000)
+    assert len(links) == 2
+    assert tab.troubles == []
