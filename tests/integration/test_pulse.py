@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 from alarmed import Alarmed
+from anyio.from_thread import start_blocking_portal
 from prometheus_client import CollectorRegistry
 
 from presentation.alarm_metrics import AlarmMetrics
@@ -39,4 +40,5 @@ def test_a_change_between_a_page_and_the_first_look_is_told(town):
                 await beating
         assert [first, second] == [CHANGED, CHANGED]
 
-    asyncio.run(scene())
+    with start_blocking_portal() as portal:  # a loop of its own: the browser tests keep one running in this thread
+        portal.call(scene)
