@@ -21,10 +21,16 @@ Where the set-up could not fetch it, Dash loads the whole plotly.js of its own a
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """The element that Dash fills, and the scripts that make it do so."""
+    """The element that Dash fills, and the scripts that make it do so; `own`: the script of ours that serves both."""
 
     entry: Markup
-    scripts: Markup
+    own: Markup
+    library: Markup
+
+    @property
+    def scripts(self) -> Markup:
+        """Return all the scripts of a page with a chart."""
+        return self.library + self.own
 
 
 class ChartApp(Dash):  # type: ignore[misc]  # the library ships no types
@@ -33,11 +39,11 @@ class ChartApp(Dash):  # type: ignore[misc]  # the library ships no types
     def mount(self, asset: Mapping[str, str]) -> Mount:
         """Return what a page needs to show the chart: the scripts that Dash's own index page would load."""
         plotly = el("script", src=asset[BUNDLE]) if BUNDLE in asset else Markup()
-        own = el("script", src=asset["station.js"], defer=True)
         scripts = f"{self._generate_config_html()}{self._generate_scripts_html()}{self._generate_renderer()}"
         return Mount(
             entry=el("div", id="react-entry-point"),
-            scripts=plotly + own + Markup(scripts),  # noqa: S704 - made by Dash from our settings alone
+            own=el("script", src=asset["station.js"], defer=True),
+            library=plotly + Markup(scripts),  # noqa: S704 - made by Dash from our settings alone
         )
 
 

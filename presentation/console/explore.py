@@ -31,16 +31,14 @@ class Offered:
 
 
 def explore_page(offered: Offered, choice: Choice, frame: Frame, entry: Markup, t: Texts) -> str:
-    """Return the page. `entry` is where the chart application is mounted."""
+    """Return the page. `entry` is where the chart application is mounted, once there is a series to draw."""
     title = t.say("Explore")
     main = [
         el("link", rel="stylesheet", href=frame.asset["station.css"]),
         el("div", el("h1", title), class_="heading"),
         el("section", _form(offered, choice, frame.kinds, t), _shown(choice, frame.kinds, offered.city, t),
            class_="panel", aria_label=t.say("Series")),
-        el("section", el("h2", t.say("Chart"), id="trend-title", class_="unseen"),
-           el("div", _choices(choice, t), entry, id=ids.TREND_PLACE),
-           class_="panel trend-panel", aria_labelledby="trend-title"),
+        _chart(choice, entry, t) if choice.series else None,
         _saved(t),
     ]  # fmt: skip
     return page(frame, t, title, main, class_="explore")
@@ -88,6 +86,12 @@ def _shown(choice: Choice, kinds: Mapping[str, SensorKind], city: CityCard, t: T
     if not items:
         return el("p", t.say("Choose a device and a point."), class_="calm")
     return el("ul", items, class_="shown-series")
+
+
+def _chart(choice: Choice, entry: Markup, t: Texts) -> Markup:
+    return el("section", el("h2", t.say("Chart"), id="trend-title", class_="unseen"),
+              el("div", _choices(choice, t), entry, id=ids.TREND_PLACE),
+              class_="panel trend-panel", aria_labelledby="trend-title")  # fmt: skip
 
 
 def _choices(choice: Choice, t: Texts) -> Markup:

@@ -51,7 +51,8 @@ def _explored(site: Site, views: ConsoleViews, city: str, choice: Choice, t: Tex
     if card is None:
         return None
     mount = site.charts.mount(site.asset)
-    frame = Frame("/explore", card, cities, site.kinds, site.asset, mount.scripts, place="explore",
+    scripts = mount.scripts if choice.series else mount.own  # Dash fails on a page that has no place for it
+    frame = Frame("/explore", card, cities, site.kinds, site.asset, scripts, place="explore",
                   city_path="/explore?city={city}")  # fmt: skip
     return explore_page(Offered(card, views.device_names(card.name, MOST_NAMES)), choice, frame, mount.entry, t)
 

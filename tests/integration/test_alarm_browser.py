@@ -227,3 +227,15 @@ def test_a_page_whose_link_comes_back_looks_again(open_tab, town, site):
     expect(tab.locator(f'.alarm-row[data-alarm="{missed[0]}"]')).to_be_visible(timeout=20_000)
     assert len(links) == 2
     assert tab.troubles == []
+
+
+def test_explore_draws_no_chart_of_nothing_and_keeps_views_all_the_same(open_tab, site):
+    tab = open_tab("phone")
+    tab.goto(f"{site}/en/explore?city=testopolis")
+    assert tab.locator("#trend-place").count() == 0
+    tab.locator("#save-view input").fill("bare")
+    tab.locator("#save-view button").click()
+    expect(tab.locator("#saved-views a")).to_have_text("bare")
+    tab.goto(f"{site}/en/explore?city=testopolis&series=dev-warm:t_outdoor")
+    expect(tab.locator(".trend-graph")).to_be_visible(timeout=20_000)
+    assert tab.troubles == []

@@ -13,6 +13,7 @@ from sqlalchemy import insert
 from application.rules import load_rules
 from application.views import Views
 from perception.kinds import load_kinds
+from presentation import ids
 from presentation.app import create_console
 from presentation.console.trend_choice import TABS
 from presentation.settings import ConsoleSettings
@@ -151,6 +152,8 @@ def test_exploring_adds_a_series_to_the_address_and_takes_it_off_again(client):
     assert 'href="?series=dev-warm:t_outdoor&amp;city=testopolis"' in page
     assert '<option value="dev-warm">' in page
     assert client.get("/en/explore?city=nowhere", headers=HTML).status_code == 404
+    bare, filled = (client.get(f"/en/explore{q}", headers=HTML).text for q in ("", "?series=dev-warm:t_outdoor"))
+    assert [f'id="{ids.TREND_PLACE}"' in page for page in (bare, filled)] == [False, True], "no chart of nothing"
     evil = client.get("/en/explore?series=<script>&device=<b>&point=x&city=<i>", headers=HTML, follow_redirects=False)
     assert evil.headers["location"] == "/en/explore?"
 
